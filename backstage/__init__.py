@@ -1,0 +1,1 @@
+"""Django Backstage: many Django services on one host, made simple."""

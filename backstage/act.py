@@ -1,0 +1,223 @@
+"""An Act: a Django application that runs as a vassal of its Venue's Emperor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+
+from . import files, logs, ports, processes, reasons
+from .deadlines import Deadline
+from .emperor import Emperor
+from .errors import ActFailed, PortUnavailable
+from .locks import locked
+from .lookout import Lookout
+from .paths import ActPaths
+from .states import State
+
+
+class Act:
+    """One Act of a Venue, whether it runs or not; get it from `new_act` or `venue['blog']`.
+
+    Every question is answered by looking: at the vassal file, at the Emperor, at the port. Any
+    number of objects, in any number of processes, may stand for the same Act.
+    """
+
+    def __init__(self, paths: ActPaths, emperor: Emperor) -> None:
+        self.paths = paths
+        self._emperor = emperor
+        self._lookout = Lookout(paths, emperor)
+
+    @property
+    def name(self) -> str:
+        return self.paths.name
+
+    def __repr__(self) -> str:
+        seen = self._lookout.look()
+        words = [f"<Act {self.name!r} {seen.state}"]
+        if seen.address:
+            words.append(f"port {seen.address.port}")
+        if seen.pid:
+            words.append(f"pid {seen.pid}")
+        return ", ".join(words) + ">"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Act) and other.paths == self.paths
+
+    def __hash__(self) -> int:
+        return hash(self.paths)
+
+    def __enter__(self) -> Act:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def state(self) -> State:
+        """Where the Act is at this moment, as seen from outside."""
+        return self._lookout.look().state
+
+    @property
+    def pid(self) -> int | None:
+        """The pid of the vassal's master process, None while there is none."""
+        return self._lookout.look().pid
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the vassal file is there, so that the Emperor keeps the Act running."""
+        return self.paths.vassal.exists()
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds the Act. Raises PortUnavailable as below."""
+        return f"http://localhost:{self.get_uwsgi_port()}/"
+
+    def get_uwsgi_port(self) -> int:
+        """The port that the vassal file names, also while the Act is stopped.
+
+        Raises PortUnavailable where it names none, as for a worker or a Unix socket.
+        """
+        address = self._lookout.address()
+        if address is None:
+            raise PortUnavailable(f"the vassal file of Act {self.name!r} names no TCP port")
+        return address.port
+
+    def log_tail(self, lines: int = 20) -> str:
+        """The last lines of the Act's log."""
+        return logs.tail(self.paths.log, lines)
+
+    def start(self, wait: float | None = 30.0) -> None:
+        """Want the Act to run; returns when it answers, or at once with `wait=None`.
+
+        Starts the Emperor if need be. An Act that failed is tried again now. Raises ActFailed with
+        the reason, NotInTime after `wait` seconds, PortUnavailable where another program is there.
+        """
+        log = self._lookout.log_from_here()
+        with self._acting("starting"):
+            self._emperor.start()
+            self._want()
+            self._emperor.forgive()
+            self._emperor.wake()
+        if wait is not None:
+            self._lookout.await_running(Deadline(wait), log)
+
+    def stop(self, wait: float | None = 30.0) -> None:
+        """Want the Act no more; returns when its port is closed and no process of it is left.
+
+        Requests under way may finish. With `wait=None` it returns at once; raises NotInTime when
+        the Act has not ended after `wait` seconds.
+        """
+        with self._acting("stopping"):
+            members = self._lookout.members()
+            self._keep()
+            self.paths.vassal.unlink(missing_ok=True)
+            self._emperor.wake()
+            if wait is not None:
+                self._lookout.await_end(members, Deadline(wait))
+
+    def restart(self, wait: float | None = 30.0) -> None:
+        """Run new code and new settings on the same listening socket; starts what is stopped.
+
+        Requests under way are finished. Returns when every worker is a new one and the port
+        answers, or at once with `wait=None`. Raises as `start` does.
+        """
+        log = self._lookout.log_from_here()
+        with self._acting("restarting"):
+            self._emperor.start()
+            moment = processes.boot_clock()
+            if self.wanted:
+                files.touch_vassal(self.paths.vassal)
+            else:
+                self._want()
+            self._emperor.forgive()
+            self._emperor.wake()
+        if wait is not None:
+            deadline = Deadline(wait)
+            self._lookout.await_renewal(moment, deadline, log)
+            self._lookout.await_running(deadline, log)
+
+    def wait(self, state: State | str, timeout: float = 30.0) -> None:
+        """Return as soon as the Act is in a state. Raises NotInTime after `timeout` seconds."""
+        self._lookout.await_state(State(state), Deadline(timeout))
+
+    def retire(self) -> Path:
+        """Stop the Act and move its files to a dated directory, which is returned.
+
+        Nothing is deleted: project, database and vassal file lie together under `retired/`.
+        """
+        self.stop()
+        with self._acting("retiring"):
+            goal = self._free_retired()
+            goal.mkdir(parents=True)
+            for path in (self.paths.top, self.paths.kept):
+                if path.exists():
+                    path.rename(goal / path.name)
+        return goal
+
+    def manage(self, *arguments: str) -> str:
+        """Run a manage.py command with the Venue's Python; returns what it printed.
+
+        Raises ActFailed, with the output, where the command fails.
+        """
+        venue = self.paths.venue
+        done = processes.run(
+            [venue.python, self.paths.manage, *arguments],
+            cwd=self.paths.top,
+            env=processes.service_environment(venue.top),
+        )
+        if done.returncode:
+            command = " ".join(arguments)
+            raise ActFailed(
+                self.name,
+                f"cannot run `manage.py {command}` (exit code {done.returncode})",
+                reasons.reason_from(done.stdout),
+                done.stdout.strip(),
+            )
+        return done.stdout
+
+    @contextmanager
+    def _acting(self, doing: str) -> Iterator[None]:
+        with (
+            locked(self.paths.lock, f"{doing} {self.name}"),
+            files.telling_disk_trouble(f"{doing} Act {self.name!r}"),
+        ):
+            yield
+
+    def _want(self) -> None:
+        """Put the vassal file in place, unless an operator or another process did before."""
+        files.refuse_writable_by_others(self.paths.venue.vassals)
+        if not self.wanted and (leaving := self._lookout.members()):
+            self._lookout.await_end(leaving, Deadline(30.0))
+        address = self._lookout.address()
+        if address and not self._lookout.listed():
+            ports.refuse_taken(address.port, address.bound_host)
+        if not self.wanted:
+            self._put_back()
+
+    def _put_back(self) -> None:
+        kept = self.paths.kept
+        if not kept.exists():
+            advice = f"make one with new_act(venue, {self.name!r})"
+            raise ActFailed(self.name, f"has no vassal file to start from; {advice}")
+        text = kept.read_text(encoding="utf-8")
+        files.write_vassal(self.paths.vassal, text, not_before=kept.stat().st_mtime)
+
+    def _keep(self) -> None:
+        """Remember the vassal file as it is now, hand edits and all."""
+        if self.wanted:
+            text = self.paths.vassal.read_text(encoding="utf-8")
+            mtime = self.paths.vassal.stat().st_mtime
+            files.write_vassal(self.paths.kept, text, not_before=mtime - 1)
+
+    def _free_retired(self) -> Path:
+        base = self.paths.venue.retired / f"{date.today().isoformat()}-{self.name}"
+        numbered = (base.with_name(f"{base.name}-{number}") for number in range(2, 10_000))
+        return next(path for path in (base, *numbered) if not path.exists())

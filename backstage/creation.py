@@ -1,0 +1,215 @@
+"""Making new Venues and Acts: all or nothing, and repairable when killed in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import host, interpreters, projects, virtualenvs
+from .act import Act
+from .emperor import Emperor, uwsgi_of
+from .errors import NotAVenue
+from .files import make_private, remove_tree, telling_disk_trouble, write_atomically, write_vassal
+from .names import check_act_name, check_not_importable, check_venue_name, check_venue_path
+from .paths import ActPaths, VenuePaths
+from .templates import configuration, shelf
+from .venue import Venue
+
+
+@dataclass(frozen=True)
+class Step:
+    """Told to `progress` when a step of `new_venue` begins; `number` counts from 1 to `of`."""
+
+    title: str
+    number: int
+    of: int
+
+
+Progress = Callable[[Step], None]
+Requirements = Sequence[str] | Path | None
+
+_STEPS = (
+    "Finding Python, Django and uWSGI",
+    "Building the environment",
+    "Installing requirements",
+    "Writing the configuration",
+    "Starting the Emperor",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VenuePlan:
+    """What `new_venue` was asked for beside the place."""
+
+    python: str | Path | None
+    requirements: Requirements
+    start: bool
+    progress: Progress | None
+
+    def tell(self, title: str) -> None:
+        if self.progress:
+            self.progress(Step(title, _STEPS.index(title) + 1, len(_STEPS)))
+
+
+def create_venue(name: str, parent: str | Path, plan: VenuePlan) -> Venue:
+    """Make the Venue `parent/name`, or finish one half made, or open the complete one."""
+    check_venue_name(name)
+    paths = VenuePaths(Path(parent).expanduser().resolve() / name)
+    check_venue_path(paths.top)
+    paths.check_socket_room()
+    with telling_disk_trouble(f"cannot make the Venue {paths.top}"), host.building(paths.top):
+        if _is_free(paths):
+            return _build_venue(paths, plan)
+    venue = Venue.open(paths.top)
+    if plan.start:
+        venue.start()
+    return venue
+
+
+def create_act(
+    venue: Venue, name: str, *, template: str | Path, port: int | None, start: bool
+) -> Act:
+    """Make the Act, or finish one half made, or open the complete one."""
+    check_act_name(name)
+    paths = venue.paths.act(name)
+    paths.check_socket_room()
+    with telling_disk_trouble(f"cannot make the Act {name!r}"), host.building(paths.top):
+        if name in venue and not paths.preparing.exists():
+            act = venue[name]
+            if start:
+                act.start()
+            return act
+        check_not_importable(name, venue.paths.site_packages)
+        with ExitStack() as undo:
+            undo.callback(_unmake_act, paths, venue.emperor, keep_project=_is_adopted(paths))
+            act = _build_act(venue, paths, template=template, port=port, start=start)
+            undo.pop_all()
+    return act
+
+
+def _is_free(paths: VenuePaths) -> bool:
+    """Whether a Venue is to be built here, from nothing or over a half made one."""
+    if not paths.top.parent.is_dir():
+        raise NotAVenue(
+            paths.top,
+            f"cannot be made: there is no directory {paths.top.parent}; "
+            f"type: mkdir -p '{paths.top.parent}'",
+        )
+    if not paths.top.exists() or paths.building.exists():
+        return True
+    if not paths.top.is_dir():
+        raise NotAVenue(paths.top, "is a file; choose another name")
+    return not any(paths.top.iterdir())
+
+
+def _build_venue(paths: VenuePaths, plan: VenuePlan) -> Venue:
+    with ExitStack() as undo:
+        undo.callback(_unmake_venue, paths, keep_directory=_is_ours_to_keep(paths))
+        paths.top.mkdir(mode=0o755, exist_ok=True)
+        _empty(paths.top)
+        write_atomically(paths.building, "This Venue is not complete: call new_venue again.\n")
+        _build_environment(paths, plan)
+        plan.tell("Writing the configuration")
+        _configure(paths)
+        paths.building.unlink()
+        venue = Venue.open(paths.top)
+        if plan.start:
+            plan.tell("Starting the Emperor")
+            venue.start()
+        undo.pop_all()
+    return venue
+
+
+def _is_ours_to_keep(paths: VenuePaths) -> bool:
+    return paths.top.is_dir() and not paths.building.exists()
+
+
+def _build_environment(paths: VenuePaths, plan: VenuePlan) -> None:
+    plan.tell("Finding Python, Django and uWSGI")
+    interpreter = interpreters.find(plan.python)
+    source = virtualenvs.find_source(interpreter)
+    plan.tell("Building the environment")
+    virtualenvs.create(paths.top, interpreter, source)
+    if plan.requirements:
+        plan.tell("Installing requirements")
+        virtualenvs.install(paths.top, plan.requirements)
+
+
+def _configure(paths: VenuePaths) -> None:
+    for directory in (paths.acts, paths.vassals, paths.kept, paths.templates):
+        directory.mkdir(mode=0o755)
+    paths.log.mkdir(mode=0o750)
+    make_private(paths.run)
+    markers = {"venue": str(paths.top), "uwsgi": str(uwsgi_of(paths))}
+    _write_template(paths.templates / "django.ini", "vassal_templates", markers)
+    signals = shelf("scaffolds") / "venue" / "templates" / "early_signals.py"
+    write_atomically(paths.templates / signals.name, signals.read_bytes())
+    _write_template(paths.emperor_ini, "emperor", markers)
+    _write_template(paths.settings, "emperor", markers)
+
+
+def _write_template(target: Path, shelf_name: str, markers: dict[str, str]) -> None:
+    write_atomically(target, configuration(shelf_name, target.name, **markers))
+
+
+def _unmake_venue(paths: VenuePaths, *, keep_directory: bool) -> None:
+    Emperor(paths).stop(wait=5.0)
+    host.forget(paths.top)
+    _empty(paths.top)
+    if not keep_directory:
+        remove_tree(paths.top)
+
+
+def _empty(directory: Path) -> None:
+    for entry in directory.iterdir():
+        remove_tree(entry)
+
+
+def _build_act(
+    venue: Venue, paths: ActPaths, *, template: str | Path, port: int | None, start: bool
+) -> Act:
+    adopted = _is_adopted(paths)
+    if not adopted:
+        remove_tree(paths.unfinished)
+        remove_tree(paths.top)
+        projects.write(paths, template)
+        write_atomically(paths.preparing, "This Act is not complete: call new_act again.\n")
+        paths.unfinished.rename(paths.top)
+    _claim_port(venue, paths, port)
+    act = Act(paths, venue.emperor)
+    with projects.preparing(paths, skip=adopted):
+        if start:
+            act.start()
+    paths.preparing.unlink(missing_ok=True)
+    return act
+
+
+def _is_adopted(paths: ActPaths) -> bool:
+    """Whether somebody put a project there before us, which is then theirs."""
+    return paths.top.exists() and not paths.preparing.exists()
+
+
+def _claim_port(venue: Venue, paths: ActPaths, port: int | None) -> None:
+    """Write the vassal file where a start finds it; from then on its port is taken."""
+    if paths.kept.exists():
+        return
+    with host.choosing_ports():
+        chosen = venue.choose_port(port)
+        text = configuration(
+            "vassal_templates",
+            "vassal.ini",
+            act=paths.name,
+            port=str(chosen),
+            venue=str(venue.path),
+        )
+        write_vassal(paths.kept, text)
+
+
+def _unmake_act(paths: ActPaths, emperor: Emperor, *, keep_project: bool) -> None:
+    Act(paths, emperor).stop()
+    if not keep_project:
+        remove_tree(paths.top)
+    for path in (paths.unfinished, paths.kept, paths.vassal, paths.preparing, paths.log):
+        remove_tree(path)

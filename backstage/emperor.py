@@ -1,0 +1,159 @@
+"""The one uWSGI Emperor of a Venue: finding, starting, waking and ending it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import struct
+from contextlib import suppress
+from pathlib import Path
+
+from . import logs, processes, stats
+from .deadlines import Deadline, until
+from .errors import EmperorFailed
+from .files import refuse_writable_by_others
+from .locks import locked
+from .paths import VenuePaths
+
+# struct flock of 64-bit Linux: type, whence, start, length, pid.
+_FLOCK = "hhqqi"
+# A log this long is set aside when the Emperor starts, in bytes.
+_LOG_MAX = 10_000_000
+_START_PATIENCE = 15.0
+_KILL_PATIENCE = 5.0
+# While an Emperor ends, its loop is woken this often, in seconds.
+_TENDING = 0.01
+
+
+class Emperor:
+    """The Emperor of the Venue at `paths`, whoever started it."""
+
+    def __init__(self, paths: VenuePaths) -> None:
+        self._paths = paths
+
+    def __repr__(self) -> str:
+        pid = self.pid
+        return f"<Emperor of {self._paths.top} {f'pid {pid}' if pid else 'not running'}>"
+
+    @property
+    def pid(self) -> int | None:
+        """The pid of the live Emperor, by the kernel's word: who holds its lock.
+
+        Neither a stale pid file nor a reused pid can be mistaken for it.
+        """
+        question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        try:
+            with self._paths.emperor_lock.open("rb") as file:
+                answer = fcntl.fcntl(file, fcntl.F_GETLK, question)
+        except FileNotFoundError:
+            return None
+        kind, _, _, _, pid = struct.unpack(_FLOCK, answer)
+        return None if kind == fcntl.F_UNLCK else int(pid)
+
+    def stats(self) -> stats.EmperorStats | None:
+        """What the Emperor says of its vassals; asking makes it look at `vassals/` too."""
+        return stats.read_emperor(self._paths.emperor_stats)
+
+    def wake(self) -> None:
+        """Make the Emperor look at `vassals/` now; returns when it has been told."""
+        self.stats()
+
+    def forgive(self) -> None:
+        """Make the Emperor forget which vassals failed, so that they are tried again now."""
+        if pid := self.pid:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGURG)
+
+    def start(self) -> None:
+        """Start the Emperor unless it is alive; returns when it watches. Raises EmperorFailed."""
+        if self.pid and self.stats():
+            return
+        refuse_writable_by_others(self._paths.top)
+        refuse_writable_by_others(self._paths.vassals)
+        self._paths.run.mkdir(mode=0o700, exist_ok=True)
+        with locked(self._paths.run / "emperor.lock", "starting the Emperor"):
+            if self.pid is None:
+                self._sweep()
+                self._launch()
+            elif not until(lambda: self.stats() is not None, Deadline(_START_PATIENCE)):
+                raise EmperorFailed(f"the Emperor (pid {self.pid}) does not answer", self._tail())
+
+    def stop(self, wait: float) -> None:
+        """End the Emperor and every vassal; returns when no process is left.
+
+        Requests under way may finish; what is left after `wait` seconds is killed.
+        Raises EmperorFailed where even that does not help.
+        """
+        self._paths.run.mkdir(mode=0o700, exist_ok=True)
+        with locked(self._paths.run / "emperor.lock", "stopping the Emperor"):
+            pid = self.pid
+            if pid is not None:
+                everybody = processes.family(pid)
+                households = [
+                    processes.family(child.pid) for child in everybody if child.ppid() == pid
+                ]
+                os.kill(pid, signal.SIGTERM)
+                until(lambda: self._gone(pid, households), Deadline(wait), pause=_TENDING)
+                left = processes.insist(everybody, Deadline(_KILL_PATIENCE))
+                if left or self.pid is not None:
+                    raise EmperorFailed(f"the Emperor (pid {pid}) cannot be ended", self._tail())
+            self._sweep()
+
+    def _gone(self, pid: int, households: list[list[processes.Process]]) -> bool:
+        if not processes.alive(pid):
+            return True
+        for household in households:
+            processes.dismiss_lonely(household)
+        with suppress(ProcessLookupError):
+            # Ends the Emperor's sleep between looks at its vassals, and nothing else.
+            os.kill(pid, signal.SIGWINCH)
+        return False
+
+    def _launch(self) -> None:
+        self._paths.emperor_lock.touch(mode=0o600)
+        self._set_log_aside()
+        offset = logs.size(self._paths.emperor_log)
+        pid = processes.detach(
+            [uwsgi_of(self._paths), "--ini", self._paths.emperor_ini],
+            cwd=self._paths.top,
+            env=processes.service_environment(self._paths.top),
+            log=self._paths.emperor_log,
+        )
+        patience = Deadline(_START_PATIENCE)
+        until(lambda: self.stats() is not None or not processes.alive(pid), patience, pause=0.002)
+        if self.pid is None or self.stats() is None:
+            said = logs.tail(self._paths.emperor_log, 15, since=offset)
+            raise EmperorFailed(f"the Emperor of {self._paths.top} does not start", said)
+
+    def _set_log_aside(self) -> None:
+        log = self._paths.emperor_log
+        log.parent.mkdir(mode=0o750, exist_ok=True)
+        if logs.size(log) > _LOG_MAX:
+            log.replace(log.with_suffix(".log.1"))
+
+    def _sweep(self) -> None:
+        """End what a killed Emperor left behind; it would hold the ports of the Acts."""
+        session = self._last_session()
+        if session is None:
+            return
+        left = processes.session_members(session, self._paths.top)
+        until(lambda: not processes.running(left), Deadline(0.5 if left else 0.0))
+        if processes.insist(left, Deadline(_KILL_PATIENCE)):
+            pids = ", ".join(str(process.pid) for process in processes.running(left))
+            raise EmperorFailed(f"processes of an earlier Emperor cannot be ended: {pids}")
+
+    def _last_session(self) -> int | None:
+        try:
+            return int(self._paths.emperor_pid.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def _tail(self) -> str:
+        return logs.tail(self._paths.emperor_log, 15)
+
+
+def uwsgi_of(paths: VenuePaths) -> Path:
+    """The program that the Venue's Emperor and vassals run."""
+    shim = paths.top / "bin" / "uwsgi-shim"
+    return shim if shim.exists() else paths.top / "bin" / "uwsgi"

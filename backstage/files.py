@@ -1,0 +1,95 @@
+"""Writing files so that nobody, the Emperor least of all, sees half of one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import CannotWrite, UnsafeDirectory
+
+
+def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
+    """Write `path` under a hidden name, sync it, give it its name: old or new, never half."""
+    _replace(path, content, mode, mtime=None)
+
+
+def write_vassal(path: Path, content: str, *, not_before: float = 0.0) -> None:
+    """Write a vassal file so that the Emperor, which compares whole seconds, sees a change.
+
+    Its mtime is later by a second at least than that of the file it replaces and than `not_before`,
+    in seconds since the epoch.
+    """
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+    _replace(path, content, mode, mtime=_later_second(path, not_before))
+
+
+def touch_vassal(path: Path) -> None:
+    """Give a vassal file an mtime that the Emperor takes for a change. Raises FileNotFoundError."""
+    mtime = _later_second(path, 0.0)
+    os.utime(path, (mtime, mtime))
+
+
+def make_private(path: Path) -> None:
+    """Make a directory that nobody but the owner enters, also where it was there before."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.chmod(0o700)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a file or a directory with everything in it; silent where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def refuse_writable_by_others(path: Path) -> None:
+    """Raise UnsafeDirectory where anybody but the owner can write in `path`."""
+    facts = path.stat()
+    if facts.st_uid not in {os.geteuid(), 0}:
+        raise UnsafeDirectory(
+            path, f"belongs to another user (uid {facts.st_uid})", f"chown {os.geteuid()} '{path}'"
+        )
+    if facts.st_mode & (stat.S_IWOTH | stat.S_IWGRP):
+        who = "everybody" if facts.st_mode & stat.S_IWOTH else f"the group {facts.st_gid}"
+        raise UnsafeDirectory(path, f"can be written by {who}", f"chmod go-w '{path}'")
+
+
+@contextmanager
+def telling_disk_trouble(action: str) -> Iterator[None]:
+    """Turn an OSError from inside into CannotWrite, which says what stood in `action`'s way."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise CannotWrite(action, error) from error
+
+
+def _replace(path: Path, content: str | bytes, mode: int, mtime: float | None) -> None:
+    data = content.encode() if isinstance(content, str) else content
+    # The Emperor reads dotfiles too, so it is the suffix that hides this one from it.
+    hidden = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
+    try:
+        descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        if mtime is not None:
+            os.utime(hidden, (mtime, mtime))
+        hidden.replace(path)
+    except BaseException:
+        hidden.unlink(missing_ok=True)
+        raise
+
+
+def _later_second(path: Path, not_before: float) -> int:
+    known = max(not_before, path.stat().st_mtime if path.exists() else 0.0)
+    return max(int(time.time()), int(known) + 1)

@@ -1,0 +1,75 @@
+"""Finding the Python that a Venue is to run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import EnvironmentFailed
+
+# Where pyenv and uv keep interpreters that are not on the PATH, or only as shims.
+_KEPT_ELSEWHERE = (
+    "{PYENV_ROOT}/versions/*/bin/python3",
+    "~/.pyenv/versions/*/bin/python3",
+    "~/.local/share/uv/python/*/bin/python3",
+)
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python outside of any virtual environment; `build` is its `sys.version`."""
+
+    executable: Path
+    version: tuple[int, int, int]
+    build: str
+
+    @property
+    def key(self) -> str:
+        """A name for everything compiled for this very interpreter and no other.
+
+        Two Pythons 3.11 may be built so differently that one's extensions do not load in the other.
+        """
+        digest = hashlib.sha256(f"{self.executable}\0{self.build}".encode()).hexdigest()
+        return f"cpython-{'.'.join(map(str, self.version))}-{digest[:12]}"
+
+
+def current() -> Interpreter:
+    """The Python that runs this library, without the environment it may run in."""
+    base = getattr(sys, "_base_executable", None) or sys.executable
+    return Interpreter(Path(base).resolve(), sys.version_info[:3], sys.version)
+
+
+def find(wish: str | Path | None) -> Interpreter:
+    """The interpreter for a path, a version such as '3.12', or None for the current one.
+
+    Versions are looked for on the PATH and among those that pyenv and uv installed.
+    Raises EnvironmentFailed where there is none.
+    """
+    if wish is None:
+        return current()
+    # It asks candidates by running them, so it is imported only where one was asked for.
+    from python_discovery import get_interpreter
+
+    try:
+        found = get_interpreter(str(wish), try_first_with=list(map(str, _elsewhere())))
+    except (RuntimeError, OSError, ValueError) as error:
+        raise EnvironmentFailed(f"{wish} is no Python that can be run", str(error)) from error
+    if found is None or not found.system_executable:
+        raise EnvironmentFailed(
+            f"no Python found for {str(wish)!r}; install it, or give the path of its executable"
+        )
+    major, minor, micro = found.version_info[:3]
+    return Interpreter(
+        Path(found.system_executable).resolve(), (major, minor, micro), found.version
+    )
+
+
+def _elsewhere() -> Iterator[Path]:
+    for pattern in _KEPT_ELSEWHERE:
+        filled = pattern.replace("{PYENV_ROOT}", os.environ.get("PYENV_ROOT", "~/.pyenv"))
+        path = Path(filled).expanduser()
+        yield from sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))), reverse=True)

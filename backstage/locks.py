@@ -1,0 +1,32 @@
+"""Locks that hold between processes and go with the process that held them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from .errors import Busy
+
+# Longer than the slowest thing done under a lock: the compilation of uWSGI.
+_PATIENCE = 300.0
+
+
+@contextmanager
+def locked(path: Path, doing: str) -> Iterator[None]:
+    """Hold the lock at `path`, made with its directory if need be. Raises Busy after 300 s."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=_PATIENCE, poll_interval=0.005)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise Busy(
+            f"{doing}: another process has held {path} for {_PATIENCE:.0f} s; "
+            f"`fuser -v '{path}'` shows which"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

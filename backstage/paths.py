@@ -1,0 +1,161 @@
+"""Where everything of a Venue lies on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import NameNotAllowed
+
+# sockaddr_un holds 108 bytes, the last one zero.
+_SOCKET_PATH_MAX = 107
+_SHORTEST_ACT = "a.stats"
+
+
+@dataclass(frozen=True)
+class VenuePaths:
+    """The layout of the Venue at `top`, an absolute path without symbolic links."""
+
+    top: Path
+
+    @property
+    def settings(self) -> Path:
+        return self.top / "venue.yaml"
+
+    @property
+    def building(self) -> Path:
+        """Present from the first to the last moment of building the Venue."""
+        return self.top / ".building"
+
+    @property
+    def python(self) -> Path:
+        return self.top / "bin" / "python"
+
+    @property
+    def emperor_ini(self) -> Path:
+        return self.top / "emperor.ini"
+
+    @property
+    def emperor_lock(self) -> Path:
+        """The file that a live Emperor holds locked; the kernel names the holder."""
+        return self.top / ".emperor.lock"
+
+    @property
+    def emperor_pid(self) -> Path:
+        return self.run / "emperor.pid"
+
+    @property
+    def emperor_stats(self) -> Path:
+        return self.run / "emperor.stats"
+
+    @property
+    def emperor_log(self) -> Path:
+        return self.log / "emperor.log"
+
+    @property
+    def acts(self) -> Path:
+        return self.top / "acts"
+
+    @property
+    def templates(self) -> Path:
+        return self.top / "templates"
+
+    @property
+    def vassals(self) -> Path:
+        """What the Emperor watches: an Act is wanted while its ini is here."""
+        return self.top / "vassals"
+
+    @property
+    def kept(self) -> Path:
+        """The last vassal file seen of each Act: what a start puts back."""
+        return self.top / "kept"
+
+    @property
+    def retired(self) -> Path:
+        return self.top / "retired"
+
+    @property
+    def run(self) -> Path:
+        return self.top / "run"
+
+    @property
+    def log(self) -> Path:
+        return self.top / "log"
+
+    @property
+    def site_packages(self) -> Path:
+        """The environment's own modules; empty pattern matches mean it is not built."""
+        return next(iter(self.top.glob("lib/python3*/site-packages")), self.top / "lib")
+
+    def act(self, name: str) -> ActPaths:
+        """The files of one Act."""
+        return ActPaths(self, name)
+
+    def check_socket_room(self) -> None:
+        """Refuse a Venue so deep that not even the shortest Act's socket fits. NameNotAllowed."""
+        _check_socket_path(self.run / _SHORTEST_ACT, str(self.top))
+        _check_socket_path(self.emperor_stats, str(self.top))
+
+
+@dataclass(frozen=True)
+class ActPaths:
+    """The files of the Act `name`."""
+
+    venue: VenuePaths
+    name: str
+
+    @property
+    def top(self) -> Path:
+        return self.venue.acts / self.name
+
+    @property
+    def unfinished(self) -> Path:
+        """Where the project is written before it gets its name."""
+        return self.venue.acts / f".{self.name}.building"
+
+    @property
+    def preparing(self) -> Path:
+        """Present until the project's database and static files have been made once."""
+        return self.venue.kept / f"{self.name}.preparing"
+
+    @property
+    def environment(self) -> Path:
+        return self.top / ".env"
+
+    @property
+    def manage(self) -> Path:
+        return self.top / "manage.py"
+
+    @property
+    def vassal(self) -> Path:
+        return self.venue.vassals / f"{self.name}.ini"
+
+    @property
+    def kept(self) -> Path:
+        return self.venue.kept / f"{self.name}.ini"
+
+    @property
+    def stats(self) -> Path:
+        return self.venue.run / f"{self.name}.stats"
+
+    @property
+    def lock(self) -> Path:
+        return self.venue.run / f"{self.name}.lock"
+
+    @property
+    def log(self) -> Path:
+        return self.venue.log / f"{self.name}.log"
+
+    def check_socket_room(self) -> None:
+        """Refuse a name too long for the stats socket's path. Raises NameNotAllowed."""
+        _check_socket_path(self.stats, self.name)
+
+
+def _check_socket_path(socket: Path, name: str) -> None:
+    length = len(str(socket).encode())
+    if length > _SOCKET_PATH_MAX:
+        raise NameNotAllowed(
+            name,
+            f"its socket {socket} would need {length} bytes, the system allows "
+            f"{_SOCKET_PATH_MAX}; use a shorter name or a Venue nearer to the root",
+        )

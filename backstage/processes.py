@@ -1,0 +1,209 @@
+"""Running programs, and the facts the kernel has about processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from .deadlines import Deadline, until
+
+Process = psutil.Process
+Started = subprocess.Popen[str]
+
+# What a service may know of the shell that happened to start it: the same from a terminal, from
+# cron and from a unit. Above all no DJANGO_SETTINGS_MODULE, no UWSGI_*, no PYTHON*.
+_KEPT_VARIABLES = {
+    *("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "XDG_RUNTIME_DIR"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
+}
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def service_environment(venue: Path) -> dict[str, str]:
+    """The environment for everything that runs in the Venue at `venue`."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if key in _KEPT_VARIABLES or key.startswith("LC_")
+    }
+    path = f"{venue / 'bin'}:{os.environ.get('PATH', _SYSTEM_PATH)}"
+    return {**kept, "PATH": path, "VIRTUAL_ENV": str(venue)}
+
+
+def tool_environment() -> dict[str, str]:
+    """The caller's own environment for tools such as pip, less what points them elsewhere."""
+    misleading = {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
+    return {key: value for key, value in os.environ.items() if key not in misleading}
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end with nothing to read; its output is text, both streams in one.
+
+    Raises OSError where it cannot be executed, subprocess.TimeoutExpired after `timeout` seconds.
+    """
+    return subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=env,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+
+
+def start(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> Started:
+    """Start a program beside this one; read its output with `.communicate()`."""
+    return subprocess.Popen(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+
+
+def detach(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], log: Path) -> int:
+    """Start a program that outlives this one, alone in a session of its own; returns its pid.
+
+    It is nobody's child, so it leaves no zombie here when it ends. Both streams go to `log`.
+    """
+    # A background command of sh leads no process group, so setsid needs no fork of its own and
+    # the pid that sh tells stays the program's.
+    script = 'log=$1; shift; setsid "$@" >>"$log" 2>&1 </dev/null & echo $!'
+    words = ["/bin/sh", "-c", script, "sh", str(log), *(str(word) for word in command)]
+    told = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=True)
+    return int(told.stdout)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    try:
+        return Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def family(pid: int) -> list[Process]:
+    """A process with all its descendants; empty where it is gone."""
+    try:
+        process = Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def session_members(session: int, top: Path) -> list[Process]:
+    """The processes of a session whose program or working directory lies within `top`."""
+    return [process for process in _of_session(session) if _lies_within(process, top)]
+
+
+def boot_clock() -> float:
+    """Seconds since the system booted: the clock by which the kernel notes when processes begin."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def started_after(pid: int, moment: float) -> bool:
+    """Whether a process began after `moment` of `boot_clock`, give or take a tick (10 ms).
+
+    psutil's creation times hang on a boot time in whole seconds, which is not fine enough here.
+    """
+    try:
+        facts = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    # proc(5): field 22, counted behind the program's name, which may hold anything.
+    ticks = int(facts.rpartition(")")[2].split()[19])
+    return ticks / os.sysconf("SC_CLK_TCK") >= moment - 0.01
+
+
+def dismiss_lonely(household: Sequence[Process]) -> None:
+    """Wake a dying uWSGI master, the first of `household`, whose other processes have all ended.
+
+    It sleeps for whole seconds between looks at them; a SIGTERM then only ends that sleep.
+    """
+    if running(household) == [household[0]]:
+        with suppress(psutil.NoSuchProcess):
+            household[0].send_signal(signal.SIGTERM)
+
+
+def describe(pid: int) -> str:
+    """A process in words for an error message: `nginx (pid 812)`."""
+    try:
+        return f"{Process(pid).name()} (pid {pid})"
+    except psutil.Error:
+        return f"pid {pid}"
+
+
+def running(processes: Iterable[Process]) -> list[Process]:
+    """Those that have not ended; a pid that was given to another process counts as ended."""
+    return [process for process in processes if process.is_running() and alive(process.pid)]
+
+
+def insist(processes: Iterable[Process], deadline: Deadline) -> list[Process]:
+    """Kill what is left of `processes`; returns those still there at the deadline."""
+    left = running(processes)
+    for process in left:
+        try:
+            process.send_signal(signal.SIGKILL)
+        except psutil.NoSuchProcess:
+            continue
+    until(lambda: not running(left), deadline)
+    return running(left)
+
+
+def listener(port: int) -> int | None:
+    """The pid of whoever listens on a TCP port; None for nobody or where we may not know."""
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:
+        return None
+    return next(
+        (
+            connection.pid
+            for connection in connections
+            if connection.status == psutil.CONN_LISTEN
+            and connection.laddr
+            and connection.laddr.port == port
+        ),
+        None,
+    )
+
+
+def _of_session(session: int) -> list[Process]:
+    members = []
+    for pid in psutil.pids():
+        try:
+            if os.getsid(pid) == session:
+                members.append(Process(pid))
+        except (ProcessLookupError, PermissionError, psutil.NoSuchProcess):
+            continue
+    return members
+
+
+def _lies_within(process: Process, top: Path) -> bool:
+    try:
+        places = (process.exe(), process.cwd())
+    except psutil.Error:
+        return False
+    return any(Path(place).is_relative_to(top) for place in places if place)

@@ -1,0 +1,131 @@
+"""The Django project of an Act: written, then given its database and its static files."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import processes, reasons
+from .distributions import Library
+from .errors import ActFailed
+from .files import write_atomically
+from .paths import ActPaths
+from .templates import project_files, shelf
+
+_SECRET_ALPHABET = string.ascii_letters + string.digits + "-_"
+_SECRET_LENGTH = 64
+
+# One Python for both, as each start of Django takes a third of a second.
+_PREPARE = """
+import os, sys
+from django.core.management import execute_from_command_line as manage_py
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", sys.argv[1] + ".settings")
+manage_py(["manage.py", "migrate", "--noinput", "--verbosity=0"])
+from django.conf import settings
+if settings.STATIC_ROOT:
+    manage_py(["manage.py", "collectstatic", "--noinput", "--verbosity=0"])
+"""
+
+
+def write(paths: ActPaths, template: str | Path) -> None:
+    """Write a new project under the Act's unfinished name.
+
+    `template` names a scaffold of this library or is what `startproject --template` takes: a
+    directory, an archive or a URL. Raises ActFailed, OSError.
+    """
+    if template in _scaffolds():
+        _write_scaffold(paths, shelf("scaffolds") / template)
+    else:
+        _startproject(paths, str(template))
+    if not (paths.unfinished / paths.name / "wsgi.py").is_file():
+        raise ActFailed(
+            paths.name, f"cannot be made: the template {template} has no project_name/wsgi.py"
+        )
+    if (paths.unfinished / ".env.example").exists():
+        _write_environment(paths.unfinished / ".env")
+
+
+@contextmanager
+def preparing(paths: ActPaths, *, skip: bool) -> Iterator[None]:
+    """Apply migrations and collect static files while the body runs.
+
+    Waits for both at the end. Raises ActFailed.
+    """
+    if skip:
+        yield
+        return
+    venue = paths.venue
+    work = processes.start(
+        [venue.python, "-c", _PREPARE, paths.name],
+        cwd=paths.top,
+        env=processes.service_environment(venue.top),
+    )
+    try:
+        yield
+        output, _ = work.communicate()
+    finally:
+        work.kill()
+        work.wait()
+    if work.returncode:
+        raise ActFailed(
+            paths.name,
+            "cannot be prepared (migrate, collectstatic)",
+            reasons.reason_from(output),
+            output.strip(),
+        )
+
+
+def _scaffolds() -> set[str | Path]:
+    return {path.name for path in shelf("scaffolds").iterdir() if (path / "manage.py-tpl").exists()}
+
+
+def _write_scaffold(paths: ActPaths, scaffold: Path) -> None:
+    version = _django_version(paths.venue.site_packages)
+    variables = {
+        "project_name": paths.name,
+        "django_version": version,
+        "docs_version": ".".join(version.split(".")[:2]),
+    }
+    for file in project_files(scaffold, variables):
+        target = paths.unfinished / file.path
+        target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        target.write_bytes(file.content)
+        target.chmod(file.mode)
+    # uWSGI looks for the directory of static files once, at the first request.
+    (paths.unfinished / "staticfiles").mkdir(mode=0o755)
+
+
+def _django_version(site_packages: Path) -> str:
+    django = Library(site_packages).get("django")
+    return django.version if django else "unknown"
+
+
+def _startproject(paths: ActPaths, template: str) -> None:
+    paths.unfinished.mkdir(mode=0o755)
+    venue = paths.venue
+    # A path is meant from where the caller stands.
+    given = str(Path(template).resolve()) if Path(template).exists() else template
+    command = ["startproject", "--template", given, paths.name, str(paths.unfinished)]
+    done = processes.run(
+        [venue.python, "-m", "django", *command], env=processes.service_environment(venue.top)
+    )
+    if done.returncode:
+        raise ActFailed(
+            paths.name,
+            f"cannot be made from the template {template}",
+            reasons.reason_from(done.stdout),
+            done.stdout.strip(),
+        )
+
+
+def _write_environment(path: Path) -> None:
+    secret = "".join(secrets.choice(_SECRET_ALPHABET) for _ in range(_SECRET_LENGTH))
+    write_atomically(
+        path,
+        "# This Act's own settings and secrets; .env.example tells what may stand here.\n"
+        f"SECRET_KEY={secret}\n",
+        mode=0o600,
+    )

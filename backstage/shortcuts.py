@@ -1,0 +1,86 @@
+"""The functions that most programs need: new_venue, new_act, use_venue, venue_from_cwd.
+
+Importing this module costs next to nothing; each function imports what it needs when it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import NotAVenue
+
+if TYPE_CHECKING:
+    from .act import Act
+    from .creation import Progress
+    from .venue import Venue
+
+__all__ = ["new_act", "new_venue", "use_venue", "venue_from_cwd"]
+
+
+def new_venue(
+    name: str,
+    path: str | Path = ".",
+    *,
+    python: str | Path | None = None,
+    requirements: str | Path | Sequence[str] | None = None,
+    start: bool = True,
+    progress: Progress | None = None,
+) -> Venue:
+    """Make the Venue `path/name`, start its Emperor, and return when it watches.
+
+    A Venue that is there already is opened instead, one that was left half made is finished.
+    `python` is a version ('3.12') or an executable, by default the Python that runs this.
+    `requirements` is the path of a requirements file or a list of requirements. `progress` is
+    called with a `Step` as each step begins. On an error nothing is left behind.
+
+    Raises NameNotAllowed, NotAVenue, EnvironmentFailed, CannotWrite, UnsafeDirectory,
+    EmperorFailed.
+    """
+    from .creation import VenuePlan, create_venue
+
+    wanted = Path(requirements) if isinstance(requirements, str) else requirements
+    plan = VenuePlan(python=python, requirements=wanted, start=start, progress=progress)
+    return create_venue(name, path, plan)
+
+
+def new_act(
+    venue: Venue,
+    name: str,
+    *,
+    template: str | Path = "django",
+    port: int | None = None,
+    start: bool = True,
+) -> Act:
+    """Make the Act `name` in a Venue, launch it, and return when it answers.
+
+    An Act that is there already is opened and started instead, one left half made is finished, and
+    a project found in `acts/NAME` is run as it is. `template` is 'django' or whatever Django's
+    `startproject --template` takes; `port` overrides the choice from the Venue's range. On an
+    error nothing is left behind.
+
+    Raises NameNotAllowed, PortUnavailable, ActFailed, CannotWrite.
+    """
+    from .creation import create_act
+
+    return create_act(venue, name, template=template, port=port, start=start)
+
+
+def use_venue(path: str | Path) -> Venue:
+    """Open the Venue at `path`; whether its Emperor runs is not touched.
+
+    Raises NotAVenue, SettingsError.
+    """
+    from .venue import Venue
+
+    return Venue.open(path)
+
+
+def venue_from_cwd() -> Venue:
+    """Open the Venue that the current directory lies in. Raises NotAVenue, SettingsError."""
+    here = Path.cwd()
+    for directory in (here, *here.parents):
+        if (directory / "venue.yaml").exists() and (directory / "pyvenv.cfg").exists():
+            return use_venue(directory)
+    raise NotAVenue(here, "lies in no Venue; go into one, or use_venue(path)")

@@ -1,0 +1,59 @@
+"""The files that the library ships, and writing copies of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_MARKER = re.compile(r"@([A-Z]+)@")
+_VARIABLE = re.compile(r"\{\{ ([a-z_]+) \}\}")
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to be written; `path` is relative to wherever the tree is put."""
+
+    path: Path
+    content: bytes
+    mode: int
+
+
+def shelf(name: str) -> Path:
+    """The directory of shipped files `name`.
+
+    `emperor` and `vassal_templates` lie inside the installed package; in a checkout and in editable
+    installs they lie beside it.
+    """
+    inside = Path(__file__).parent / name
+    return inside if inside.is_dir() else inside.parent.parent / name
+
+
+def configuration(shelf_name: str, file_name: str, **markers: str) -> str:
+    """A shipped configuration file with its `@MARKERS@` filled in."""
+    text = (shelf(shelf_name) / file_name).read_text(encoding="utf-8")
+    return _MARKER.sub(lambda match: markers.get(match[1].lower(), match[0]), text)
+
+
+def project_files(template: Path, variables: Mapping[str, str]) -> list[File]:
+    """Render a project template by Django's convention.
+
+    `project_name` in a path is replaced, files ending in `.py-tpl` lose that suffix and have their
+    `{{ variables }}` filled in, everything else is copied as it is.
+    """
+    return [
+        _project_file(source, source.relative_to(template), variables)
+        for source in sorted(template.rglob("*"))
+        if source.is_file()
+    ]
+
+
+def _project_file(source: Path, path: Path, variables: Mapping[str, str]) -> File:
+    name = str(path).replace("project_name", variables["project_name"])
+    content = source.read_bytes()
+    if name.endswith(".py-tpl"):
+        name = name.removesuffix("-tpl")
+        text = content.decode()
+        content = _VARIABLE.sub(lambda m: variables.get(m[1], m[0]), text).encode()
+    return File(Path(name), content, source.stat().st_mode & 0o777)
