@@ -112,7 +112,7 @@ def _build_venue(paths: VenuePaths, plan: VenuePlan) -> Venue:
         write_atomically(paths.building, "This Venue is not complete: call new_venue again.\n")
         _build_environment(paths, plan)
         plan.tell("Writing the configuration")
-        _configure(paths)
+        configure(paths)
         paths.building.unlink()
         venue = Venue.open(paths.top)
         if plan.start:
@@ -137,7 +137,8 @@ def _build_environment(paths: VenuePaths, plan: VenuePlan) -> None:
         virtualenvs.install(paths.top, plan.requirements)
 
 
-def _configure(paths: VenuePaths) -> None:
+def configure(paths: VenuePaths) -> None:
+    """Write all that makes an environment a Venue, as it is when new."""
     for directory in (paths.acts, paths.vassals, paths.kept, paths.templates):
         directory.mkdir(mode=0o755)
     paths.log.mkdir(mode=0o750)

@@ -20,7 +20,7 @@ _RELOAD_PATIENCE = 3.0
 # Whether a starting Act has failed instead is asked this often, in seconds; asking is not free.
 _FAILURE_CHECK = 0.05
 _TENDING = 0.01
-_TAIL = 20
+_TAIL = 40
 
 
 @dataclass(frozen=True)

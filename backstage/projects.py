@@ -21,10 +21,11 @@ _SECRET_LENGTH = 64
 # One Python for both, as each start of Django takes a third of a second.
 _PREPARE = """
 import os, sys
+from django.conf import settings
 from django.core.management import execute_from_command_line as manage_py
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", sys.argv[1] + ".settings")
-manage_py(["manage.py", "migrate", "--noinput", "--verbosity=0"])
-from django.conf import settings
+if settings.DATABASES:
+    manage_py(["manage.py", "migrate", "--noinput", "--verbosity=0"])
 if settings.STATIC_ROOT:
     manage_py(["manage.py", "collectstatic", "--noinput", "--verbosity=0"])
 """
@@ -58,17 +59,15 @@ def preparing(paths: ActPaths, *, skip: bool) -> Iterator[None]:
         yield
         return
     venue = paths.venue
-    work = processes.start(
-        [venue.python, "-c", _PREPARE, paths.name],
-        cwd=paths.top,
-        env=processes.service_environment(venue.top),
-    )
-    try:
-        yield
-        output, _ = work.communicate()
-    finally:
-        work.kill()
-        work.wait()
+    command = [str(venue.python), "-c", _PREPARE, paths.name]
+    environment = processes.service_environment(venue.top)
+    with processes.start(command, cwd=paths.top, env=environment) as work:
+        try:
+            yield
+            output, _ = work.communicate()
+        except BaseException:
+            work.kill()
+            raise
     if work.returncode:
         raise ActFailed(
             paths.name,

@@ -82,10 +82,8 @@ def create(top: Path, interpreter: Interpreter, source: Source) -> None:
     """
     site_packages = _site_packages(top, interpreter)
     # Side by side: one waits for the disk where the other wants the processor.
-    making = _start_virtualenv(top, interpreter)
-    try:
+    with _start_virtualenv(top, interpreter) as making:
         distributions.copy(source.wanted, source.site_packages, top, site_packages)
-    finally:
         _finish_virtualenv(top, making)
     _write_shim(top, site_packages)
     if not any(site_packages.glob("django/__pycache__/*.pyc")):
@@ -161,7 +159,8 @@ def _cached(interpreter: Interpreter) -> Source:
 
 def _build(top: Path, interpreter: Interpreter) -> None:
     top.mkdir(mode=0o700, parents=True)
-    _finish_virtualenv(top, _start_virtualenv(top, interpreter))
+    with _start_virtualenv(top, interpreter) as making:
+        _finish_virtualenv(top, making)
     _uv_install(top, [f"Django~={_django_series(interpreter)}", *_BASE[1:]], offline_first=False)
     if not _compile_uwsgi(top):
         _uv_install(top, ["pyuwsgi"], offline_first=False)

@@ -1,0 +1,50 @@
+# `make demo` shows it, `make test` proves it; both set up everything they need first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+# Services are fast only with bytecode, so it is written even where the shell says otherwise.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help setup demo demo-stop test quick lint format bench clean
+
+help:
+	@echo "make demo       create a Venue and an Act, and show the URL that answers"
+	@echo "make demo-stop  stop the demo and remove it"
+	@echo "make test       run the whole test suite"
+	@echo "make quick      run the tests that take seconds"
+	@echo "make lint       check style and types"
+	@echo "make bench      measure, side by side with doing it by hand"
+
+setup: $(VENV)/ready
+
+$(VENV)/ready: setup.cfg pyproject.toml .ci/setup
+	@.ci/setup "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+demo: setup
+	@$(BIN)/python docs/demo.py start
+
+demo-stop: setup
+	@$(BIN)/python docs/demo.py stop
+
+test: setup
+	@.ci/packages "the browser tests" chromium
+	$(BIN)/python -m pytest
+
+quick: setup
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,124 @@
+"""Real Venues for the integration tests, and proof that none of them leaves a process."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from backstage.act import Act
+from backstage.creation import configure
+from backstage.emperor import Emperor
+from backstage.paths import VenuePaths
+from backstage.shortcuts import new_venue
+from backstage.venue import Venue
+
+MakeVenue = Callable[..., Venue]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "integration" in item.path.parts:
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Path]:
+    """A directory for Venues, near the root as socket paths are short; no process stays in it."""
+    top = Path(tempfile.mkdtemp(prefix="bs-")).resolve()
+    yield top
+    for settings in top.rglob("venue.yaml"):
+        Emperor(VenuePaths(settings.parent)).stop(wait=5.0)
+    left = processes_within(top)
+    shutil.rmtree(top)
+    assert not left, f"still running: {left}"
+
+
+@pytest.fixture(scope="session")
+def venue(stage: Path) -> Venue:
+    """One Venue that tests share: each makes its own Acts."""
+    return new_venue("shared", stage)
+
+
+@pytest.fixture
+def make_venue(stage: Path, spares: list[Venue]) -> Iterator[MakeVenue]:
+    """Makes Venues of a test's own; without options one that another test has left may do."""
+    lent: list[Venue] = []
+
+    def make(*, start: bool = True, **options: Any) -> Venue:
+        venue = spares.pop() if spares and not options else None
+        venue = venue or new_venue(f"v{next(_numbers)}", stage, start=False, **options)
+        lent.append(venue)
+        if start:
+            venue.start()
+        return venue
+
+    yield make
+    for venue in lent:
+        venue.stop(wait=5.0)
+        _make_new(venue)
+        spares.append(venue)
+
+
+@pytest.fixture(scope="session")
+def spares() -> list[Venue]:
+    """Venues as good as new: building one and removing it takes longer than most tests."""
+    return []
+
+
+def _make_new(venue: Venue) -> None:
+    paths = venue.paths
+    for directory in (
+        paths.acts,
+        paths.vassals,
+        paths.kept,
+        paths.log,
+        paths.retired,
+        paths.templates,
+    ):
+        shutil.rmtree(directory, ignore_errors=True)
+    for file in (paths.emperor_ini, paths.settings, paths.emperor_pid):
+        file.unlink(missing_ok=True)
+    configure(paths)
+
+
+@pytest.fixture
+def fresh_name() -> str:
+    """A name that no other test gives its Act."""
+    return f"act{next(_numbers)}"
+
+
+_numbers = count(1)
+
+
+def processes_within(top: Path) -> list[psutil.Process]:
+    """Every process whose program, working directory or command line lies within `top`."""
+    return [process for process in psutil.process_iter() if _is_within(process, top)]
+
+
+def _is_within(process: psutil.Process, top: Path) -> bool:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        words = [process.exe(), process.cwd(), *process.cmdline()]
+    except psutil.Error:
+        return False
+    return any(word.startswith(f"{top}/") for word in words)
+
+
+def fetch(act: Act, path: str = "") -> tuple[int, str]:
+    """The status and the text that an Act answers with, errors included."""
+    try:
+        with urllib.request.urlopen(act.url + path, timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()

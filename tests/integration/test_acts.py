@@ -1,0 +1,414 @@
+"""Acts under a real Emperor: started, restarted and stopped on the fly."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from backstage.act import Act
+from backstage.deadlines import Deadline, until
+from backstage.errors import ActFailed, NoSuchAct, NotInTime, PortUnavailable
+from backstage.shortcuts import new_act
+from backstage.states import State
+from backstage.venue import Venue
+
+from .conftest import MakeVenue, fetch, processes_within
+
+
+@pytest.fixture
+def act(venue: Venue, fresh_name: str) -> Act:
+    return new_act(venue, fresh_name)
+
+
+def add_view(act: Act, name: str, body: str) -> None:
+    """Give an Act a page of its own; seen after a restart."""
+    views = act.paths.top / act.name / f"{name}.py"
+    views.write_text(f"import os, time\nfrom django.http import HttpResponse\n{body}\n")
+    urls = act.paths.top / act.name / "urls.py"
+    urls.write_text(
+        urls.read_text()
+        + f"\nfrom {act.name}.{name} import view as {name}\n"
+        + f"urlpatterns.append(path('{name}', {name}))\n"
+    )
+
+
+def test_a_new_act_answers_at_once(venue: Venue, act: Act) -> None:
+    assert act.state is State.RUNNING
+    status, page = fetch(act)
+    assert status == 200
+    assert act.name in page
+    assert venue.name in page
+    assert repr(act) == f"<Act {act.name!r} running, port {act.get_uwsgi_port()}, pid {act.pid}>"
+    assert act.name in venue
+    assert venue[act.name] == act
+    assert act in venue.acts
+
+
+def test_its_database_is_migrated_and_its_static_files_are_served(act: Act) -> None:
+    assert fetch(act, "readyz")[0] == 200
+    status, page = fetch(act, "admin/")
+    assert status == 200
+    assert "Django administration" in page
+    assert fetch(act, "static/admin/css/base.css")[0] == 200
+    assert fetch(act, "static/welcome.css")[0] == 200
+
+
+def test_stopped_means_stopped(act: Act) -> None:
+    """The port is closed and no process is left when stop returns; the rest stays."""
+    port = act.get_uwsgi_port()
+    act.stop()
+    assert act.state is State.STOPPED
+    assert act.pid is None
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+    assert not processes_within(act.paths.top)
+    assert act.get_uwsgi_port() == port
+    act.start()
+    assert fetch(act)[0] == 200
+    assert act.get_uwsgi_port() == port
+
+
+def test_verbs_are_idempotent(act: Act) -> None:
+    pid = act.pid
+    act.start()
+    assert act.pid == pid
+    act.stop()
+    act.stop()
+    assert act.state is State.STOPPED
+
+
+def test_stopping_blog_leaves_blog2_alone(venue: Venue) -> None:
+    blog, blog2 = new_act(venue, "blog"), new_act(venue, "blog2")
+    pid = blog2.pid
+    blog.stop()
+    assert blog.state is State.STOPPED
+    assert blog2.state is State.RUNNING
+    assert blog2.pid == pid
+    blog.retire()
+    assert "blog" not in venue
+    assert "blog2" in venue
+    assert fetch(blog2)[0] == 200
+
+
+def test_a_restart_runs_new_code_on_the_same_socket(act: Act) -> None:
+    assert fetch(act)[0] == 200, "Django has read its urls"
+    add_view(act, "version", "view = lambda request: HttpResponse('new')")
+    assert fetch(act, "version")[0] == 404
+    pid = act.pid
+    act.restart()
+    assert fetch(act, "version") == (200, "new")
+    assert act.pid == pid, "the master, which holds the socket, stayed"
+
+
+def test_a_restart_refuses_nobody_and_finishes_requests_under_way(act: Act) -> None:
+    add_view(
+        act,
+        "slow",
+        "def view(request):\n    time.sleep(1.5)\n    return HttpResponse(str(os.getpid()))",
+    )
+    act.restart()
+    answers: list[str] = []
+    slow = threading.Thread(target=lambda: answers.append(fetch(act, "slow")[1]))
+    slow.start()
+    statuses: list[int] = []
+    over = threading.Event()
+
+    def keep_asking() -> None:
+        while not over.is_set():
+            statuses.append(fetch(act, "healthz")[0])
+
+    asking = threading.Thread(target=keep_asking)
+    asking.start()
+    workers = {child.pid for child in psutil.Process(act.pid).children()}
+    assert until(lambda: _is_busy(act), Deadline(10.0))
+    act.restart()
+    over.set()
+    asking.join()
+    slow.join()
+    assert int(answers[0]) in workers, "answered by the worker that was told to go"
+    assert set(statuses) == {200}
+    assert not workers & {child.pid for child in psutil.Process(act.pid).children()}
+
+
+def _is_busy(act: Act) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(act.paths.stats))
+        return b'"in_request":1' in b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_a_stop_finishes_requests_under_way(act: Act) -> None:
+    add_view(act, "slow", "def view(request):\n    time.sleep(1)\n    return HttpResponse('done')")
+    act.restart()
+    answers: list[tuple[int, str]] = []
+    slow = threading.Thread(target=lambda: answers.append(fetch(act, "slow")))
+    slow.start()
+    assert until(lambda: _is_busy(act), Deadline(10.0))
+    act.stop()
+    slow.join()
+    assert answers == [(200, "done")]
+
+
+def test_verbs_in_quick_succession_do_what_they_say(act: Act) -> None:
+    """The last one counts, however early in the life of the vassal it comes."""
+    for pause in (0.0, 0.02, 0.1, 0.2, 0.3):
+        act.stop()
+        act.start(wait=None)
+        time.sleep(pause)
+        act.stop()
+        assert act.state is State.STOPPED
+        assert not processes_within(act.paths.top)
+    for pause in (0.0, 0.05, 0.15, 0.3):
+        act.stop(wait=None)
+        act.start(wait=None)
+        time.sleep(pause)
+        (act.paths.top / act.name / "mark.py").write_text(f"MARK = {pause}\n")
+        act.restart()
+        assert act.state is State.RUNNING
+        assert fetch(act)[0] == 200
+        act.restart()
+        act.restart(wait=None)
+        act.restart()
+        assert fetch(act)[0] == 200
+
+
+def test_a_restart_in_the_middle_of_a_start_runs_the_newest_code(act: Act) -> None:
+    add_view(act, "mark", "view = lambda request: HttpResponse('0')")
+    mark = act.paths.top / act.name / "mark.py"
+    act.restart()
+    for number, pause in enumerate((0.0, 0.03, 0.1, 0.2), start=1):
+        act.stop()
+        act.start(wait=None)
+        time.sleep(pause)
+        # Longer each time: Python tells bytecode from another second or of another length apart.
+        answer = "x" * number
+        mark.write_text(
+            f"from django.http import HttpResponse\nview = lambda r: HttpResponse('{answer}')\n"
+        )
+        act.restart()
+        assert fetch(act, "mark") == (200, answer)
+
+
+def test_hand_edits_survive_everything_and_count(venue: Venue, act: Act) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    old = act.get_uwsgi_port()
+    vassal = act.paths.vassal
+    edited = (
+        vassal.read_text().replace(f":{old}", f":{port}").replace("processes = 1", "processes = 2")
+    )
+    vassal.write_text(edited + "# a remark of mine\nthreads = 3\n")
+    assert act.get_uwsgi_port() == port
+    act.restart()
+    assert fetch(act)[0] == 200
+    assert len(psutil.Process(act.pid).children()) == 2
+    before = vassal.read_bytes()
+    act.stop()
+    assert act.get_uwsgi_port() == port
+    act.start()
+    assert vassal.read_bytes() == before
+    assert until(lambda: _threads(act) == [3, 3], Deadline(10.0))
+
+
+def _threads(act: Act) -> list[int]:
+    return [worker.num_threads() for worker in psutil.Process(act.pid).children()]
+
+
+def test_an_operator_stops_starts_and_restarts_with_plain_files(act: Act) -> None:
+    vassal, text = act.paths.vassal, act.paths.vassal.read_text()
+    pid = act.pid
+    vassal.unlink()
+    act.wait(State.STOPPED)
+    vassal.write_text(text)
+    act.wait("running")
+    assert act.pid != pid
+    vassal.unlink()
+    act.wait("stopped")
+    act.start()
+    assert vassal.read_text() == text, "the library puts back what it has kept"
+
+
+def test_a_broken_act_fails_alone_and_says_why(venue: Venue, act: Act, fresh_name: str) -> None:
+    other = new_act(venue, f"{fresh_name}_other")
+    settings = act.paths.top / act.name / "settings.py"
+    good = settings.read_text()
+    act.stop()
+    settings.write_text(good + "\nimport no_such_module_anywhere\n")
+    with pytest.raises(ActFailed) as caught:
+        act.start()
+    assert "No module named 'no_such_module_anywhere'" in caught.value.reason
+    assert f"{settings}, line " in caught.value.reason
+    assert "Traceback" in caught.value.log_tail
+    assert act.state in {State.FAILING, State.STARTING, State.STOPPING}
+    assert fetch(other)[0] == 200
+    settings.write_text(good)
+    act.start()
+    assert fetch(act)[0] == 200
+
+
+def test_a_misspelt_option_is_named(act: Act) -> None:
+    act.stop()
+    kept = act.paths.kept.read_text()
+    act.paths.vassal.write_text(kept + "proceses = 2\n")
+    with pytest.raises(ActFailed, match="unknown config directive: proceses"):
+        act.start()
+    act.paths.vassal.write_text(kept)
+    act.start()
+
+
+def test_a_port_taken_by_another_program_is_named_with_its_holder(act: Act) -> None:
+    act.stop()
+    with socket.create_server(("127.0.0.1", act.get_uwsgi_port())):
+        with pytest.raises(PortUnavailable) as caught:
+            act.start()
+        assert caught.value.port == act.get_uwsgi_port()
+        assert f"pid {psutil.Process().pid}" in str(caught.value)
+        assert act.state is State.STOPPED
+    act.start()
+
+
+def test_waiting_for_what_does_not_come_ends(act: Act) -> None:
+    with pytest.raises(NotInTime, match="is not stopped"):
+        act.wait("stopped", timeout=0.1)
+
+
+def test_two_acts_never_share_a_port(venue: Venue, act: Act, fresh_name: str) -> None:
+    with pytest.raises(PortUnavailable, match="belongs to another Act"):
+        new_act(venue, f"{fresh_name}_twin", port=act.get_uwsgi_port())
+    act.stop()
+    with pytest.raises(PortUnavailable, match="belongs to another Act"):
+        new_act(venue, f"{fresh_name}_twin", port=act.get_uwsgi_port())
+    assert f"{fresh_name}_twin" not in venue
+    assert not (venue.paths.acts / f"{fresh_name}_twin").exists()
+
+
+def test_retiring_moves_and_never_deletes(venue: Venue, act: Act) -> None:
+    (act.paths.top / "notes.txt").write_text("keep me")
+    port = act.get_uwsgi_port()
+    goal = act.retire()
+    assert goal.parent == venue.path / "retired"
+    assert (goal / act.name / "notes.txt").read_text() == "keep me"
+    assert (goal / act.name / "db.sqlite3").exists()
+    assert f":{port}" in (goal / f"{act.name}.ini").read_text()
+    assert act.name not in venue
+    with pytest.raises(NoSuchAct, match=act.name):
+        venue[act.name]
+    again = new_act(venue, act.name)
+    assert again.retire() != goal
+
+
+def test_new_act_opens_what_is_there(venue: Venue, act: Act) -> None:
+    secret = act.paths.environment.read_text()
+    pid = act.pid
+    assert new_act(venue, act.name).pid == pid
+    act.stop()
+    assert new_act(venue, act.name).state is State.RUNNING
+    assert act.paths.environment.read_text() == secret
+
+
+def test_new_act_runs_a_project_that_is_there(venue: Venue, act: Act, fresh_name: str) -> None:
+    """A project somebody put into acts/ is run as it is, and survives a failure."""
+    name = f"{fresh_name}_own"
+    project = venue.paths.acts / name
+    (project / name).mkdir(parents=True)
+    wsgi = project / name / "wsgi.py"
+    wsgi.write_text("broken\n")
+    with pytest.raises(ActFailed, match="name 'broken' is not defined"):
+        new_act(venue, name)
+    assert wsgi.exists()
+    assert name not in venue
+    wsgi.write_text(
+        "def application(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return [b'mine']\n"
+    )
+    assert fetch(new_act(venue, name)) == (200, "mine")
+
+
+def test_a_template_of_ones_own(venue: Venue, tmp_path: Path, fresh_name: str) -> None:
+    """Any template by Django's convention will do, tags and filters included."""
+    package = tmp_path / "project_name"
+    package.mkdir()
+    (tmp_path / "manage.py-tpl").write_text(
+        "import os, sys\n"
+        "os.environ.setdefault('DJANGO_SETTINGS_MODULE', '{{ project_name }}.settings')\n"
+        "from django.core.management import execute_from_command_line\n"
+        "execute_from_command_line(sys.argv)\n"
+    )
+    (package / "__init__.py-tpl").write_text("")
+    (package / "settings.py-tpl").write_text(
+        "SECRET_KEY = '{{ secret_key }}'\nALLOWED_HOSTS = ['localhost']\n"
+        "ROOT_URLCONF = '{{ project_name }}.urls'\n"
+    )
+    (package / "urls.py-tpl").write_text(
+        "from django.http import HttpResponse\nfrom django.urls import path\n"
+        "urlpatterns = [path('', lambda request: HttpResponse('{{ project_name|upper }}'))]\n"
+    )
+    (package / "wsgi.py-tpl").write_text(
+        "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = '{{ project_name }}.settings'\n"
+        "from django.core.wsgi import get_wsgi_application\n"
+        "application = get_wsgi_application()\n"
+    )
+    act = new_act(venue, fresh_name, template=tmp_path)
+    assert fetch(act) == (200, fresh_name.upper())
+
+
+def test_a_template_that_is_none_leaves_nothing(
+    venue: Venue, tmp_path: Path, fresh_name: str
+) -> None:
+    with pytest.raises(ActFailed, match="template"):
+        new_act(venue, fresh_name, template=tmp_path / "missing")
+    with pytest.raises(ActFailed, match=r"has no project_name/wsgi\.py"):
+        new_act(venue, fresh_name, template=tmp_path)
+    assert fresh_name not in venue
+    assert not list(venue.paths.acts.glob(f"*{fresh_name}*"))
+
+
+def test_a_with_block_stops_the_act(venue: Venue, fresh_name: str) -> None:
+    with new_act(venue, fresh_name) as act:
+        assert act.state is State.RUNNING
+    assert act.state is State.STOPPED
+
+
+def test_manage_runs_commands_with_the_venues_python(act: Act) -> None:
+    assert "0 static files copied" in act.manage("collectstatic", "--noinput")
+    assert str(act.paths.venue.top) in act.manage("shell", "-c", "import sys; print(sys.prefix)")
+    with pytest.raises(ActFailed, match="Unknown command: 'no_such'"):
+        act.manage("no_such")
+
+
+def test_files_are_closed_to_others(venue: Venue, act: Act) -> None:
+    def mode(path: Path) -> int:
+        return path.stat().st_mode & 0o777
+
+    assert mode(act.paths.environment) == 0o600
+    assert mode(venue.paths.run) == 0o700
+    assert mode(venue.paths.vassals) == 0o755
+    listening = [
+        connection.laddr.ip
+        for process in psutil.Process(act.pid).children()
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert set(listening) == {"127.0.0.1"}
+    twin = new_act(venue, f"{act.name}_b")
+    assert twin.paths.environment.read_text() != act.paths.environment.read_text()
+
+
+def test_all_at_once(make_venue: MakeVenue) -> None:
+    venue = make_venue()
+    acts = [new_act(venue, name, start=False) for name in ("one", "two", "three")]
+    assert [act.state for act in acts] == [State.STOPPED] * 3
+    venue.start_all_acts()
+    assert [act.state for act in venue] == [State.RUNNING] * 3
+    acts[1].stop()
+    venue.restart_all_acts()
+    assert [act.state for act in acts] == [State.RUNNING, State.STOPPED, State.RUNNING]
+    venue.stop_all_acts()
+    assert [act.state for act in venue] == [State.STOPPED] * 3
+    assert len(venue) == 3

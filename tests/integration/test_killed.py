@@ -1,0 +1,90 @@
+"""Law 5: what a killed process leaves half made, the next call completes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from backstage.errors import NotAVenue
+from backstage.shortcuts import new_act, new_venue, use_venue
+from backstage.states import State
+from backstage.venue import Venue
+
+from .conftest import fetch, processes_within
+
+VENUE = "import sys; from backstage.shortcuts import *; new_venue(sys.argv[1], sys.argv[2])"
+ACT = "import sys; from backstage.shortcuts import *; new_act(use_venue(sys.argv[2]), sys.argv[1])"
+
+# As parts of the time that the whole call takes.
+MOMENTS = (0.15, 0.35, 0.5, 0.65, 0.8, 0.95)
+
+
+def duration(code: str, name: str, place: Path) -> float:
+    begin = time.monotonic()
+    subprocess.run([sys.executable, "-c", code, name, str(place)], check=True)
+    return time.monotonic() - begin
+
+
+def kill_in_the_middle(code: str, name: str, place: Path, seconds: float) -> None:
+    """Kill the calling Python, and nothing else, after some time."""
+    victim = subprocess.Popen([sys.executable, "-c", code, name, str(place)])
+    time.sleep(seconds)
+    os.kill(victim.pid, signal.SIGKILL)
+    victim.wait()
+
+
+@pytest.fixture(scope="module")
+def venue_duration(stage: Path) -> float:
+    return duration(VENUE, "k_measured", stage)
+
+
+@pytest.fixture(scope="module")
+def act_duration(venue: Venue) -> float:
+    return duration(ACT, "k_measured", venue.path)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_new_venue(stage: Path, venue_duration: float, moment: float) -> None:
+    name = f"k{moment * 100:.0f}"
+    kill_in_the_middle(VENUE, name, stage, venue_duration * moment)
+    if (stage / name / ".building").exists():
+        with pytest.raises(NotAVenue, match="half built; finish it with new_venue"):
+            use_venue(stage / name)
+    venue = new_venue(name, stage)
+    act = new_act(venue, "blog")
+    assert fetch(act)[0] == 200
+    assert not (venue.path / ".building").exists()
+    venue.stop()
+    assert not processes_within(venue.path)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_new_act(venue: Venue, act_duration: float, moment: float) -> None:
+    name = f"k{moment * 100:.0f}"
+    kill_in_the_middle(ACT, name, venue.path, act_duration * moment)
+    act = new_act(venue, name)
+    assert act.state is State.RUNNING
+    assert fetch(act)[0] == 200
+    assert fetch(act, "readyz")[0] == 200
+    assert fetch(act, "static/admin/css/base.css")[0] == 200
+    assert not list(venue.paths.acts.glob(".*"))
+    assert not act.paths.preparing.exists()
+    act.retire()
+
+
+def test_interrupting_leaves_nothing(stage: Path, venue_duration: float) -> None:
+    """Ctrl-C is an error like any other: what was made is taken back."""
+    victim = subprocess.Popen(
+        [sys.executable, "-c", VENUE, "interrupted", str(stage)], stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(venue_duration * 0.6)
+    victim.send_signal(signal.SIGINT)
+    assert "KeyboardInterrupt" in victim.communicate(timeout=60)[1]
+    assert not (stage / "interrupted").exists()
+    assert not processes_within(stage / "interrupted")
