@@ -173,6 +173,8 @@ def _build_act(
 ) -> Act:
     adopted = _is_adopted(paths)
     if not adopted:
+        # What a killed call left may be running already.
+        Act(paths, venue.emperor).stop()
         remove_tree(paths.unfinished)
         remove_tree(paths.top)
         projects.write(paths, template)

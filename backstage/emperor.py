@@ -12,7 +12,7 @@ from pathlib import Path
 from . import logs, processes, stats
 from .deadlines import Deadline, until
 from .errors import EmperorFailed
-from .files import refuse_writable_by_others
+from .files import refuse_foreign, refuse_writable_by_others
 from .locks import locked
 from .paths import VenuePaths
 
@@ -69,8 +69,9 @@ class Emperor:
         """Start the Emperor unless it is alive; returns when it watches. Raises EmperorFailed."""
         if self.pid and self.stats():
             return
-        refuse_writable_by_others(self._paths.top)
-        refuse_writable_by_others(self._paths.vassals)
+        for directory in (self._paths.top, self._paths.vassals):
+            refuse_foreign(directory)
+            refuse_writable_by_others(directory)
         self._paths.run.mkdir(mode=0o700, exist_ok=True)
         with locked(self._paths.run / "emperor.lock", "starting the Emperor"):
             if self.pid is None:

@@ -51,13 +51,17 @@ def remove_tree(path: Path) -> None:
 def refuse_writable_by_others(path: Path) -> None:
     """Raise UnsafeDirectory where anybody but the owner can write in `path`."""
     facts = path.stat()
-    if facts.st_uid not in {os.geteuid(), 0}:
-        raise UnsafeDirectory(
-            path, f"belongs to another user (uid {facts.st_uid})", f"chown {os.geteuid()} '{path}'"
-        )
     if facts.st_mode & (stat.S_IWOTH | stat.S_IWGRP):
         who = "everybody" if facts.st_mode & stat.S_IWOTH else f"the group {facts.st_gid}"
         raise UnsafeDirectory(path, f"can be written by {who}", f"chmod go-w '{path}'")
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raise UnsafeDirectory where `path` belongs to neither us nor root."""
+    owner = path.stat().st_uid
+    if owner not in {os.geteuid(), 0}:
+        remedy = f"chown -R {os.geteuid()} '{path}', or become uid {owner}"
+        raise UnsafeDirectory(path, f"belongs to another user (uid {owner})", remedy)
 
 
 @contextmanager

@@ -24,6 +24,8 @@ _KEPT_VARIABLES = {
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
 }
+# A helper that outlived a killed caller would go on writing where the next call builds anew.
+_DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -53,10 +55,10 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end with nothing to read; its output is text, both streams in one.
 
-    Raises OSError where it cannot be executed, subprocess.TimeoutExpired after `timeout` seconds.
+    It does not outlive this process. Raises subprocess.TimeoutExpired after `timeout` seconds.
     """
     return subprocess.run(
-        [str(word) for word in command],
+        [*_DIES_WITH_US, *(str(word) for word in command)],
         cwd=cwd,
         env=env,
         timeout=timeout,
@@ -70,9 +72,9 @@ def run(
 
 
 def start(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> Started:
-    """Start a program beside this one; read its output with `.communicate()`."""
+    """Start a program that does not outlive this one; read its output with `.communicate()`."""
     return subprocess.Popen(
-        [str(word) for word in command],
+        [*_DIES_WITH_US, *(str(word) for word in command)],
         cwd=cwd,
         env=env,
         stdin=subprocess.DEVNULL,

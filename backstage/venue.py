@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from . import host, ports
@@ -43,7 +44,9 @@ class Venue:
             raise NotAVenue(paths.top, "is no Venue: it has no venue.yaml and emperor.ini")
         venue = cls(paths)
         read_settings(paths.settings)
-        host.register(paths.top)
+        # Another user's Venue can be used without being noted in one's own register.
+        with suppress(OSError):
+            host.register(paths.top)
         return venue
 
     @property

@@ -6,10 +6,11 @@ import shutil
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from backstage.creation import Step
-from backstage.errors import BackstageError
+from backstage.errors import BackstageError, NotAVenue
 from backstage.shortcuts import new_act, new_venue, use_venue
 
 PLACE = Path(__file__).resolve().parent.parent / "demo"
@@ -51,7 +52,8 @@ def stop() -> None:
     if not (PLACE / VENUE).exists():
         print("There is no demo.")
         return
-    use_venue(PLACE / VENUE).stop()
+    with suppress(NotAVenue):
+        use_venue(PLACE / VENUE).stop()
     shutil.rmtree(PLACE)
     print(f"Stopped; nothing runs any more, and {PLACE} is gone.")
 
