@@ -1,26 +1,16 @@
-"""Copying installed distributions from one environment to another by their RECORDs.
-
-The RECORD of a wheel (https://packaging.python.org/specifications/recording-installed-packages/)
-lists every file that its installation made, relative to site-packages. Copying those is an
-installation without index, network or compiler, bytecode included, and pip agrees with the result.
-"""
+"""What is installed in an environment: distributions, what they need, and their files."""
 
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
+from itertools import chain
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-
-# How deep site-packages lies below the top of an environment: lib/python3.x/site-packages.
-_TO_TOP = "../../../"
-# The longest interpreter path that every kernel takes in a `#!` line.
-_SHEBANG_MAX = 127
 
 
 @dataclass(frozen=True)
@@ -33,8 +23,18 @@ class Library:
         """An installed distribution, None where it is not there."""
         return next(iter(distributions(name=name, path=[str(self.site_packages)])), None)
 
-    def closure(self, names: Iterable[str]) -> list[Distribution] | None:
-        """These distributions and all that they need; None where one of them is missing."""
+    def files_of(self, names: Iterable[str]) -> list[str] | None:
+        """Every file of these distributions and of all that they need, relative to site-packages.
+
+        By their RECORDs (https://packaging.python.org/specifications/recording-installed-packages/):
+        whoever copies these has made an installation that pip agrees with. None where one of them
+        is missing or kept no list.
+        """
+        closure = self._closure(names)
+        records = [_record(distribution) for distribution in closure or []]
+        return list(chain.from_iterable(records)) if records and all(records) else None
+
+    def _closure(self, names: Iterable[str]) -> list[Distribution] | None:
         wanted: dict[str, Distribution] = {}
         waiting = [str(canonicalize_name(name)) for name in names]
         while waiting:
@@ -49,44 +49,6 @@ class Library:
         return list(wanted.values())
 
 
-def program_file(distribution: Distribution, site_packages: Path, name: str) -> Path | None:
-    """The executable that a distribution installed as `bin/NAME`, if it is there."""
-    entry = f"{_TO_TOP}bin/{name}"
-    if entry not in record(distribution):
-        return None
-    path = Path(os.path.normpath(site_packages / entry))
-    return path if path.is_file() else None
-
-
-def record(distribution: Distribution) -> list[str]:
-    """The files of a distribution, relative to site-packages; empty where it kept no list."""
-    text = distribution.read_text("RECORD") or ""
-    return [row[0] for row in csv.reader(text.splitlines()) if row]
-
-
-def copy(distributions_: Iterable[Distribution], source: Path, top: Path, site: Path) -> None:
-    """Copy distributions from the site-packages `source` to `site` of the environment at `top`.
-
-    Scripts are made to run the Python of `top`. Files that are there already are overwritten.
-    Raises OSError.
-    """
-    pairs = [
-        (os.path.join(source, name), target)
-        for distribution in distributions_
-        for name in record(distribution)
-        if (target := _target(name, top, site))
-    ]
-    for directory in sorted({os.path.dirname(target) for _, target in pairs}):
-        _make_directory(directory)
-    scripts = str(top / "bin") + os.sep
-    for original, target in pairs:
-        if original.endswith(".pyc") and not os.path.exists(original):
-            continue
-        _copy_file(original, target)
-        if target.startswith(scripts):
-            _adopt_script(Path(target), top / "bin" / "python")
-
-
 def _needs(distribution: Distribution) -> Iterator[str]:
     for line in distribution.requires or []:
         requirement = Requirement(line)
@@ -94,55 +56,6 @@ def _needs(distribution: Distribution) -> Iterator[str]:
             yield canonicalize_name(requirement.name)
 
 
-def _target(name: str, top: Path, site: Path) -> str | None:
-    if name.startswith(_TO_TOP):
-        return os.path.join(top, name.removeprefix(_TO_TOP))
-    # Absolute paths and other ways out of the environment are nothing to copy.
-    if name.startswith(("..", "/")):
-        return None
-    return os.path.join(site, name)
-
-
-def _make_directory(path: str) -> None:
-    try:
-        os.mkdir(path)
-    except FileExistsError:
-        pass
-    except FileNotFoundError:
-        os.makedirs(path, exist_ok=True)
-
-
-def _copy_file(original: str, target: str) -> None:
-    # Thousands of small files: bare system calls take half the time of shutil's.
-    source = os.open(original, os.O_RDONLY)
-    try:
-        facts = os.fstat(source)
-        copy = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, facts.st_mode & 0o777)
-        try:
-            while block := os.read(source, max(facts.st_size, 1)):
-                view = memoryview(block)
-                while view:
-                    view = view[os.write(copy, view) :]
-            # Bytecode is valid only beside a source of the very same time.
-            os.utime(copy, ns=(facts.st_atime_ns, facts.st_mtime_ns))
-        finally:
-            os.close(copy)
-    finally:
-        os.close(source)
-
-
-def _adopt_script(script: Path, python: Path) -> None:
-    content = script.read_bytes()
-    if not content.startswith(b"#!") or b"python" not in content[:400]:
-        return
-    lines = content.splitlines(keepends=True)
-    # pip writes three lines where a path is too long, or has a space, for the kernel.
-    body = lines[3:] if lines[0].strip() == b"#!/bin/sh" else lines[1:]
-    script.write_bytes(_shebang(python) + b"".join(body))
-
-
-def _shebang(python: Path) -> bytes:
-    path = str(python)
-    if len(path) + 2 <= _SHEBANG_MAX and " " not in path:
-        return f"#!{path}\n".encode()
-    return f"#!/bin/sh\n'''exec' \"{path}\" \"$0\" \"$@\"\n' '''\n".encode()
+def _record(distribution: Distribution) -> list[str]:
+    text = distribution.read_text("RECORD") or ""
+    return [row[0] for row in csv.reader(text.splitlines()) if row]

@@ -36,6 +36,11 @@ class Interpreter:
         digest = hashlib.sha256(f"{self.executable}\0{self.build}".encode()).hexdigest()
         return f"cpython-{'.'.join(map(str, self.version))}-{digest[:12]}"
 
+    def site_packages(self, top: Path) -> Path:
+        """Where modules are installed in an environment of this interpreter at `top`."""
+        major, minor, _ = self.version
+        return top / "lib" / f"python{major}.{minor}" / "site-packages"
+
 
 def current() -> Interpreter:
     """The Python that runs this library, without the environment it may run in."""

@@ -13,7 +13,7 @@ from .errors import NotAVenue
 
 if TYPE_CHECKING:
     from .act import Act
-    from .creation import Progress
+    from .new_venues import Progress
     from .venue import Venue
 
 __all__ = ["new_act", "new_venue", "use_venue", "venue_from_cwd"]
@@ -38,11 +38,11 @@ def new_venue(
     Raises NameNotAllowed, NotAVenue, EnvironmentFailed, CannotWrite, UnsafeDirectory,
     EmperorFailed.
     """
-    from .creation import VenuePlan, create_venue
+    from .new_venues import VenuePlan, create
 
     wanted = Path(requirements) if isinstance(requirements, str) else requirements
     plan = VenuePlan(python=python, requirements=wanted, start=start, progress=progress)
-    return create_venue(name, path, plan)
+    return create(name, path, plan)
 
 
 def new_act(
@@ -62,9 +62,9 @@ def new_act(
 
     Raises NameNotAllowed, PortUnavailable, ActFailed, CannotWrite.
     """
-    from .creation import create_act
+    from .new_acts import create
 
-    return create_act(venue, name, template=template, port=port, start=start)
+    return create(venue, name, template=template, port=port, start=start)
 
 
 def use_venue(path: str | Path) -> Venue:

@@ -9,8 +9,8 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
-from backstage.creation import Step
 from backstage.errors import BackstageError, NotAVenue
+from backstage.new_venues import Step
 from backstage.shortcuts import new_act, new_venue, use_venue
 
 PLACE = Path(__file__).resolve().parent.parent / "demo"

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from backstage.act import Act
-from backstage.creation import configure
 from backstage.emperor import Emperor
+from backstage.new_venues import configure
 from backstage.paths import VenuePaths
 from backstage.shortcuts import new_venue
 from backstage.venue import Venue

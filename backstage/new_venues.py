@@ -1,4 +1,4 @@
-"""Making new Venues and Acts: all or nothing, and repairable when killed in the middle."""
+"""Making new Venues: all or nothing, and repairable when killed in the middle."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import host, interpreters, projects, virtualenvs
-from .act import Act
+from . import host, interpreters, sources, virtualenvs
 from .emperor import Emperor, uwsgi_of
 from .errors import NotAVenue
-from .files import make_private, remove_tree, telling_disk_trouble, write_atomically, write_vassal
-from .names import check_act_name, check_not_importable, check_venue_name, check_venue_path
-from .paths import ActPaths, VenuePaths
+from .files import make_private, remove_tree, telling_disk_trouble, write_atomically
+from .names import check_venue_name, check_venue_path
+from .paths import VenuePaths
 from .templates import configuration, shelf
 from .venue import Venue
 
@@ -53,7 +52,7 @@ class VenuePlan:
             self.progress(Step(title, _STEPS.index(title) + 1, len(_STEPS)))
 
 
-def create_venue(name: str, parent: str | Path, plan: VenuePlan) -> Venue:
+def create(name: str, parent: str | Path, plan: VenuePlan) -> Venue:
     """Make the Venue `parent/name`, or finish one half made, or open the complete one."""
     check_venue_name(name)
     paths = VenuePaths(Path(parent).expanduser().resolve() / name)
@@ -66,27 +65,6 @@ def create_venue(name: str, parent: str | Path, plan: VenuePlan) -> Venue:
     if plan.start:
         venue.start()
     return venue
-
-
-def create_act(
-    venue: Venue, name: str, *, template: str | Path, port: int | None, start: bool
-) -> Act:
-    """Make the Act, or finish one half made, or open the complete one."""
-    check_act_name(name)
-    paths = venue.paths.act(name)
-    paths.check_socket_room()
-    with telling_disk_trouble(f"cannot make the Act {name!r}"), host.building(paths.top):
-        if name in venue and not paths.preparing.exists():
-            act = venue[name]
-            if start:
-                act.start()
-            return act
-        check_not_importable(name, venue.paths.site_packages)
-        with ExitStack() as undo:
-            undo.callback(_unmake_act, paths, venue.emperor, keep_project=_is_adopted(paths))
-            act = _build_act(venue, paths, template=template, port=port, start=start)
-            undo.pop_all()
-    return act
 
 
 def _is_free(paths: VenuePaths) -> bool:
@@ -129,9 +107,9 @@ def _is_ours_to_keep(paths: VenuePaths) -> bool:
 def _build_environment(paths: VenuePaths, plan: VenuePlan) -> None:
     plan.tell("Finding Python, Django and uWSGI")
     interpreter = interpreters.find(plan.python)
-    source = virtualenvs.find_source(interpreter)
+    source = sources.find(interpreter)
     plan.tell("Building the environment")
-    virtualenvs.create(paths.top, interpreter, source)
+    source.fill(paths.top, interpreter)
     if plan.requirements:
         plan.tell("Installing requirements")
         virtualenvs.install(paths.top, plan.requirements)
@@ -166,53 +144,3 @@ def _unmake_venue(paths: VenuePaths, *, keep_directory: bool) -> None:
 def _empty(directory: Path) -> None:
     for entry in directory.iterdir():
         remove_tree(entry)
-
-
-def _build_act(
-    venue: Venue, paths: ActPaths, *, template: str | Path, port: int | None, start: bool
-) -> Act:
-    adopted = _is_adopted(paths)
-    if not adopted:
-        # What a killed call left may be running already.
-        Act(paths, venue.emperor).stop()
-        remove_tree(paths.unfinished)
-        remove_tree(paths.top)
-        projects.write(paths, template)
-        write_atomically(paths.preparing, "This Act is not complete: call new_act again.\n")
-        paths.unfinished.rename(paths.top)
-    _claim_port(venue, paths, port)
-    act = Act(paths, venue.emperor)
-    with projects.preparing(paths, skip=adopted):
-        if start:
-            act.start()
-    paths.preparing.unlink(missing_ok=True)
-    return act
-
-
-def _is_adopted(paths: ActPaths) -> bool:
-    """Whether somebody put a project there before us, which is then theirs."""
-    return paths.top.exists() and not paths.preparing.exists()
-
-
-def _claim_port(venue: Venue, paths: ActPaths, port: int | None) -> None:
-    """Write the vassal file where a start finds it; from then on its port is taken."""
-    if paths.kept.exists():
-        return
-    with host.choosing_ports():
-        chosen = venue.choose_port(port)
-        text = configuration(
-            "vassal_templates",
-            "vassal.ini",
-            act=paths.name,
-            port=str(chosen),
-            venue=str(venue.path),
-        )
-        write_vassal(paths.kept, text)
-
-
-def _unmake_act(paths: ActPaths, emperor: Emperor, *, keep_project: bool) -> None:
-    Act(paths, emperor).stop()
-    if not keep_project:
-        remove_tree(paths.top)
-    for path in (paths.unfinished, paths.kept, paths.vassal, paths.preparing, paths.log):
-        remove_tree(path)

@@ -1,0 +1,84 @@
+"""Making new Acts: all or nothing, and repairable when killed in the middle."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from . import host, projects
+from .act import Act
+from .emperor import Emperor
+from .files import remove_tree, telling_disk_trouble, write_atomically, write_vassal
+from .names import check_act_name, check_not_importable
+from .paths import ActPaths
+from .templates import configuration
+from .venue import Venue
+
+
+def create(venue: Venue, name: str, *, template: str | Path, port: int | None, start: bool) -> Act:
+    """Make the Act, or finish one half made, or open the complete one."""
+    check_act_name(name)
+    paths = venue.paths.act(name)
+    paths.check_socket_room()
+    with telling_disk_trouble(f"cannot make the Act {name!r}"), host.building(paths.top):
+        if name in venue and not paths.preparing.exists():
+            act = venue[name]
+            if start:
+                act.start()
+            return act
+        check_not_importable(name, venue.paths.site_packages)
+        with ExitStack() as undo:
+            undo.callback(_unmake_act, paths, venue.emperor, keep_project=_is_adopted(paths))
+            act = _build_act(venue, paths, template=template, port=port, start=start)
+            undo.pop_all()
+    return act
+
+
+def _build_act(
+    venue: Venue, paths: ActPaths, *, template: str | Path, port: int | None, start: bool
+) -> Act:
+    adopted = _is_adopted(paths)
+    if not adopted:
+        # What a killed call left may be running already.
+        Act(paths, venue.emperor).stop()
+        remove_tree(paths.unfinished)
+        remove_tree(paths.top)
+        projects.write(paths, template)
+        write_atomically(paths.preparing, "This Act is not complete: call new_act again.\n")
+        paths.unfinished.rename(paths.top)
+    _claim_port(venue, paths, port)
+    act = Act(paths, venue.emperor)
+    with projects.preparing(paths, skip=adopted):
+        if start:
+            act.start()
+    paths.preparing.unlink(missing_ok=True)
+    return act
+
+
+def _is_adopted(paths: ActPaths) -> bool:
+    """Whether somebody put a project there before us, which is then theirs."""
+    return paths.top.exists() and not paths.preparing.exists()
+
+
+def _claim_port(venue: Venue, paths: ActPaths, port: int | None) -> None:
+    """Write the vassal file where a start finds it; from then on its port is taken."""
+    if paths.kept.exists():
+        return
+    with host.choosing_ports():
+        chosen = venue.choose_port(port)
+        text = configuration(
+            "vassal_templates",
+            "vassal.ini",
+            act=paths.name,
+            port=str(chosen),
+            venue=str(venue.path),
+        )
+        write_vassal(paths.kept, text)
+
+
+def _unmake_act(paths: ActPaths, emperor: Emperor, *, keep_project: bool) -> None:
+    Act(paths, emperor).stop()
+    if not keep_project:
+        remove_tree(paths.top)
+    for path in (paths.unfinished, paths.kept, paths.vassal, paths.preparing, paths.log):
+        remove_tree(path)

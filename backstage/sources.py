@@ -1,0 +1,180 @@
+"""Where the environment of a Venue is copied from: Django, and a uWSGI that runs its Python.
+
+That is the environment that this library runs in or, for another Python, one that is built once and
+kept in the cache. Only building that needs an index and a compiler, so uWSGI is never compiled
+twice for one interpreter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sysconfig
+import tempfile
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from . import copies, host, processes, virtualenvs
+from .errors import EnvironmentFailed
+from .files import remove_tree, write_atomically
+from .interpreters import Interpreter, current
+from .locks import locked
+
+# The scaffold's settings read their environment with the second one.
+_BASE = ("Django", "django-environ")
+_MISSING_IN_PYUWSGI = "TLS, signed subscriptions, capabilities and the legion"
+_SMOKE = "import math, sqlite3, sys\nprint('runs', repr(sys.version))\n"
+
+
+class PyuwsgiWarning(UserWarning):
+    """Given when a Venue gets the prebuilt uWSGI because none could be compiled."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An environment to copy from: `files` are named relative to its `site_packages`.
+
+    `uwsgi` is the distribution that brings uWSGI there, `django` the version of Django.
+    """
+
+    site_packages: str
+    files: list[str]
+    uwsgi: str
+    django: str
+
+    def fill(self, top: Path, interpreter: Interpreter) -> None:
+        """Make `top` a virtual environment with all this in it.
+
+        Raises EnvironmentFailed or OSError; what was made until then is left to the caller.
+        """
+        site_packages = interpreter.site_packages(top)
+        # Side by side: one waits for the disk where the other wants the processor.
+        with virtualenvs.making(top, interpreter):
+            copies.copy(self.files, Path(self.site_packages), top, site_packages)
+        if self.uwsgi == "pyuwsgi":
+            _write_shim(top)
+        if not any(site_packages.glob("django/__pycache__/*.pyc")):
+            virtualenvs.compile_bytecode(top, site_packages)
+
+
+def find(interpreter: Interpreter) -> Source:
+    """The environment to copy from for this interpreter, built now if there is none yet.
+
+    Raises EnvironmentFailed.
+    """
+    source = _own(interpreter) or _cached(interpreter)
+    if source.uwsgi == "pyuwsgi":
+        warnings.warn(
+            f"using the prebuilt pyuwsgi, which lacks {_MISSING_IN_PYUWSGI}; for all of uWSGI "
+            "install gcc, python3-dev, libssl-dev, libpcre2-dev and libcap-dev, then remove "
+            f"{_cache_of(interpreter)}",
+            PyuwsgiWarning,
+            stacklevel=2,
+        )
+    return source
+
+
+def _own(interpreter: Interpreter) -> Source | None:
+    """The environment that this library runs in, where it will do."""
+    if interpreter != current():
+        return None
+    source = _source_in(Path(sysconfig.get_path("purelib")), interpreter)
+    return source if source and _is_newest_series(source.django, interpreter) else None
+
+
+def _cached(interpreter: Interpreter) -> Source:
+    """The environment kept for this interpreter, made now if it is not there."""
+    top = _cache_of(interpreter)
+    complete = top / "complete"
+    if not complete.exists():
+        with locked(top.with_suffix(".lock"), f"building uWSGI for {interpreter.executable}"):
+            if not complete.exists():
+                remove_tree(top)
+                _build(top, interpreter)
+                write_atomically(complete, f"{interpreter.build}\n")
+    source = _source_in(interpreter.site_packages(top), interpreter)
+    if source is None:
+        raise EnvironmentFailed(f"{top} was damaged; remove it and call again")
+    return source
+
+
+def _build(top: Path, interpreter: Interpreter) -> None:
+    top.mkdir(mode=0o700, parents=True)
+    with virtualenvs.making(top, interpreter):
+        pass
+    virtualenvs.install_newest(top, [f"Django~={_django_series(interpreter)}", *_BASE[1:]])
+    if not virtualenvs.compile_uwsgi(top):
+        virtualenvs.install_newest(top, ["pyuwsgi"])
+
+
+def _source_in(site_packages: Path, interpreter: Interpreter) -> Source | None:
+    """The source in an environment, None where that lacks what a Venue needs.
+
+    Finding out takes a tenth of a second, so the answer is noted in the cache. Installing and
+    uninstalling change the directory's mtime, and so outdate the note.
+    """
+    identity = f"{site_packages}\0{site_packages.stat().st_mtime_ns}\0{interpreter.key}"
+    name = hashlib.sha256(identity.encode()).hexdigest()[:32]
+    note = host.cache_directory() / "sources" / f"{name}.json"
+    if note.exists():
+        return Source(**json.loads(note.read_text()))
+    source = _examine(site_packages)
+    if source is None or not _runs(source, interpreter):
+        return None
+    note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_atomically(note, json.dumps(asdict(source)), mode=0o600)
+    return source
+
+
+def _examine(site_packages: Path) -> Source | None:
+    # Imports a good part of the packaging machinery, and is needed once for an environment.
+    from .distributions import Library
+
+    library = Library(site_packages)
+    uwsgi = "uwsgi" if library.get("uwsgi") else "pyuwsgi"
+    files = library.files_of([*_BASE, uwsgi])
+    django = library.get("django")
+    return Source(str(site_packages), files, uwsgi, django.version) if files and django else None
+
+
+def _runs(source: Source, interpreter: Interpreter) -> bool:
+    """Whether that uWSGI runs that very Python; a wrong one starts all the same and fails later."""
+    if source.uwsgi == "pyuwsgi":
+        return True
+    home = Path(source.site_packages).parents[2]
+    virtualenv = ["--virtualenv", str(home)] if (home / "pyvenv.cfg").exists() else []
+    with tempfile.TemporaryDirectory() as scratch:
+        smoke = Path(scratch) / "smoke.py"
+        smoke.write_text(_SMOKE)
+        tried = processes.run(
+            [home / "bin" / "uwsgi", *virtualenv, "--pyrun", smoke],
+            env=processes.service_environment(home),
+        )
+    return f"runs {interpreter.build!r}" in tried.stdout
+
+
+def _write_shim(top: Path) -> None:
+    """Let pyuwsgi be started over as a program: on a reload uWSGI executes itself again."""
+    script = top / "bin" / "_pyuwsgi"
+    write_atomically(script, "from pyuwsgi import run\n\nrun()\n")
+    write_atomically(
+        top / "bin" / "uwsgi-shim",
+        f'#!/bin/sh\n[ "$1" = "{script}" ] && shift\nexec "{top}/bin/python" "{script}" "$@"\n',
+        mode=0o755,
+    )
+
+
+def _django_series(interpreter: Interpreter) -> str:
+    """The first release of the newest series of Django that this Python runs."""
+    return "6.0" if interpreter.version >= (3, 12) else "5.2"
+
+
+def _is_newest_series(version: str, interpreter: Interpreter) -> bool:
+    major, minor = (int(number) for number in _django_series(interpreter).split("."))
+    given = [int(number) for number in version.split(".")[:2] if number.isdecimal()]
+    return given >= [major, minor]
+
+
+def _cache_of(interpreter: Interpreter) -> Path:
+    return host.cache_directory() / "environments" / interpreter.key
