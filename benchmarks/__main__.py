@@ -1,0 +1,53 @@
+"""Measure, and print the table: `python -m benchmarks [--pairs 7] [NAME…]`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+
+from .acts import measure_new_acts, measure_verbs
+from .environments import measure_pages, measure_venues
+from .imports import measure_imports
+from .measuring import Row, table
+from .stage import Stage, stage
+
+BENCHMARKS: dict[str, Callable[[Stage, int], list[Row]]] = {
+    "new_venue": measure_venues,
+    "first_page": measure_pages,
+    "new_act": measure_new_acts,
+    "verbs": measure_verbs,
+    "import": measure_imports,
+}
+
+
+def main() -> None:
+    arguments = _arguments()
+    # Being told to end is no reason to leave anything running.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    rows: list[Row] = []
+    try:
+        with stage() as place:
+            for name in arguments.names or BENCHMARKS:
+                rows += BENCHMARKS[name](place, arguments.pairs)
+    finally:
+        print(table(rows))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--pairs", type=int, default=7, help="pairs to measure, 7 by default")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(BENCHMARKS)}"
+    )
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - BENCHMARKS.keys():
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    if arguments.pairs < 1:
+        parser.error("--pairs must be 1 or more")
+    return arguments
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Rounds of measurements, and what is concluded from them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+# What one round measured: seconds by name.
+Timings = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What is allowed: `times` the baseline plus `plus` seconds."""
+
+    times: float = 0.0
+    plus: float = 0.0
+
+    def __str__(self) -> str:
+        if not self.plus:
+            return f"≤ {self.times:g}"
+        share = {0.0: "", 1.0: "baseline + "}.get(self.times, f"{self.times:g} of baseline + ")
+        return f"≤ {share}{in_words(self.plus)}"
+
+    def keeps(self, baseline: float, ours: float) -> bool:
+        return ours <= self.times * baseline + self.plus
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: the seconds of each round, the two sides in the same order."""
+
+    what: str
+    ours: Sequence[float]
+    baseline: Sequence[float] | None = None
+    limit: Limit | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """The median of the rounds' own ratios, so that a machine that slows down harms neither."""
+        if self.baseline is None:
+            return None
+        return median(mine / theirs for mine, theirs in zip(self.ours, self.baseline, strict=True))
+
+    @property
+    def met(self) -> bool | None:
+        """Whether more than half of the rounds keep the limit; None where there is none."""
+        if self.limit is None:
+            return None
+        baseline = self.baseline or [0.0] * len(self.ours)
+        kept = [self.limit.keeps(*pair) for pair in zip(baseline, self.ours, strict=True)]
+        return sum(kept) > len(kept) / 2
+
+    def cells(self) -> list[str]:
+        return [
+            self.what,
+            in_words(median(self.baseline)) if self.baseline else "",
+            in_words(median(self.ours)),
+            f"{self.ratio:.2f}" if self.ratio is not None else "",
+            str(self.limit) if self.limit else "",
+            {True: "yes", False: "no", None: ""}[self.met],
+        ]
+
+
+class Rounds:
+    """The timings of several rounds, by name."""
+
+    def __init__(self, measured: Iterable[Timings]) -> None:
+        self._measured = list(measured)
+
+    def __getitem__(self, name: str) -> list[float]:
+        return [timings[name] for timings in self._measured]
+
+
+def repeat(title: str, pairs: int, measure: Callable[[int], Timings]) -> Rounds:
+    """Call `measure` with the number of the round; the first round only warms up."""
+    measured = []
+    for number in range(pairs + 1):
+        timings = measure(number)
+        told = ", ".join(f"{name} {in_words(seconds)}" for name, seconds in timings.items())
+        print(f"{title} {number or 'warm-up'}: {told}", file=sys.stderr, flush=True)
+        if number:
+            measured.append(timings)
+    return Rounds(measured)
+
+
+def table(rows: Iterable[Row]) -> str:
+    """The rows in Markdown."""
+    head = ["What", "Baseline", "Backstage", "Ratio", "Target", "Met?"]
+    lines = [head, ["---", "---:", "---:", "---:", "---", "---"], *(row.cells() for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def in_words(seconds: float) -> str:
+    """Seconds for people: `1.52 s`, `84 ms`, `3.1 ms`."""
+    if seconds >= 1:
+        return f"{seconds:.2f} s"
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
