@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
@@ -31,7 +32,7 @@ class Library:
         is missing or kept no list.
         """
         closure = self._closure(names)
-        records = [_record(distribution) for distribution in closure or []]
+        records = [_files(self.site_packages, distribution) for distribution in closure or []]
         return list(chain.from_iterable(records)) if records and all(records) else None
 
     def _closure(self, names: Iterable[str]) -> list[Distribution] | None:
@@ -56,6 +57,10 @@ def _needs(distribution: Distribution) -> Iterator[str]:
             yield canonicalize_name(requirement.name)
 
 
-def _record(distribution: Distribution) -> list[str]:
-    text = distribution.read_text("RECORD") or ""
-    return [row[0] for row in csv.reader(text.splitlines()) if row]
+def _files(site_packages: Path, distribution: Distribution) -> list[str]:
+    if record := distribution.read_text("RECORD"):
+        return [row[0] for row in csv.reader(record.splitlines()) if row]
+    # What a pip before 23.1 writes when it installs a source without the wheel package.
+    installed = distribution.read_text("installed-files.txt") or ""
+    info = next(site_packages.glob(f"{distribution.name}-*.egg-info"), site_packages)
+    return [os.path.normpath(f"{info.name}/{line}") for line in installed.splitlines()]

@@ -23,6 +23,7 @@ from .locks import locked
 
 # The scaffold's settings read their environment with the second one.
 _BASE = ("Django", "django-environ")
+_PROGRAM = "../../../bin/uwsgi"
 _MISSING_IN_PYUWSGI = "TLS, signed subscriptions, capabilities and the legion"
 _SMOKE = "import math, sqlite3, sys\nprint('runs', repr(sys.version))\n"
 
@@ -134,6 +135,9 @@ def _examine(site_packages: Path) -> Source | None:
     library = Library(site_packages)
     uwsgi = "uwsgi" if library.get("uwsgi") else "pyuwsgi"
     files = library.files_of([*_BASE, uwsgi])
+    if files and uwsgi == "uwsgi" and _PROGRAM not in files:
+        # Its setup.py installs the program without a note of it.
+        files.append(_PROGRAM)
     django = library.get("django")
     return Source(str(site_packages), files, uwsgi, django.version) if files and django else None
 

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import runpy
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,30 +18,25 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 from django.utils.version import get_docs_version
 
-TEMPLATE = Path(__file__).parent.parent / "backstage" / "scaffolds" / "django"
+from backstage.templates import project_files, shelf
+
+TEMPLATE = shelf("scaffolds") / "django"
 SECRET = "between-acts-nobody-reads-this-key-0123456789-abcdefghij"
 NEEDS_TLS = {"security.W004", "security.W008", "security.W012", "security.W016"}
 
 
 def render(dest: Path, name: str) -> None:
-    """Write the template's files to `dest` by plain substitution."""
-    words = {
-        "{{ project_name }}": name,
-        "{{ docs_version }}": get_docs_version(),
-        "{{ django_version }}": django.get_version(),
+    """Write the template's files to `dest` as the library does."""
+    variables = {
+        "project_name": name,
+        "docs_version": get_docs_version(),
+        "django_version": django.get_version(),
     }
-    for source in sorted(path for path in TEMPLATE.rglob("*") if path.is_file()):
-        relative = str(source.relative_to(TEMPLATE)).replace("project_name", name)
-        target = dest / relative.removesuffix("-tpl")
+    for file in project_files(TEMPLATE, variables):
+        target = dest / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
-        content = source.read_bytes()
-        if relative.endswith(".py-tpl"):
-            text = content.decode()
-            for word, value in words.items():
-                text = text.replace(word, value)
-            content = text.encode()
-        target.write_bytes(content)
-        shutil.copymode(source, target)
+        target.write_bytes(file.content)
+        target.chmod(file.mode)
 
 
 @pytest.fixture
@@ -85,7 +79,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 # The template's own shape
 
 
-def test_plain_substitution_equals_startproject(tmp_path: Path) -> None:
+def test_our_rendering_equals_startproject(tmp_path: Path) -> None:
     """The template follows Django's convention, so both ways give the same bytes and modes."""
     ours, djangos = tmp_path / "ours", tmp_path / "djangos"
     render(ours, "blog")
