@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from pathlib import Path
 _TO_TOP = "../../../"
 # The longest interpreter path that every kernel takes in a `#!` line.
 _SHEBANG_MAX = 127
+# How installed scripts begin; the second way where the path is too long or has a space.
+_PYTHON_SCRIPT = re.compile(
+    rb"#![^\n]*\bpython[^\n]*\n|#!/bin/sh\n'''exec' [^\n]*python[^\n]*\n' '''\n"
+)
 
 
 def copy(files: Iterable[str], source: Path, top: Path, site_packages: Path) -> None:
@@ -35,12 +40,11 @@ def copy(files: Iterable[str], source: Path, top: Path, site_packages: Path) -> 
 
 
 def _target(name: str, top: Path, site: Path) -> str | None:
-    if name.startswith(_TO_TOP):
-        return os.path.join(top, name.removeprefix(_TO_TOP))
+    base, inside = (top, name[len(_TO_TOP) :]) if name.startswith(_TO_TOP) else (site, name)
     # Absolute paths and other ways out of the environment are nothing to copy.
-    if name.startswith(("..", "/")):
+    if inside.startswith("/") or ".." in inside.split("/"):
         return None
-    return os.path.join(site, name)
+    return os.path.join(base, inside)
 
 
 def _make_directory(path: str) -> None:
@@ -73,12 +77,8 @@ def _copy_file(original: str, target: str) -> None:
 
 def _adopt_script(script: Path, python: Path) -> None:
     content = script.read_bytes()
-    if not content.startswith(b"#!") or b"python" not in content[:400]:
-        return
-    lines = content.splitlines(keepends=True)
-    # pip writes three lines where a path is too long, or has a space, for the kernel.
-    body = lines[3:] if lines[0].strip() == b"#!/bin/sh" else lines[1:]
-    script.write_bytes(_shebang(python) + b"".join(body))
+    if match := _PYTHON_SCRIPT.match(content):
+        script.write_bytes(_shebang(python) + content[match.end() :])
 
 
 def _shebang(python: Path) -> bytes:

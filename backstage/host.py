@@ -38,7 +38,10 @@ def forget(venue: Path) -> None:
 def venues() -> Iterator[Path]:
     """Every Venue that was ever registered and is still there."""
     for entry in sorted(_registry().glob("*.venue")):
-        path = Path(entry.read_text(encoding="utf-8").rstrip("\n"))
+        try:
+            path = Path(entry.read_text(encoding="utf-8").rstrip("\n"))
+        except FileNotFoundError:  # forgotten by another program just now
+            continue
         if (path / "venue.yaml").exists():
             yield path
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .errors import EnvironmentFailed
 
+_OLDEST = (3, 11)
 # Where pyenv and uv keep interpreters that are not on the PATH, or only as shims.
 _KEPT_ELSEWHERE = (
     "{PYENV_ROOT}/versions/*/bin/python3",
@@ -68,6 +69,10 @@ def find(wish: str | Path | None) -> Interpreter:
             f"no Python found for {str(wish)!r}; install it, or give the path of its executable"
         )
     major, minor, micro = found.version_info[:3]
+    if (major, minor) < _OLDEST:
+        raise EnvironmentFailed(
+            f"{str(wish)!r} is Python {major}.{minor}; Venues need 3.11 or newer"
+        )
     return Interpreter(
         Path(found.system_executable).resolve(), (major, minor, micro), found.version
     )

@@ -12,8 +12,14 @@ from .errors import NameNotAllowed
 _ACT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _VENUE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. +@=,-]*\Z")
 _LONGEST = 64
-# The Emperor's own files stand beside the Acts' in run/ and log/.
-_RESERVED = frozenset({"emperor"})
+_RESERVED = {
+    "emperor": "the Emperor's own files in run/ and log/ are called so",
+    # The project's package would be that directory, and its source be published.
+    **dict.fromkeys(
+        ("static", "staticfiles", "media", "templates", "manage"),
+        "a part of every project is called so",
+    ),
+}
 
 
 def check_act_name(name: str) -> None:
@@ -28,7 +34,7 @@ def check_act_name(name: str) -> None:
     if keyword.iskeyword(name):
         raise NameNotAllowed(name, f"it is a Python keyword; try {name + '_site'!r}")
     if name in _RESERVED:
-        raise NameNotAllowed(name, "the Emperor's own files are called so; choose another")
+        raise NameNotAllowed(name, f"{_RESERVED[name]}; try {name + '_site'!r}")
 
 
 def check_not_importable(name: str, site_packages: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a vassal file says: uWSGI's ini, read and changed without losing a comment.
+"""What a vassal file says: an ini of uWSGI's, as far as the library has to know.
 
 The format is that of uWSGI's own reader: sections in brackets, `key = value`, comments that begin
 a line with `#` or `;`, keys that may repeat. Only the section `[uwsgi]` counts.
@@ -10,12 +10,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_OPTION = re.compile(
-    r"(?P<head>\s*(?P<key>[^=#;\s\[][^=]*?)\s*=\s*)(?P<value>.*?)(?P<tail>\s*)\Z", re.S
-)
+_OPTION = re.compile(r"\s*(?P<key>[^=#;\s\[][^=]*?)\s*=\s*(?P<value>.*?)\s*\Z")
 _SECTION = re.compile(r"\s*\[(?P<name>[^\]]*)\]")
 _PLACEHOLDER = re.compile(r"%\((?P<key>[^)]+)\)")
-_ADDRESS = re.compile(r"(?P<host>\[[^\]]+\]|[^:,\s]*):(?P<port>\d{1,5})(?:,.*)?\Z", re.S)
+# What stands behind the digits of a port, uWSGI does not read.
+_ADDRESS = re.compile(r"(?P<host>\[[^\]]+\]|[^:,\s]*):(?P<port>\d{1,5})(?!\d)")
 
 # Options that bind an HTTP port, in the order in which a URL would prefer them.
 _HTTP_SOCKETS = ("http-socket", "http11-socket", "http", "https", "https-socket")
@@ -54,8 +53,12 @@ class VassalFile:
 
     def options(self) -> Iterator[tuple[str, str]]:
         """Every option with its value as written, in order."""
-        for _, match in self._matches():
-            yield match["key"], match["value"]
+        section = ""
+        for line in self.text.splitlines():
+            if header := _SECTION.match(line):
+                section = header["name"]
+            elif section == "uwsgi" and (match := _OPTION.match(line)):
+                yield match["key"], match["value"]
 
     def get(self, key: str) -> str | None:
         """The value that counts, the last one, with placeholders filled in."""
@@ -71,42 +74,13 @@ class VassalFile:
                 return Address(match["host"], int(match["port"]), option)
         return None
 
-    def with_option(self, key: str, value: str) -> VassalFile:
-        """The same file with the last `key` set to `value`, everything else byte for byte.
-
-        An absent key is put right below `[uwsgi]`.
-        """
-        lines = self.text.splitlines(keepends=True)
-        found = [(index, match) for index, match in self._matches() if match["key"] == key]
-        if found:
-            index, match = found[-1]
-            lines[index] = f"{match['head']}{value}{match['tail']}"
-        else:
-            lines.insert(self._section_line(lines) + 1, f"{key} = {value}\n")
-        return VassalFile(self.name, "".join(lines))
-
-    def _matches(self) -> Iterator[tuple[int, re.Match[str]]]:
-        section = ""
-        for index, line in enumerate(self.text.splitlines(keepends=True)):
-            if header := _SECTION.match(line):
-                section = header["name"]
-            elif section == "uwsgi" and (match := _OPTION.match(line)):
-                yield index, match
-
-    def _section_line(self, lines: list[str]) -> int:
-        for index, line in enumerate(lines):
-            if (header := _SECTION.match(line)) and header["name"] == "uwsgi":
-                return index
-        lines.insert(0, "[uwsgi]\n")
-        return 0
-
     def _expand(self, value: str) -> str:
-        placeholders = {
-            key.strip(): text.strip()
-            for option, setting in self.options()
-            if option in {"set-placeholder", "set-ph"}
-            for key, _, text in [setting.partition("=")]
-        }
+        placeholders: dict[str, str] = {}
+        for option, setting in self.options():
+            if option in {"set-placeholder", "set-ph"}:
+                key, _, text = setting.partition("=")
+                # Of two with one name, uWSGI takes the first.
+                placeholders.setdefault(key.strip(), text.strip())
         for _ in range(len(placeholders) + 1):
             filled = _PLACEHOLDER.sub(lambda m: placeholders.get(m["key"], m[0]), value)
             if filled == value:

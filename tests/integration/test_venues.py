@@ -230,7 +230,8 @@ def test_a_broken_emperor_ini_is_reported_with_uwsgis_own_words(make_venue: Make
 
 
 @pytest.mark.parametrize("mode", [0o775, 0o757])
-def test_a_directory_that_others_can_write_is_refused(venue: Venue, mode: int) -> None:
+def test_a_directory_that_others_can_write_is_refused(make_venue: MakeVenue, mode: int) -> None:
+    venue = make_venue()
     act = new_act(venue, "guarded")
     act.stop()
     for directory in (venue.paths.vassals, venue.path):

@@ -1,0 +1,96 @@
+"""What all tests share: no test touches the user's own register of Venues."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+Spawn = Callable[..., "subprocess.Popen[str]"]
+Listen = Callable[..., socket.socket]
+
+LIB = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+# Older by far than any test, so that a copy made now could not have it by chance.
+LONG_AGO = 1_500_000_000
+
+
+class Environment:
+    """A directory laid out as an environment, in which a test installs what it needs."""
+
+    def __init__(self, top: Path) -> None:
+        self.top = top
+        self.site = top / LIB
+        self.site.mkdir(parents=True)
+        (top / "bin").mkdir()
+
+    def install(self, name: str, files: dict[str, str], needs: Iterable[str] = ()) -> None:
+        info = self.site / f"{name.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        metadata = [f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"]
+        metadata += [f"Requires-Dist: {need}\n" for need in needs]
+        (info / "METADATA").write_text("".join(metadata))
+        for file, content in files.items():
+            path = Path(os.path.normpath(self.site / file))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+            os.utime(path, (LONG_AGO, LONG_AGO))
+        listed = [f"{info.name}/METADATA", f"{info.name}/RECORD", *files]
+        (info / "RECORD").write_text("".join(f'"{file}",,\n' for file in listed))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A register of Venues for the tests alone, also in the processes that they start."""
+    directory = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(directory))
+        yield directory
+
+
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    """Start programs, each in a session of its own; whatever is left of them ends with the test."""
+    with ExitStack() as ending:
+
+        def start(*command: str | Path, **options: object) -> subprocess.Popen[str]:
+            process = subprocess.Popen(  # type: ignore[call-overload]
+                [str(word) for word in command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+                **options,
+            )
+            ending.callback(_end, process)
+            return process  # type: ignore[no-any-return]
+
+        yield start
+
+
+@pytest.fixture
+def listen() -> Iterator[Listen]:
+    """Listening sockets that close with the test."""
+    with ExitStack() as ending:
+
+        def start(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+            listener = ending.enter_context(socket.create_server((host, port)))
+            listener.settimeout(30)
+            return listener
+
+        yield start
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    # Not yet waited for, its pid is still its own and so names its session.
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    with process:
+        process.kill()

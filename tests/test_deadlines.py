@@ -1,0 +1,59 @@
+"""Waiting on a clock that the test sets itself."""
+
+from __future__ import annotations
+
+from backstage.deadlines import Deadline, until
+
+
+class Clock:
+    """A clock that goes on by `step` seconds each time somebody looks at it."""
+
+    def __init__(self, step: float = 0.0) -> None:
+        self.now = 1000.0
+        self.step = step
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+def test_a_deadline_runs_out() -> None:
+    """What remains never falls below zero, and the last moment itself is too late."""
+    clock = Clock()
+    deadline = Deadline(10, clock)
+    history = []
+    for moment in (0, 4, 9.5, 10, 11, 500):
+        clock.now = 1000.0 + moment
+        history.append((moment, deadline.remaining, deadline.expired))
+    assert history == [
+        (0, 10, False),
+        (4, 6, False),
+        (9.5, 0.5, False),
+        (10, 0, True),
+        (11, 0, True),
+        (500, 0, True),
+    ]
+
+
+def test_nobody_sets_its_usual_clock_back() -> None:
+    assert Deadline.__init__.__defaults__
+    (clock,) = Deadline.__init__.__defaults__
+    assert clock.__name__ == "monotonic"
+
+
+def test_until_ends_as_soon_as_the_condition_holds() -> None:
+    answers = iter([False, False, True, False])
+    assert until(lambda: next(answers), Deadline(100, Clock(step=1)), pause=0)
+    assert list(answers) == [False]
+
+
+def test_until_ends_with_the_deadline() -> None:
+    asked = []
+    clock = Clock(step=1)
+    assert not until(lambda: asked.append(clock.now) is not None, Deadline(3, clock), pause=0)
+    assert asked == [1001, 1002, 1003]
+
+
+def test_until_asks_once_even_when_it_is_too_late() -> None:
+    assert until(lambda: True, Deadline(-5, Clock(step=1)), pause=0)
+    assert not until(lambda: False, Deadline(0, Clock(step=1)), pause=0)

@@ -1,0 +1,260 @@
+"""Writing files so that nobody sees half of one, and the Emperor sees each change."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from backstage.errors import CannotWrite, UnsafeDirectory
+from backstage.files import (
+    make_private,
+    refuse_foreign,
+    refuse_writable_by_others,
+    remove_tree,
+    telling_disk_trouble,
+    touch_vassal,
+    write_atomically,
+    write_vassal,
+)
+
+# What uWSGI takes for a vassal, also behind a leading dot.
+VASSAL_SUFFIXES = {".ini", ".xml", ".yml", ".yaml", ".js", ".json"}
+YEAR = 365 * 24 * 3600
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let writing fail in the middle, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o755])
+def test_permissions_are_those_asked_for(tmp_path: Path, mode: int, umask: int) -> None:
+    """Whatever the caller's umask and the old file's permissions."""
+    path = tmp_path / "file"
+    path.touch(mode=0o666)
+    before = os.umask(umask)
+    try:
+        write_atomically(path, "new\n", mode=mode)
+    finally:
+        os.umask(before)
+    assert mode_of(path) == mode
+    assert path.read_text() == "new\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "data"),
+    [("", b""), ("für\r\nuns", "für\r\nuns".encode()), (b"\x00\xff\n", b"\x00\xff\n")],
+)
+def test_content_arrives_byte_for_byte(tmp_path: Path, content: str | bytes, data: bytes) -> None:
+    write_atomically(tmp_path / "file", content)
+    assert (tmp_path / "file").read_bytes() == data
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_it_is_whole_and_on_the_disk_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meanwhile the Emperor sees the old file and nothing that it would take for a vassal."""
+    path = tmp_path / "blog.ini"
+    path.write_text("old")
+    seen = []
+    sync = os.fsync
+
+    def watching_sync(descriptor: int) -> None:
+        seen.extend(sorted((file.suffix, file.read_text()) for file in tmp_path.iterdir()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watching_sync)
+    write_atomically(path, "new")
+    (suffix, content), old = sorted(seen, key=lambda entry: entry[0] == ".ini")
+    assert (content, old) == ("new", (".ini", "old"))
+    assert suffix not in VASSAL_SUFFIXES
+
+
+@pytest.mark.parametrize(
+    "write", [write_atomically, write_vassal], ids=["write_atomically", "write_vassal"]
+)
+def test_a_failure_changes_nothing(tmp_path: Path, write: Callable[[Path, str], None]) -> None:
+    path = tmp_path / "blog.ini"
+    path.write_text("old")
+    path.chmod(0o640)
+    with files_of_at_most(10), pytest.raises(OSError, match="File too large") as caught:
+        write(path, "much too long for this disk")
+    assert caught.value.errno == errno.EFBIG
+    assert path.read_text() == "old"
+    assert mode_of(path) == 0o640
+    assert os.listdir(tmp_path) == ["blog.ini"]
+
+
+def test_nothing_is_left_where_the_name_cannot_be_had(tmp_path: Path) -> None:
+    (tmp_path / "taken" / "inside").mkdir(parents=True)
+    with pytest.raises(OSError, match="taken"):
+        write_atomically(tmp_path / "taken", "new")
+    assert os.listdir(tmp_path) == ["taken"]
+
+
+@pytest.mark.parametrize(
+    "age", [YEAR, 1.0, 0.0, -0.4, -1.0, -3600.7, -YEAR], ids=lambda age: f"{age} s old"
+)
+@pytest.mark.parametrize("change", ["write", "touch"])
+def test_mtime_rises_in_whole_seconds(tmp_path: Path, change: str, age: float) -> None:
+    """The Emperor compares whole seconds; so also where the old time lies in the future."""
+    path = tmp_path / "blog.ini"
+    path.write_text("old")
+    now = time.time()
+    os.utime(path, (now - age, now - age))
+    seconds = [int(path.stat().st_mtime)]
+    for _ in range(3):
+        if change == "write":
+            write_vassal(path, "new")
+        else:
+            touch_vassal(path)
+        seconds.append(int(path.stat().st_mtime))
+        assert path.stat().st_mtime_ns % 1_000_000_000 == 0
+    assert seconds == sorted(set(seconds))
+    assert seconds[1] >= int(now)
+
+
+def test_mtime_rises_also_above_what_the_emperor_saw_before(tmp_path: Path) -> None:
+    path = tmp_path / "blog.ini"
+    seen = time.time() + 1000.5
+    write_vassal(path, "back again", not_before=seen)
+    assert int(path.stat().st_mtime) > int(seen)
+
+
+def test_a_vassal_file_keeps_the_permissions_that_its_operator_gave(tmp_path: Path) -> None:
+    path = tmp_path / "blog.ini"
+    write_vassal(path, "first")
+    assert mode_of(path) == 0o644
+    path.chmod(0o600)
+    write_vassal(path, "second")
+    assert mode_of(path) == 0o600
+
+
+def test_touching_leaves_the_content_and_makes_no_file(tmp_path: Path) -> None:
+    (tmp_path / "blog.ini").write_text("content")
+    touch_vassal(tmp_path / "blog.ini")
+    assert (tmp_path / "blog.ini").read_text() == "content"
+    with pytest.raises(FileNotFoundError):
+        touch_vassal(tmp_path / "shop.ini")
+    assert os.listdir(tmp_path) == ["blog.ini"]
+
+
+def test_a_private_directory_is_private_also_if_it_was_not(tmp_path: Path) -> None:
+    make_private(tmp_path / "deep" / "new")
+    (tmp_path / "old").mkdir(mode=0o755)
+    make_private(tmp_path / "old")
+    assert mode_of(tmp_path / "deep" / "new") == mode_of(tmp_path / "old") == 0o700
+
+
+def test_removing_takes_what_is_there_and_not_what_it_points_to(tmp_path: Path) -> None:
+    goal = tmp_path / "goal"
+    goal.mkdir()
+    (goal / "kept").touch()
+    tree = tmp_path / "tree"
+    (tree / "deep").mkdir(parents=True)
+    (tree / "deep" / "link").symlink_to(goal)
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(goal)
+    for name in ("tree", "file", "link", "nothing"):
+        remove_tree(tmp_path / name)
+    assert os.listdir(tmp_path) == ["goal"]
+    assert os.listdir(goal) == ["kept"]
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o755, 0o555, 0o750])
+def test_a_directory_of_our_own_will_do(tmp_path: Path, mode: int) -> None:
+    tmp_path.chmod(mode)
+    refuse_writable_by_others(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("mode", "who"), [(0o775, "the group"), (0o757, "everybody"), (0o777, "everybody")]
+)
+def test_a_directory_that_others_can_write_is_refused(tmp_path: Path, mode: int, who: str) -> None:
+    """And what the error says to type cures it."""
+    directory = tmp_path / "two words"
+    directory.mkdir()
+    directory.chmod(mode)
+    with pytest.raises(UnsafeDirectory, match=f"can be written by {who}") as caught:
+        refuse_writable_by_others(directory)
+    assert caught.value.path == directory
+    assert os.system(caught.value.remedy) == 0
+    refuse_writable_by_others(directory)
+
+
+def test_a_directory_of_somebody_else_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_foreign(tmp_path)
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 12345, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    owner = tmp_path.stat().st_uid
+    with pytest.raises(UnsafeDirectory, match=f"another user \\(uid {owner}\\)") as caught:
+        refuse_foreign(tmp_path)
+    assert caught.value.path == tmp_path
+    assert f"chown -R {os.geteuid()} '{tmp_path}'" in caught.value.remedy
+
+
+def test_a_directory_of_root_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever we are."""
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert Path("/usr").stat().st_uid == 0
+    refuse_foreign(Path("/usr"))
+    refuse_writable_by_others(Path("/usr"))
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "df -h"),
+        (errno.EDQUOT, "df -h"),
+        (errno.EROFS, "mounted read-only"),
+        (errno.EACCES, "ls -ld"),
+        (errno.ENOTDIR, "ls -ld"),
+    ],
+)
+def test_disk_trouble_is_told_with_its_cure(number: int, remedy: str) -> None:
+    with pytest.raises(CannotWrite) as caught, telling_disk_trouble("cannot make blog"):
+        raise OSError(number, os.strerror(number), "/srv/blog")
+    told = str(caught.value)
+    assert told.startswith(f"cannot make blog: {os.strerror(number)} at /srv/blog. ")
+    assert remedy in told
+    assert (caught.value.errno, caught.value.filename) == (number, "/srv/blog")
+
+
+def test_a_full_disk_is_told_although_the_system_names_no_file() -> None:
+    with (
+        pytest.raises(CannotWrite, match=r"^writing: No space left on device\. Free some"),
+        telling_disk_trouble("writing"),
+    ):
+        os.write(descriptor := os.open("/dev/full", os.O_WRONLY), b"x")
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), OSError("without a number")])
+def test_what_is_no_disk_trouble_passes_as_it_is(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, telling_disk_trouble("writing"):
+        raise error
+    assert caught.value is error

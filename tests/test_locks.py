@@ -1,0 +1,103 @@
+"""Locks between real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from backstage import locks
+from backstage.errors import Busy
+from backstage.locks import locked
+
+from .conftest import Spawn
+
+HOLDER = """
+import sys
+from pathlib import Path
+from backstage.locks import locked
+with locked(Path(sys.argv[1]), "holding"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+# Each turn leaves a trace of its beginning and, a moment later, of its end.
+WORKER = """
+import sys, time
+from pathlib import Path
+from backstage.locks import locked
+name, lock, trace = sys.argv[1:]
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(20):
+    with locked(Path(lock), "working"):
+        for word in ("in", "out"):
+            with open(trace, "a") as file:
+                file.write(f"{name} {word}\\n")
+            time.sleep(0.001)
+"""
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that is never freed shall fail a test in a moment, not in minutes."""
+    monkeypatch.setattr(locks, "_PATIENCE", 20.0)
+
+
+def hold(spawn: Spawn, lock: Path) -> int:
+    holder = spawn(sys.executable, "-c", HOLDER, lock)
+    assert holder.stdout
+    assert holder.stdout.readline() == "held\n"
+    return holder.pid
+
+
+def test_two_processes_exclude_each_other(tmp_path: Path, spawn: Spawn) -> None:
+    lock, trace = tmp_path / "lock", tmp_path / "trace"
+    workers = [spawn(sys.executable, "-c", WORKER, name, lock, trace) for name in "ab"]
+    for worker in workers:
+        assert worker.stdout
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        assert worker.stdin
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    assert [worker.wait(30) for worker in workers] == [0, 0]
+    lines = trace.read_text().split("\n")[:-1]
+    assert len(lines) == 80
+    assert {line.split()[0] for line in lines} == {"a", "b"}
+    for begin, end in zip(lines[::2], lines[1::2], strict=True):
+        assert (begin.split()[1], end) == ("in", f"{begin.split()[0]} out")
+
+
+def test_a_killed_holder_frees_it(tmp_path: Path, spawn: Spawn) -> None:
+    lock = tmp_path / "lock"
+    os.kill(hold(spawn, lock), signal.SIGKILL)
+    with locked(lock, "taking over"):
+        pass
+
+
+def test_who_waits_too_long_is_told_for_what(
+    tmp_path: Path, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "lock"
+    hold(spawn, lock)
+    monkeypatch.setattr(locks, "_PATIENCE", 0.1)
+    with pytest.raises(Busy) as caught, locked(lock, "starting blog"):
+        pass
+    assert str(caught.value).startswith("starting blog: another process has held")
+    assert f"`fuser -v '{lock}'`" in str(caught.value)
+
+
+def test_an_error_inside_frees_it(tmp_path: Path, spawn: Spawn) -> None:
+    lock = tmp_path / "lock"
+    with pytest.raises(ZeroDivisionError), locked(lock, "dividing"):
+        raise ZeroDivisionError
+    hold(spawn, lock)
+
+
+def test_it_makes_a_directory_that_nobody_else_enters(tmp_path: Path) -> None:
+    with locked(tmp_path / "run" / "lock", "starting"):
+        assert stat.S_IMODE((tmp_path / "run").stat().st_mode) == 0o700
