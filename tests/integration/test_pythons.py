@@ -13,7 +13,7 @@ from backstage import interpreters
 from backstage.errors import EnvironmentFailed
 from backstage.interpreters import Interpreter
 from backstage.shortcuts import new_act, new_venue
-from backstage.virtualenvs import PyuwsgiWarning
+from backstage.sources import PyuwsgiWarning
 
 from .conftest import fetch, processes_within
 
