@@ -18,7 +18,7 @@ from .vassal import Address, VassalFile
 # A reload that uWSGI was too busy starting to notice is asked for again after this many seconds.
 _RELOAD_PATIENCE = 3.0
 # Whether a starting Act has failed instead is asked this often, in seconds; asking is not free.
-_FAILURE_CHECK = 0.05
+_FAILURE_CHECK = 0.1
 _TENDING = 0.01
 _TAIL = 40
 

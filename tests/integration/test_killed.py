@@ -18,6 +18,8 @@ from backstage.venue import Venue
 
 from .conftest import fetch, processes_within
 
+pytestmark = pytest.mark.slow
+
 VENUE = "import sys; from backstage.shortcuts import *; new_venue(sys.argv[1], sys.argv[2])"
 ACT = "import sys; from backstage.shortcuts import *; new_act(use_venue(sys.argv[2]), sys.argv[1])"
 

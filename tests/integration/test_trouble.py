@@ -99,6 +99,7 @@ def test_no_such_interpreter(tmp_path: Path, python: str) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_requirements_are_installed(stage: Path, tmp_path: Path) -> None:
     listed = new_venue("listed", stage, requirements=["six"], start=False)
     assert (listed.paths.site_packages / "six.py").exists()
@@ -108,6 +109,7 @@ def test_requirements_are_installed(stage: Path, tmp_path: Path) -> None:
     assert (filed.paths.site_packages / "six.py").exists()
 
 
+@pytest.mark.slow
 def test_requirements_that_cannot_be_had(tmp_path: Path) -> None:
     for wanted in (["backstage-has-no-such-thing==1"], "/no/such/requirements.txt"):
         with pytest.raises(EnvironmentFailed, match=r"no-such-thing|no requirements file"):
@@ -115,6 +117,7 @@ def test_requirements_that_cannot_be_had(tmp_path: Path) -> None:
         assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @needs_root
 def test_without_a_network_the_librarys_own_environment_suffices(stage: Path) -> None:
     code = LOOPBACK_UP + (
@@ -127,6 +130,7 @@ def test_without_a_network_the_librarys_own_environment_suffices(stage: Path) ->
     assert done.stdout == "200\n", done.stderr
 
 
+@pytest.mark.slow
 @needs_root
 def test_without_a_network_and_with_cold_caches(tmp_path: Path) -> None:
     code = (
@@ -145,6 +149,7 @@ def test_without_a_network_and_with_cold_caches(tmp_path: Path) -> None:
     assert not list(place.iterdir())
 
 
+@pytest.mark.slow
 @needs_root
 def test_a_full_disk(disk: Path) -> None:
     filler = disk / "filler"

@@ -192,6 +192,7 @@ def test_an_acts_start_starts_the_emperor(make_venue: MakeVenue) -> None:
     assert fetch(act)[0] == 200
 
 
+@pytest.mark.slow
 def test_twenty_acts_from_four_processes_get_twenty_ports(make_venue: MakeVenue) -> None:
     venue = make_venue()
     code = (
