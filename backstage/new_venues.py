@@ -83,9 +83,11 @@ def _is_free(paths: VenuePaths) -> bool:
 
 
 def _build_venue(paths: VenuePaths, plan: VenuePlan) -> Venue:
+    # An empty directory that was there before stays, empty.
+    keep_directory = paths.top.is_dir() and not paths.building.exists()
     with ExitStack() as undo:
-        undo.callback(_unmake_venue, paths, keep_directory=_is_ours_to_keep(paths))
         paths.top.mkdir(mode=0o755, exist_ok=True)
+        undo.callback(_unmake_venue, paths, keep_directory=keep_directory)
         _empty(paths.top)
         write_atomically(paths.building, "This Venue is not complete: call new_venue again.\n")
         _build_environment(paths, plan)
@@ -98,10 +100,6 @@ def _build_venue(paths: VenuePaths, plan: VenuePlan) -> Venue:
             venue.start()
         undo.pop_all()
     return venue
-
-
-def _is_ours_to_keep(paths: VenuePaths) -> bool:
-    return paths.top.is_dir() and not paths.building.exists()
 
 
 def _build_environment(paths: VenuePaths, plan: VenuePlan) -> None:
@@ -134,7 +132,8 @@ def _write_template(target: Path, shelf_name: str, markers: dict[str, str]) -> N
 
 
 def _unmake_venue(paths: VenuePaths, *, keep_directory: bool) -> None:
-    Emperor(paths).stop(wait=5.0)
+    if paths.run.exists():
+        Emperor(paths).stop(wait=5.0)
     host.forget(paths.top)
     _empty(paths.top)
     if not keep_directory:

@@ -182,8 +182,10 @@ def test_no_permission(tmp_path: Path, request: pytest.FixtureRequest) -> None:
         request.addfinalizer(lambda: subprocess.run(["umount", place], check=True))
     else:
         place.chmod(0o500)
-    with pytest.raises(CannotWrite, match="cannot make the Venue"):
+    with pytest.raises(CannotWrite, match=r"Read-only file system|Permission denied") as caught:
         new_venue("venue", place)
+    assert str(caught.value).startswith(f"cannot make the Venue {place}/venue: ")
+    assert str(place / "venue") in str(caught.value.filename)
 
 
 def test_a_range_used_up(make_venue: MakeVenue) -> None:
