@@ -12,6 +12,7 @@ import pytest
 
 from backstage.act import Act
 from backstage.deadlines import Deadline, until
+from backstage.emperor import Emperor
 from backstage.errors import ActFailed, NoSuchAct, NotInTime, PortUnavailable
 from backstage.shortcuts import new_act
 from backstage.states import State
@@ -249,6 +250,27 @@ def test_a_broken_act_fails_alone_and_says_why(venue: Venue, act: Act, fresh_nam
     settings.write_text(good)
     act.start()
     assert fetch(act)[0] == 200
+
+
+def test_a_start_after_a_repair_does_not_wait_for_the_emperors_next_try(act: Act) -> None:
+    """The Emperor tries what fails more and more rarely; an explicit start is tried now."""
+    settings = act.paths.top / act.name / "settings.py"
+    good = settings.read_text()
+    act.stop()
+    settings.write_text("broken\n")
+    act.start(wait=None)
+
+    def next_try() -> float:
+        seen = Emperor(act.paths.venue).stats()
+        penalty = seen.blacklist.get(act.paths.vassal.name) if seen else None
+        return penalty.retry_at if penalty and act.paths.vassal.name not in seen.vassals else 0.0
+
+    # Far enough away that an Act which starts meanwhile cannot be mistaken for that try.
+    assert until(lambda: next_try() > time.time() + 4, Deadline(60.0), pause=0.1)
+    settings.write_text(good)
+    planned = next_try()
+    act.start()
+    assert time.time() < planned
 
 
 def test_a_misspelt_option_is_named(act: Act) -> None:

@@ -138,12 +138,13 @@ def test_a_killed_emperor_is_replaced_and_its_acts_are_back(make_venue: MakeVenu
     stopped = new_act(venue, "stopped", start=False)
     # Without no-orphans the worker outlives its master, as in many a hand-written file.
     template = venue.paths.templates / "django.ini"
-    template.write_text(template.read_text().replace("no-orphans = true", "no-orphans = false"))
+    template.write_text(template.read_text().replace("no-orphans = true\n", ""))
     act.restart()
     pid, workers = venue.emperor.pid, psutil.Process(act.pid).children()
     assert pid
     os.kill(pid, signal.SIGKILL)
     assert until(lambda: venue.emperor.pid is None, Deadline(10.0))
+    assert processes.running(workers), "the port is held by an orphan"
     assert act.state is State.WAITING
     assert venue.paths.emperor_pid.exists(), "the pid file is stale"
     venue.start()
