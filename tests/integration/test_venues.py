@@ -148,9 +148,9 @@ def test_a_killed_emperor_is_replaced_and_its_acts_are_back(make_venue: MakeVenu
     assert act.state is State.WAITING
     assert venue.paths.emperor_pid.exists(), "the pid file is stale"
     venue.start()
+    assert not processes.running(workers), "gone before the new Emperor's vassal wants the port"
     act.wait("running")
     assert venue.emperor.pid != pid
-    assert not processes.running(workers)
     assert fetch(act)[0] == 200
     assert stopped.state is State.STOPPED
 
