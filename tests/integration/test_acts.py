@@ -178,14 +178,27 @@ def test_verbs_in_quick_succession_do_what_they_say(act: Act) -> None:
         assert fetch(act)[0] == 200
 
 
-def test_a_restart_in_the_middle_of_a_start_runs_the_newest_code(act: Act) -> None:
+@pytest.mark.parametrize(
+    ("early_signals", "pauses"),
+    [(True, (0.0, 0.05, 0.15, 0.2, 0.25, 0.3, 0.4)), (False, (0.1, 0.2))],
+)
+def test_a_restart_in_the_middle_of_a_start_runs_the_newest_code(
+    make_venue: MakeVenue, early_signals: bool, pauses: tuple[float, ...]
+) -> None:
+    """Also with a template of one's own, where uWSGI does not notice every reload."""
+    venue = make_venue()
+    act = new_act(venue, "blog")
+    if not early_signals:
+        template = venue.paths.templates / "django.ini"
+        lines = template.read_text().splitlines(keepends=True)
+        template.write_text("".join(line for line in lines if "early_signals" not in line))
     add_view(act, "mark", "view = lambda request: HttpResponse('0')")
     mark = act.paths.top / act.name / "mark.py"
     wsgi = act.paths.top / act.name / "wsgi.py"
     # Read once, when the application is loaded, and not with the first request.
     wsgi.write_text(f"import {act.name}.mark\n" + wsgi.read_text())
     act.restart()
-    for number, pause in enumerate((0.0, 0.05, 0.15, 0.2, 0.25, 0.3, 0.4), start=1):
+    for number, pause in enumerate(pauses, start=1):
         act.stop()
         act.start(wait=None)
         time.sleep(pause)
