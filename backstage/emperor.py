@@ -138,7 +138,7 @@ class Emperor:
         session = self._last_session()
         if session is None:
             return
-        left = processes.session_members(session, self._paths.top)
+        left = processes.household(session, self._paths.top)
         until(lambda: not processes.running(left), Deadline(0.5 if left else 0.0))
         if processes.insist(left, Deadline(_KILL_PATIENCE)):
             pids = ", ".join(str(process.pid) for process in processes.running(left))

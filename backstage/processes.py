@@ -24,6 +24,8 @@ _KEPT_VARIABLES = {
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
 }
+# Set by emperor.ini for everything below the Emperor.
+_MARK = "BACKSTAGE_VENUE"
 # A helper that outlived a killed caller would go on writing where the next call builds anew.
 _DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -115,9 +117,17 @@ def family(pid: int) -> list[Process]:
         return []
 
 
-def session_members(session: int, top: Path) -> list[Process]:
-    """The processes of a session whose program or working directory lies within `top`."""
-    return [process for process in _of_session(session) if _lies_within(process, top)]
+def household(session: int, top: Path) -> list[Process]:
+    """The processes that the Emperor which led a session has brought into the Venue at `top`.
+
+    Those are the members of the session, where their program or working directory lies in the
+    Venue, and what carries its mark in the environment, such as daemons in sessions of their own.
+    """
+    return [
+        process
+        for process in psutil.process_iter()
+        if _is_marked(process, top) or (_session(process) == session and _lies_within(process, top))
+    ]
 
 
 def boot_clock() -> float:
@@ -192,15 +202,18 @@ def listener(port: int) -> int | None:
     )
 
 
-def _of_session(session: int) -> list[Process]:
-    members = []
-    for pid in psutil.pids():
-        try:
-            if os.getsid(pid) == session:
-                members.append(Process(pid))
-        except (ProcessLookupError, PermissionError, psutil.NoSuchProcess):
-            continue
-    return members
+def _session(process: Process) -> int | None:
+    try:
+        return os.getsid(process.pid)
+    except (ProcessLookupError, PermissionError):
+        return None
+
+
+def _is_marked(process: Process, top: Path) -> bool:
+    try:
+        return process.environ().get(_MARK) == str(top)
+    except psutil.Error:
+        return False
 
 
 def _lies_within(process: Process, top: Path) -> bool:

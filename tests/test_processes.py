@@ -249,7 +249,7 @@ def test_members_of_a_session_are_those_that_lie_within(tmp_path: Path, spawn: S
     assert eventually(lambda: psutil.Process(session.pid).cwd() == "/")
 
     def members(top: Path) -> set[int]:
-        return {process.pid for process in processes.session_members(session.pid, top)}
+        return {process.pid for process in processes.household(session.pid, top)}
 
     assert members(blog) == set(pids[:2])
     assert members(neighbour) == {pids[2]}
@@ -257,6 +257,16 @@ def test_members_of_a_session_are_those_that_lie_within(tmp_path: Path, spawn: S
     program = Path(psutil.Process(pids[0]).exe())
     assert set(pids) <= members(program.parent)
     assert stranger.pid not in members(Path("/"))
+
+
+def test_a_marked_process_belongs_to_its_venue_wherever_it_went(
+    tmp_path: Path, spawn: Spawn
+) -> None:
+    """A daemon in a session of its own keeps the mark of the Venue that it came from."""
+    daemon = spawn(sys.executable, "-c", IDLE, env={"BACKSTAGE_VENUE": str(tmp_path)})
+    assert line_of(daemon) == "up"
+    assert [process.pid for process in processes.household(-1, tmp_path)] == [daemon.pid]
+    assert processes.household(-1, tmp_path / "other") == []
 
 
 def test_started_after(idle: subprocess.Popen[str], spawn: Spawn) -> None:
