@@ -24,10 +24,10 @@ PATIENCE = 20.0
 IDLE = "import sys; print('up', flush=True); sys.stdin.read()"
 # Ends its child when told to, and itself only when killed.
 STUBBORN = """
-import signal, subprocess, sys
+import os, signal, subprocess, sys
 child = subprocess.Popen(["sleep", "600"])
 def told(number, frame):
-    print("told", flush=True)
+    os.write(1, b"told\\n")  # a print may be under way
 signal.signal(signal.SIGTERM, told)
 print(child.pid, flush=True)
 for line in sys.stdin:

@@ -131,23 +131,39 @@ def test_a_second_emperor_by_hand_refuses(venue: Venue) -> None:
     assert "emperor.lock" in done.stdout
 
 
+# Goes its own ways, and then says where it is.
+DAEMON = """
+import os, time
+if not os.fork():
+    os.setsid()
+    with open("note", "w") as note:
+        note.write(str(os.getpid()))
+    os.rename("note", "daemon.pid")
+time.sleep(300)
+"""
+
+
 def test_a_killed_emperor_is_replaced_and_its_acts_are_back(make_venue: MakeVenue) -> None:
     """Also where what its vassals had started survived it."""
     venue = make_venue()
     act = new_act(venue, "blog")
     stopped = new_act(venue, "stopped", start=False)
+    (act.paths.top / "daemon.py").write_text(DAEMON)
     vassal = act.paths.vassal
-    vassal.write_text(vassal.read_text() + "attach-daemon = /bin/sleep 300\n")
+    vassal.write_text(vassal.read_text() + "attach-daemon = %(venue)/bin/python daemon.py\n")
     act.restart()
-    pid, household = venue.emperor.pid, processes.family(act.pid or 0)
+    note = act.paths.top / "daemon.pid"
+    assert until(note.exists, Deadline(30.0))
+    daemon = [processes.Process(int(note.read_text()))]
+    pid = venue.emperor.pid
     assert pid
     os.kill(pid, signal.SIGKILL)
     assert until(lambda: venue.emperor.pid is None, Deadline(10.0))
     assert act.state is State.WAITING
     assert venue.paths.emperor_pid.exists(), "the pid file is stale"
-    assert processes.running(household), "its daemon, at least"
+    assert processes.running(daemon), "which holds a port, say"
     venue.start()
-    assert not processes.running(household)
+    assert not processes.running(daemon)
     act.wait("running")
     assert venue.emperor.pid != pid
     assert fetch(act)[0] == 200
