@@ -8,14 +8,16 @@ from datetime import date
 from pathlib import Path
 from types import TracebackType
 
-from . import files, logs, ports, processes, reasons
+from . import causes, diagnosis, files, logs, ports, processes, reasons, vassal_files
 from .deadlines import Deadline
-from .emperor import Emperor
 from .errors import ActFailed, PortUnavailable
 from .locks import locked
 from .lookout import Lookout
 from .paths import ActPaths
+from .snapshots import Snapshot
 from .states import State
+from .streams import Broadcast
+from .survey import Survey
 
 
 class Act:
@@ -25,10 +27,11 @@ class Act:
     number of objects, in any number of processes, may stand for the same Act.
     """
 
-    def __init__(self, paths: ActPaths, emperor: Emperor) -> None:
+    def __init__(self, paths: ActPaths, survey: Survey, broadcast: Broadcast) -> None:
         self.paths = paths
-        self._emperor = emperor
-        self._lookout = Lookout(paths, emperor)
+        self._emperor = survey.emperor
+        self._broadcast = broadcast
+        self._lookout = Lookout(paths, survey)
 
     @property
     def name(self) -> str:
@@ -81,11 +84,12 @@ class Act:
         return f"http://localhost:{self.get_uwsgi_port()}/"
 
     def get_uwsgi_port(self) -> int:
-        """The port that the vassal file names, also while the Act is stopped.
+        """The port of the Act's vassal file, also while it is stopped.
 
-        Raises PortUnavailable where it names none, as for a worker or a Unix socket.
+        That of the running vassal while an edit of the file is not used, as it cannot work. Raises
+        PortUnavailable where there is none, as for a worker or a Unix socket.
         """
-        address = self._lookout.address()
+        address = self._lookout.glance().address
         if address is None:
             raise PortUnavailable(f"the vassal file of Act {self.name!r} names no TCP port")
         return address.port
@@ -100,7 +104,7 @@ class Act:
         Starts the Emperor if need be. An Act that failed is tried again now. Raises ActFailed with
         the reason, NotInTime after `wait` seconds, PortUnavailable where another program is there.
         """
-        log = self._lookout.log_from_here()
+        log = diagnosis.log_mark(self.paths)
         with self._acting("starting"):
             self._emperor.start()
             self._want()
@@ -117,7 +121,7 @@ class Act:
         """
         with self._acting("stopping"):
             members = self._lookout.members()
-            self._keep()
+            vassal_files.keep(self.paths)
             self.paths.vassal.unlink(missing_ok=True)
             self._emperor.wake()
             if wait is not None:
@@ -129,7 +133,7 @@ class Act:
         Requests under way are finished. Returns when every worker is a new one and the port
         answers, or at once with `wait=None`. Raises as `start` does.
         """
-        log = self._lookout.log_from_here()
+        log = diagnosis.log_mark(self.paths)
         with self._acting("restarting"):
             self._emperor.start()
             moment = processes.boot_clock()
@@ -145,8 +149,25 @@ class Act:
             self._lookout.await_running(deadline, log)
 
     def wait(self, state: State | str, timeout: float = 30.0) -> None:
-        """Return as soon as the Act is in a state. Raises NotInTime after `timeout` seconds."""
-        self._lookout.await_state(State(state), Deadline(timeout))
+        """Return as soon as the Act is in a state.
+
+        Raises NotInTime, with the last lines of the log, after `timeout` seconds.
+        """
+        goal, deadline = State(state), Deadline(timeout)
+        if self.state is goal:
+            return
+        with self._broadcast.listen() as events:
+            seen = self.state
+            while seen is not goal:
+                event = events.next_within(deadline.remaining)
+                if event is None:
+                    raise self._lookout.late(goal)
+                if event.act == self.name:
+                    seen = event.after
+
+    def snapshot(self) -> Snapshot:
+        """Everything there is to say of the Act at this moment."""
+        return causes.snapshot(self.paths, self._lookout.look())
 
     def retire(self) -> Path:
         """Stop the Act and move its files to a dated directory, which is returned.
@@ -200,22 +221,10 @@ class Act:
         if address and not self._lookout.listed():
             ports.refuse_taken(address.port, address.bound_host)
         if not self.wanted:
-            self._put_back()
-
-    def _put_back(self) -> None:
-        kept = self.paths.kept
-        if not kept.exists():
-            advice = f"make one with new_act(venue, {self.name!r})"
-            raise ActFailed(self.name, f"has no vassal file to start from; {advice}")
-        text = kept.read_text(encoding="utf-8")
-        files.write_vassal(self.paths.vassal, text, not_before=kept.stat().st_mtime)
-
-    def _keep(self) -> None:
-        """Remember the vassal file as it is now, hand edits and all."""
-        if self.wanted:
-            text = self.paths.vassal.read_text(encoding="utf-8")
-            mtime = self.paths.vassal.stat().st_mtime
-            files.write_vassal(self.paths.kept, text, not_before=mtime - 1)
+            if not self.paths.kept.exists():
+                advice = f"make one with new_act(venue, {self.name!r})"
+                raise ActFailed(self.name, f"has no vassal file to start from; {advice}")
+            vassal_files.put_back(self.paths)
 
     def _free_retired(self) -> Path:
         base = self.paths.venue.retired / f"{date.today().isoformat()}-{self.name}"

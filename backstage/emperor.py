@@ -52,7 +52,13 @@ class Emperor:
         return None if kind == fcntl.F_UNLCK else int(pid)
 
     def stats(self) -> stats.EmperorStats | None:
-        """What the Emperor says of its vassals; asking makes it look at `vassals/` too."""
+        """What the Emperor says of its vassals; asking makes it look at `vassals/` too.
+
+        None where there is no Emperor, or where a signal has halted it.
+        """
+        pid = self.pid
+        if pid and (facts := processes.facts(pid)) and facts.halted:
+            return None
         return stats.read_emperor(self._paths.emperor_stats)
 
     def wake(self) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from . import host, projects
 from .act import Act
-from .emperor import Emperor
 from .files import remove_tree, telling_disk_trouble, write_atomically, write_vassal
 from .names import check_act_name, check_not_importable
 from .paths import ActPaths
@@ -28,7 +27,7 @@ def create(venue: Venue, name: str, *, template: str | Path, port: int | None, s
             return act
         check_not_importable(name, venue.paths.site_packages)
         with ExitStack() as undo:
-            undo.callback(_unmake_act, paths, venue.emperor, keep_project=_is_adopted(paths))
+            undo.callback(_unmake_act, venue, paths, keep_project=_is_adopted(paths))
             act = _build_act(venue, paths, template=template, port=port, start=start)
             undo.pop_all()
     return act
@@ -40,14 +39,14 @@ def _build_act(
     adopted = _is_adopted(paths)
     if not adopted:
         # What a killed call left may be running already.
-        Act(paths, venue.emperor).stop()
+        venue.act(paths.name).stop()
         remove_tree(paths.unfinished)
         remove_tree(paths.top)
         projects.write(paths, template)
         write_atomically(paths.preparing, "This Act is not complete: call new_act again.\n")
         paths.unfinished.rename(paths.top)
     _claim_port(venue, paths, port)
-    act = Act(paths, venue.emperor)
+    act = venue.act(paths.name)
     with projects.preparing(paths, skip=adopted):
         if start:
             act.start()
@@ -76,8 +75,8 @@ def _claim_port(venue: Venue, paths: ActPaths, port: int | None) -> None:
         write_vassal(paths.kept, text)
 
 
-def _unmake_act(paths: ActPaths, emperor: Emperor, *, keep_project: bool) -> None:
-    Act(paths, emperor).stop()
+def _unmake_act(venue: Venue, paths: ActPaths, *, keep_project: bool) -> None:
+    venue.act(paths.name).stop()
     if not keep_project:
         remove_tree(paths.top)
     for path in (paths.unfinished, paths.kept, paths.vassal, paths.preparing, paths.log):

@@ -143,6 +143,11 @@ class ActPaths:
         return self.venue.run / f"{self.name}.lock"
 
     @property
+    def refused(self) -> Path:
+        """Why an edit of the vassal file is not used, and which version of the file that was."""
+        return self.venue.run / f"{self.name}.refused"
+
+    @property
     def log(self) -> Path:
         return self.venue.log / f"{self.name}.log"
 

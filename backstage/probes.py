@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import select
 import socket
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
 
+from .deadlines import Deadline
 from .vassal import Address
 
 # Answered by scaffolded Acts before anything else of theirs; any answer of others counts as well.
@@ -20,7 +22,7 @@ class Probe:
     """
 
     def __init__(self, address: Address) -> None:
-        self._address = address
+        self.address = address
         self._socket: socket.socket | None = None
 
     def answered(self, wait: float) -> bool:
@@ -29,10 +31,12 @@ class Probe:
             self._socket = self._ask()
         if self._socket is None:
             return False
-        if not self._address.speaks_http:
+        if not self.address.speaks_http:
             return True
-        ready, _, _ = select.select([self._socket], [], [], wait)
-        if not ready:
+        # poll, not select, which fails where a process has more than a thousand files open.
+        waiting = select.poll()
+        waiting.register(self._socket, select.POLLIN)
+        if not waiting.poll(wait * 1000):
             return False
         try:
             if self._socket.recv(16):
@@ -47,6 +51,10 @@ class Probe:
         """Whether a question is under way; otherwise nobody listens."""
         return self._socket is not None
 
+    def fileno(self) -> int:
+        """What to wait on for the answer to a question under way."""
+        return self._socket.fileno() if self._socket else -1
+
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
@@ -54,11 +62,11 @@ class Probe:
 
     def _ask(self) -> socket.socket | None:
         try:
-            connection = connect(self._address, timeout=1.0)
+            connection = connect(self.address, timeout=1.0)
         except OSError:
             return None
-        if self._address.speaks_http:
-            with contextlib.suppress(OSError):
+        if self.address.speaks_http:
+            with suppress(OSError):
                 connection.sendall(_REQUEST)
         return connection
 
@@ -68,19 +76,12 @@ def connect(address: Address, timeout: float) -> socket.socket:
     return socket.create_connection((address.reachable_host, address.port), timeout=timeout)
 
 
-def listens(address: Address) -> bool:
-    """Whether anybody accepts connections at an address."""
-    try:
-        connect(address, timeout=1.0).close()
-    except OSError:
-        return False
-    return True
-
-
-def answers(address: Address, wait: float = 1.0) -> bool:
-    """Whether a request to an address is answered within `wait` seconds."""
-    probe = Probe(address)
-    try:
-        return probe.answered(wait)
-    finally:
-        probe.close()
+def answering(addresses: Iterable[Address], wait: float) -> set[Address]:
+    """Those addresses that answer a request within `wait` seconds, all asked at once."""
+    deadline = Deadline(wait)
+    with ExitStack() as closing:
+        probes = [Probe(address) for address in addresses]
+        for probe in probes:
+            closing.callback(probe.close)
+            probe.answered(0)
+        return {probe.address for probe in probes if probe.answered(deadline.remaining)}

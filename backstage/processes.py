@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -28,7 +29,23 @@ _KEPT_VARIABLES = {
 _MARK = "BACKSTAGE_VENUE"
 # A helper that outlived a killed caller would go on writing where the next call builds anew.
 _DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the kernel knows of a process.
+
+    `halted` by a signal; `began` in seconds of `boot_clock`, good to a tick (10 ms); `memory` is
+    what it has in memory, shared pages included, in bytes.
+    """
+
+    alive: bool
+    halted: bool
+    began: float
+    memory: int
 
 
 def service_environment(venue: Path) -> dict[str, str]:
@@ -108,6 +125,32 @@ def alive(pid: int) -> bool:
         return False
 
 
+def facts(pid: int) -> Facts | None:
+    """What the kernel says of a process; None where there is none.
+
+    Read from /proc directly: it is asked for hundreds of processes at a time, and psutil's creation
+    times hang on a boot time in whole seconds.
+    """
+    try:
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        said = os.read(descriptor, 4096)
+    except ProcessLookupError:
+        return None
+    finally:
+        os.close(descriptor)
+    # proc(5): the fields are counted behind the program's name, which may hold anything.
+    fields = said[said.rindex(b")") + 2 :].split()
+    return Facts(
+        alive=fields[0] not in {b"Z", b"X"},
+        halted=fields[0] in {b"T", b"t"},
+        began=int(fields[19]) / _TICKS,
+        memory=int(fields[21]) * _PAGE,
+    )
+
+
 def family(pid: int) -> list[Process]:
     """A process with all its descendants; empty where it is gone."""
     try:
@@ -136,17 +179,9 @@ def boot_clock() -> float:
 
 
 def started_after(pid: int, moment: float) -> bool:
-    """Whether a process began after `moment` of `boot_clock`, give or take a tick (10 ms).
-
-    psutil's creation times hang on a boot time in whole seconds, which is not fine enough here.
-    """
-    try:
-        facts = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    # proc(5): field 22, counted behind the program's name, which may hold anything.
-    ticks = int(facts.rpartition(")")[2].split()[19])
-    return ticks / os.sysconf("SC_CLK_TCK") >= moment - 0.01
+    """Whether a process began after `moment` of `boot_clock`, give or take a tick (10 ms)."""
+    known = facts(pid)
+    return known is not None and known.began >= moment - 0.01
 
 
 def dismiss_lonely(household: Sequence[Process]) -> None:
@@ -200,6 +235,26 @@ def listener(port: int) -> int | None:
         ),
         None,
     )
+
+
+def belongs_to(pid: int, top: Path) -> bool:
+    """Whether a process is the Venue's at `top`, by its mark, its program or its directory."""
+    try:
+        process = Process(pid)
+    except psutil.NoSuchProcess:
+        return False
+    return _is_marked(process, top) or _lies_within(process, top)
+
+
+def watch_end(pid: int) -> int | None:
+    """A file descriptor that becomes readable when the process ends; None where it has ended.
+
+    Raises OSError where no more files can be opened.
+    """
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
 
 
 def _session(process: Process) -> int | None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 _FRAME = re.compile(r'\s+File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _NAMED_ERROR = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Configured): ")
 _TIME = re.compile(r"^(?:\d{4}-\d\d-\d\d [\d:]{8} - |\w{3} \w{3} [ \d]\d [\d:]{8} \d{4} - )")
+# Where uWSGI says so in its own C code helps nobody who runs an Act.
+_C_SOURCE = re.compile(r" \[\w+/\w+\.c line \d+\]$")
 # uWSGI's own words for what went wrong before any Python ran, most telling first.
 _COMPLAINTS = (
     re.compile(r"\[strict-mode\] (?P<what>unknown config directive: .*)"),
@@ -15,39 +19,275 @@ _COMPLAINTS = (
     re.compile(r"(?P<what>.*No such file or directory.*)"),
     re.compile(r"(?P<what>.*invalid .*|.*syntax error.*|unable to .*)"),
 )
+_OPTION = re.compile(r"\[strict-mode\] unknown config directive: (?P<name>.*)")
+_NO_FILE = re.compile(r"realpath\(\) of (?P<name>.*) failed: No such file or directory")
+_TAKEN = re.compile(r"uWSGI is running on the same address \((?P<name>.*)\)")
+
+# A reload that breaks its configuration never gets as far as a start.
+_START = re.compile(r"\*\*\* Starting uWSGI |binary reloading uWSGI\.\.\.")
+_READY = re.compile(r"WSGI app \d+ .* ready in \d+ seconds")
+_NOT_LOADED = re.compile(r"unable to load app|no app loaded|failed loading app")
+_PARTING = re.compile(r"goodbye to uWSGI|SIG\w+ received|received message \d+ from emperor")
+_MASTER = re.compile(r"spawned uWSGI master process \(pid: (?P<pid>\d+)\)")
+_SPAWNED = re.compile(r"spawned uWSGI .*\((?:new )?pid: (?P<pid>\d+)")
+_DEATH = re.compile(
+    r"DAMN ! (?P<who>worker \d+) \(pid: (?P<pid>\d+)\) (?:died|MISTERIOUSLY)"
+    r"(?:,? killed by signal (?P<signal>\d+))? :\("
+)
+_SEGFAULT = re.compile(r"!!! uWSGI process (?P<pid>\d+) got Segmentation Fault !!!")
+_OVERDUE = re.compile(r"\*\*\* HARAKIRI ON WORKER \d+ \(pid: (?P<pid>\d+),")
+_OVERDUE_REQUEST = re.compile(r"HARAKIRI \[core \d+\] \S+ - (?P<request>.+) since \d+")
+_SIGSEGV = 11
+
+_CONFIGURED = re.compile(r"\[uWSGI\] getting INI configuration from (?P<file>.+)")
+_FATE = re.compile(
+    r"\[emperor\] (?:curse the uwsgi instance|vassal) (?P<vassal>\S+) (?:\(pid|has been spawned)"
+)
+
+# Libraries are seldom to blame for what they raise; their caller is.
+_LIBRARY = re.compile(r"/lib(?:64)?/python3[\d.]*/|^<")
+_IMPORTING = re.compile(r"/importlib/__init__\.py$|^<frozen importlib")
+_APP_LIST = re.compile(r"/django/apps/config\.py$")
+_ENTRY = re.compile(r"= get_[aw]sgi_application\(\)")
+_SYNTAX = re.compile(r"(?:SyntaxError|IndentationError|TabError)\b")
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a worker ended, as its master told it; `signal` is 0 where it ended by itself.
+
+    `request` is what it was at when it was killed for taking too long, `words` what it said last
+    when it ended while it was still loading.
+    """
+
+    who: str
+    pid: int
+    signal: int = 0
+    request: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class _Frame:
+    file: str
+    line: str
+    source: str
+
+    @property
+    def is_library(self) -> bool:
+        return _LIBRARY.search(self.file) is not None
+
+    @property
+    def is_entry(self) -> bool:
+        return _ENTRY.search(self.source) is not None
 
 
 def reason_from(log: str) -> str:
     """The last exception with its file and line, else uWSGI's complaint, else nothing."""
-    lines = [_TIME.sub("", line) for line in log.splitlines()]
+    lines = log.splitlines()
     return _exception(lines) or _complaint(lines)
 
 
+def trouble_in(life: str, worded: Callable[[Death], str]) -> str:
+    """Why one life of an Act went wrong; the last death, if that is why, in the words of `worded`.
+
+    What was survived does not count: exceptions of an application that has loaded, and deaths
+    before it last did.
+    """
+    lines = life.splitlines()
+    loaded = _last(_READY, lines)
+    survived = loaded > _last(_NOT_LOADED, lines)
+    died = _last(_DEATH, lines)
+    if survived:
+        return worded(deaths_in(life)[-1]) if died > loaded else ""
+    if later := _exception(lines[died + 1 :]):
+        return later
+    return _complaint(lines) if died < 0 else worded(deaths_in(life)[-1])
+
+
+def deaths_in(log: str) -> list[Death]:
+    """The deaths of workers that a log tells, in order."""
+    lines = log.splitlines()
+    crashed = {match["pid"] for line in lines if (match := _SEGFAULT.search(line))}
+    found = []
+    for at, line in enumerate(lines):
+        if match := _DEATH.search(line):
+            # uWSGI catches this signal itself, tells of it and then exits.
+            told = match["signal"] or (_SIGSEGV if match["pid"] in crashed else 0)
+            request = _overdue(lines[:at], match["pid"])
+            words = "" if told else _last_words(lines[:at], line)
+            found.append(Death(match["who"], int(match["pid"]), int(told), request, words))
+    return found
+
+
+def last_life(log: str) -> str:
+    """What was logged since uWSGI last started or began to reload."""
+    lines = log.splitlines()
+    return "\n".join(lines[max(_last(_START, lines), 0) :])
+
+
+def life_of(log: str, pids: Collection[int]) -> str:
+    """The last life in a log that names one of these processes; empty where none does."""
+    named = re.compile(rf"\bpid:? (?:{'|'.join(map(str, pids))})\b")
+    lines = log.splitlines()
+    at = _last(named, lines)
+    if not pids or at < 0:
+        return ""
+    end = next((n for n in range(at + 1, len(lines)) if _START.search(lines[n])), len(lines))
+    return last_life("\n".join(lines[: at + 1])) + "\n" + "\n".join(lines[at + 1 : end])
+
+
+def silent_master(life: str) -> int | None:
+    """The pid of the master that a life names, if the life ends without its goodbye."""
+    match = _MASTER.search(life)
+    return int(match["pid"]) if match and not _PARTING.search(life) else None
+
+
+def starts_in(log: str) -> bool:
+    """Whether a log tells of a start of uWSGI."""
+    return "*** Starting uWSGI " in log
+
+
+def spawned_in(log: str) -> set[int]:
+    """The pids of the uWSGI processes that a log tells of."""
+    return {int(match["pid"]) for match in _SPAWNED.finditer(log)}
+
+
+def unknown_option(life: str) -> str:
+    """The option that uWSGI refused, being strict; empty where it did not."""
+    return _named(_OPTION, life)
+
+
+def missing_file(life: str) -> str:
+    """The configuration file that uWSGI did not find, as it was named; empty for none."""
+    return _named(_NO_FILE, life)
+
+
+def taken_address(life: str) -> str:
+    """The address that uWSGI could not bind because it was taken, where the log tells it."""
+    return _named(_TAKEN, life)
+
+
+def told_by_emperor(log: str, vassal: str, included: Collection[str] = ()) -> str:
+    """What the Emperor's log says of the last start of `vassal` (`blog.ini`), as far as is certain.
+
+    All vassals may write there at once. It ends where another begins to start or meets its fate;
+    `included` are files read by this one, as they are named in it.
+    """
+    lines = log.splitlines()
+    start = -1
+    for at, line in enumerate(lines):
+        match = _CONFIGURED.search(line)
+        if match and match["file"].strip() == vassal:
+            start = at
+    if start < 0:
+        return ""
+    mine = []
+    for line in lines[start + 1 :]:
+        if _is_strangers(line, vassal, included) or f"removed uwsgi instance {vassal}" in line:
+            break
+        if "[emperor]" not in line:
+            mine.append(line)
+    return "\n".join(mine)
+
+
+def cursed_in(log: str, vassal: str) -> set[int]:
+    """The pids under which the Emperor gave up this vassal, by its log."""
+    told = re.compile(rf"\[emperor\] curse the uwsgi instance {re.escape(vassal)} \(pid: (\d+)\)")
+    return {int(pid) for pid in told.findall(log)}
+
+
+def _is_strangers(line: str, vassal: str, included: Collection[str]) -> bool:
+    if match := _CONFIGURED.search(line):
+        file = match["file"].strip()
+        # The Emperor names its vassals without a directory; what they include mostly has one.
+        return file.endswith("emperor.ini") or ("/" not in file and file not in included)
+    fate = _FATE.search(line)
+    return fate is not None and fate["vassal"] != vassal
+
+
 def _exception(lines: list[str]) -> str:
-    for index in range(len(lines) - 1, -1, -1):
-        line = lines[index]
+    bare = _bare(lines)
+    for index in range(len(bare) - 1, -1, -1):
+        line = bare[index]
         if not line or line[0].isspace():
             continue
-        place = _place(lines[:index])
+        place = _place(bare[:index], line)
         # Any exception below its frames counts, and one without frames by its name.
         if place or _NAMED_ERROR.match(line):
             return line.strip() + place
     return ""
 
 
-def _place(lines: list[str]) -> str:
-    """The innermost frame of the traceback that ends here, if one does."""
+def _place(lines: list[str], error: str) -> str:
+    """Where to look for the cause of the traceback that ends here, if one does."""
+    frames = _frames(lines)
+    if not frames:
+        return ""
+    callers = [frame for frame in frames if not _IMPORTING.search(frame.file)]
+    own = [frame for frame in callers if not frame.is_library and not frame.is_entry]
+    if _SYNTAX.match(error):
+        blamed = frames[0]
+    elif callers and _APP_LIST.search(callers[0].file):
+        return " (named in INSTALLED_APPS)"
+    else:
+        blamed = [*own, *callers, *frames][0]
+    return f" ({blamed.file}, line {blamed.line})"
+
+
+def _frames(lines: list[str]) -> list[_Frame]:
+    """The frames of the traceback that ends here, the innermost first."""
+    frames = []
+    source = ""
     for line in reversed(lines):
         if not line or not line[0].isspace():
             break
-        if frame := _FRAME.match(line):
-            return f" ({frame['file']}, line {frame['line']})"
-    return ""
+        if match := _FRAME.match(line):
+            frames.append(_Frame(match["file"], match["line"], source))
+        source = line
+    return frames
 
 
 def _complaint(lines: list[str]) -> str:
+    bare = _bare(lines)
     for complaint in _COMPLAINTS:
-        for line in reversed(lines):
+        for line in reversed(bare):
             if match := complaint.search(line):
-                return match["what"].strip()
+                return _C_SOURCE.sub("", match["what"].strip())
     return ""
+
+
+def _overdue(lines: list[str], pid: str) -> str:
+    """The request for which uWSGI killed this worker; empty where it did not."""
+    at = max((n for n, line in enumerate(lines) if _is_overdue(line, pid)), default=len(lines))
+    requests = [match for line in lines[at:] if (match := _OVERDUE_REQUEST.search(line))]
+    return requests[0]["request"] if requests else ""
+
+
+def _is_overdue(line: str, pid: str) -> bool:
+    match = _OVERDUE.search(line)
+    return match is not None and match["pid"] == pid
+
+
+def _last_words(lines: list[str], death: str) -> str:
+    """What a worker said last, if it ended before its application was loaded."""
+    since = lines[_last(_SPAWNED, lines) + 1 :]
+    if _last(_READY, since) >= 0:
+        return ""
+    # Where uWSGI's own lines have a time, one without it is the application's.
+    own = [line for line in since if _TIME.match(death) and not _TIME.match(line) and line.strip()]
+    return _exception(since) or (own[-1].strip() if own else "")
+
+
+def _bare(lines: list[str]) -> list[str]:
+    return [_TIME.sub("", line) for line in lines]
+
+
+def _last(pattern: re.Pattern[str], lines: list[str]) -> int:
+    """The index of the last line that a pattern is in, -1 for none."""
+    return max((at for at, line in enumerate(lines) if pattern.search(line)), default=-1)
+
+
+def _named(pattern: re.Pattern[str], log: str) -> str:
+    matches = list(pattern.finditer(log))
+    return matches[-1]["name"].strip() if matches else ""

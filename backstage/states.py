@@ -22,9 +22,17 @@ class State(Enum):
         return self.value
 
 
+# States that pass by themselves, so that what comes after them is to be looked for.
+PASSING = frozenset({State.STARTING, State.RELOADING, State.STOPPING})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Vassal:
-    """One entry of `vassals` in the Emperor's stats; `pid` is -1 while it sleeps on demand."""
+    """One entry of `vassals` in the Emperor's stats.
+
+    `pid` is -1 while it sleeps on demand. Moments are whole seconds since the epoch, 0 for never;
+    `last_mod` is the mtime of the vassal file that the Emperor has acted upon.
+    """
 
     pid: int
     ready: bool
@@ -32,48 +40,126 @@ class Vassal:
     cursed: bool
     on_demand: bool
     respawns: int
+    last_mod: int = 0
+    last_run: int = 0
+    last_ready: int = 0
+    last_accepting: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Penalty:
-    """One entry of `blacklist` in the Emperor's stats; `retry_at` is in seconds since the epoch."""
+    """One entry of `blacklist` in the Emperor's stats; moments are in seconds since the epoch."""
 
     attempts: int
     retry_at: float
+    last_attempt: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workforce:
+    """The workers of a vassal, as its master tells and the kernel confirms.
+
+    `threads` are those of the workers that accept requests, `busy` how many of them are at work.
+    `loading` counts workers that do not accept yet, `halted` those that a signal has stopped,
+    `asleep` those that the next request brings back.
+    """
+
+    threads: int
+    busy: int
+    loading: int = 0
+    halted: int = 0
+    asleep: int = 0
+    requests: int = 0
+    respawns: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sighting:
     """What was seen of an Act in one look.
 
-    `answers` tells whether a request to its address came back, None where it has no address.
+    `alive` is whether the vassal's master process is, `daemon` whether its work is done or its port
+    opened by other programs than its workers. `answers` tells whether its port has answered; None
+    where it has no port or nobody had to ask.
     """
 
     wanted: bool
     emperor: bool
     vassal: Vassal | None = None
     penalty: Penalty | None = None
+    workforce: Workforce | None = None
+    alive: bool = True
+    daemon: bool = False
     answers: bool | None = None
+
+    @property
+    def serves(self) -> bool | None:
+        """Whether a request would be answered; None where only asking can tell."""
+        if self.answers is not None:
+            return self.answers
+        if self.workforce is None:
+            return None
+        if not self.workforce.threads:
+            return False
+        return True if self.workforce.busy < self.workforce.threads else None
+
+    @property
+    def could_serve(self) -> bool:
+        """Whether it makes sense to ask the port."""
+        if not self.wanted or not self.alive:
+            return False
+        if self.vassal is None:
+            return not self.emperor
+        if self.vassal.cursed or self.vassal.pid == -1:
+            return False
+        if self.daemon:
+            return True
+        return self.vassal.accepting and (self.workforce is None or self.workforce.threads > 0)
 
 
 def judge(seen: Sighting) -> State:
     """Name the state of an Act from one look at it."""
+    there = seen.vassal is not None or seen.workforce is not None
     if not seen.wanted:
-        return State.STOPPING if seen.vassal else State.STOPPED
+        return State.STOPPING if there else State.STOPPED
+    if seen.vassal:
+        return _judge_vassal(seen, seen.vassal)
     if not seen.emperor:
-        return State.WAITING
-    if seen.vassal is None:
-        return State.FAILING if seen.penalty else State.STARTING
-    return _judge_vassal(seen.vassal, seen.answers)
+        # A vassal that has outlived its Emperor is what it is.
+        return State.RUNNING if seen.serves else State.WAITING
+    return State.FAILING if seen.penalty else State.STARTING
 
 
-def _judge_vassal(vassal: Vassal, answers: bool | None) -> State:
+def _judge_vassal(seen: Sighting, vassal: Vassal) -> State:
+    if vassal.on_demand and vassal.pid == -1 and not vassal.cursed:
+        return State.SLEEPING
+    if not seen.alive:
+        # Wanted and dead: about to be replaced.
+        return State.STARTING
     if vassal.cursed:
         return State.STOPPING
-    if vassal.on_demand and vassal.pid == -1:
+    if _is_asleep(seen.workforce):
         return State.SLEEPING
-    if answers or (answers is None and vassal.accepting):
+    if seen.workforce and not seen.daemon and not vassal.accepting:
+        # Those workers are still the old ones, or have not been counted by the Emperor yet.
+        return _judge_loading(vassal)
+    if seen.serves or (seen.serves is None and _is_up(seen, vassal)):
         return State.RUNNING
     if vassal.accepting:
-        return State.FAILING
+        replacing = seen.workforce and seen.workforce.loading and not seen.workforce.threads
+        return State.STARTING if replacing else State.FAILING
+    return _judge_loading(vassal)
+
+
+def _is_asleep(workforce: Workforce | None) -> bool:
+    if workforce is None or workforce.threads or workforce.loading:
+        return False
+    return workforce.asleep > 0
+
+
+def _is_up(seen: Sighting, vassal: Vassal) -> bool:
+    # Once reloaded, a vassal of daemons is never called ready again.
+    return vassal.accepting or (seen.daemon and (vassal.ready or vassal.respawns > 0))
+
+
+def _judge_loading(vassal: Vassal) -> State:
     return State.RELOADING if vassal.respawns else State.STARTING

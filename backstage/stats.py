@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .deadlines import Deadline
 from .states import Penalty, Vassal
+from .vassal import Address
+
+# Enough for the whole answer of most vassals in one go, in bytes.
+_CHUNK = 262_144
 
 
 @dataclass(frozen=True)
@@ -22,10 +30,24 @@ class EmperorStats:
 
 @dataclass(frozen=True)
 class WorkerStats:
-    """One worker of a vassal; `pid` is 0 where it is not running."""
+    """One worker of a vassal; `pid` is 0 where it is not running, `cheap` if until a request."""
 
     pid: int
     accepting: bool
+    threads: int
+    busy: int
+    cheap: bool
+    requests: int
+    respawns: int
+
+
+@dataclass(frozen=True)
+class VassalStats:
+    """One answer of a vassal's master; `addresses` are those that it has bound."""
+
+    pid: int
+    workers: tuple[WorkerStats, ...]
+    addresses: tuple[Address, ...]
 
 
 def read_emperor(path: Path, timeout: float = 5.0) -> EmperorStats | None:
@@ -33,7 +55,7 @@ def read_emperor(path: Path, timeout: float = 5.0) -> EmperorStats | None:
 
     The answer was composed before that look: ask twice to see its effect.
     """
-    document = _read(path, timeout)
+    document = _read([path], timeout).get(path)
     if document is None:
         return None
     return EmperorStats(
@@ -43,12 +65,12 @@ def read_emperor(path: Path, timeout: float = 5.0) -> EmperorStats | None:
     )
 
 
-def read_workers(path: Path, timeout: float = 2.0) -> list[WorkerStats] | None:
-    """Ask a vassal's master for its workers, which makes it tend to them; None for no answer."""
-    document = _read(path, timeout)
-    if document is None:
-        return None
-    return [WorkerStats(entry["pid"], bool(entry["accepting"])) for entry in document["workers"]]
+def read_vassals(paths: Iterable[Path], timeout: float) -> dict[Path, VassalStats]:
+    """Ask vassals' masters all at once, which makes each tend to its workers.
+
+    Those that do not answer within `timeout` seconds are left out.
+    """
+    return {path: _vassal_stats(document) for path, document in _read(paths, timeout).items()}
 
 
 def _vassal(entry: dict[str, Any]) -> Vassal:
@@ -59,27 +81,97 @@ def _vassal(entry: dict[str, Any]) -> Vassal:
         cursed=bool(entry["cursed"]),
         on_demand=bool(entry["on_demand"]),
         respawns=entry["respawns"],
+        last_mod=entry["last_mod"],
+        last_run=entry["last_run"],
+        last_ready=entry["last_ready"],
+        last_accepting=entry["last_accepting"],
     )
 
 
 def _penalty(entry: dict[str, Any]) -> Penalty:
-    # throttle_level is in milliseconds, last_attempt in seconds since the epoch.
+    # throttle_level is in milliseconds, last_attempt in seconds since the epoch; the first attempt
+    # is called 0.
     return Penalty(
-        attempts=entry["attempt"],
+        attempts=entry["attempt"] + 1,
         retry_at=entry["last_attempt"] + entry["throttle_level"] / 1000,
+        last_attempt=entry["last_attempt"],
     )
 
 
-def _read(path: Path, timeout: float) -> dict[str, Any] | None:
-    chunks = []
+def _vassal_stats(document: dict[str, Any]) -> VassalStats:
+    return VassalStats(
+        pid=document["pid"],
+        workers=tuple(_worker(entry) for entry in document["workers"]),
+        addresses=tuple(_addresses(document["sockets"])),
+    )
+
+
+def _addresses(sockets: Iterable[dict[str, Any]]) -> Iterator[Address]:
+    for entry in sockets:
+        host, _, port = entry["name"].rpartition(":")
+        if port.isdecimal():
+            yield Address(host, int(port), f"{entry['proto']}-socket")
+
+
+def _worker(entry: dict[str, Any]) -> WorkerStats:
+    cores = entry["cores"]
+    return WorkerStats(
+        pid=entry["pid"],
+        accepting=bool(entry["accepting"]),
+        threads=len(cores),
+        busy=sum(core["in_request"] for core in cores),
+        cheap=entry["status"] == "cheap",
+        requests=entry["requests"],
+        respawns=max(0, entry["respawn_count"] - 1),
+    )
+
+
+def _read(paths: Iterable[Path], timeout: float) -> dict[Path, dict[str, Any]]:
+    """The answers of several sockets, all asked before the first is heard."""
+    answers: dict[Path, dict[str, Any]] = {}
+    deadline = Deadline(timeout)
+    with ExitStack() as closing:
+        asked = [(path, closing.enter_context(_socket())) for path in paths]
+        asked = [(path, connection) for path, connection in asked if _connected(connection, path)]
+        for path, connection in asked:
+            document = _hear(connection, deadline)
+            if isinstance(document, dict):
+                answers[path] = document
+    return answers
+
+
+def _socket() -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.setblocking(False)
+    return connection
+
+
+def _connected(connection: socket.socket, path: Path) -> bool:
+    # Nobody there, or so many asking that there is no room left.
+    return connection.connect_ex(str(path)) == 0
+
+
+def _hear(connection: socket.socket, deadline: Deadline) -> Any:
+    said = b""
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(timeout)
-            connection.connect(str(path))
-            while chunk := connection.recv(65536):
-                chunks.append(chunk)
-        document = json.loads(b"".join(chunks))
+        while True:
+            try:
+                chunk = connection.recv(_CHUNK)
+            except BlockingIOError:
+                if deadline.expired:
+                    return None
+                _await(connection, deadline)
+                continue
+            if not chunk:
+                return json.loads(said)
+            said += chunk
     except (OSError, ValueError):
-        # Nobody there, or gone in the middle of a sentence.
+        # Gone in the middle of a sentence.
         return None
-    return document if isinstance(document, dict) else None
+
+
+def _await(connection: socket.socket, deadline: Deadline) -> None:
+    # poll, not select, which fails where a process has more than a thousand files open.
+    waiting = select.poll()
+    waiting.register(connection, select.POLLIN)
+    waiting.poll(deadline.remaining * 1000)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 
-from . import host, ports
+from . import causes, host, ports
 from .act import Act
 from .emperor import Emperor
 from .errors import BackstageError, NoSuchAct, NotAVenue
 from .paths import VenuePaths
 from .settings import Settings, read_settings
+from .snapshots import Snapshot
+from .streams import Broadcast, EventStream
+from .survey import Survey
 
 # Acts started or restarted side by side; more would only wait for the processor.
 _AT_ONCE = 4
@@ -26,7 +31,8 @@ class Venue:
 
     def __init__(self, paths: VenuePaths) -> None:
         self.paths = paths
-        self._emperor = Emperor(paths)
+        self._survey = Survey(paths)
+        self._broadcast = Broadcast(self._survey)
 
     @classmethod
     def open(cls, path: str | Path) -> Venue:
@@ -64,10 +70,10 @@ class Venue:
 
     @property
     def emperor(self) -> Emperor:
-        return self._emperor
+        return self._survey.emperor
 
     def __repr__(self) -> str:
-        pid = self._emperor.pid
+        pid = self._survey.emperor.pid
         state = f"running, pid {pid}" if pid else "stopped"
         return f"<Venue {str(self.path)!r} {state}, {len(self)} Acts>"
 
@@ -80,23 +86,57 @@ class Venue:
     @property
     def acts(self) -> tuple[Act, ...]:
         """Every Act by name: those with a vassal file, wanted or kept."""
-        return tuple(self._act(name) for name in sorted(self._names()))
+        return tuple(self.act(name) for name in sorted(self._survey.names()))
 
     def __iter__(self) -> Iterator[Act]:
         return iter(self.acts)
 
     def __len__(self) -> int:
-        return len(self._names())
+        return len(self._survey.names())
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names()
+        return name in self._survey.names()
 
     def __getitem__(self, name: str) -> Act:
         """The Act of this name. Raises NoSuchAct."""
-        names = self._names()
+        names = self._survey.names()
         if name not in names:
             raise NoSuchAct(name, self.path, tuple(sorted(names)))
-        return self._act(name)
+        return self.act(name)
+
+    def act(self, name: str) -> Act:
+        """The Act of this name, whether it is there or not."""
+        return Act(self.paths.act(name), self._survey, self._broadcast)
+
+    def snapshot(self) -> tuple[Snapshot, ...]:
+        """What is seen of every Act at this moment, by name, all in one look."""
+        looks = self._survey.look_at(sorted(self._survey.names()))
+        return tuple(causes.snapshot(self.paths.act(name), look) for name, look in looks.items())
+
+    def events(
+        self, timeout: float | None = None, stop_event: threading.Event | None = None
+    ) -> EventStream:
+        """Every change of every Act from now on, once and in order, whoever caused it.
+
+        The iterator ends after `timeout` seconds without an event, when `stop_event` is set, or
+        when it or the Venue is closed. While any is open, edits of vassal files are attended to.
+        """
+        return self._broadcast.listen(timeout, stop_event)
+
+    def close(self) -> None:
+        """End every stream of events; the Acts and the Emperor go on."""
+        self._broadcast.close()
+
+    def __enter__(self) -> Venue:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def start(self) -> None:
         """Start the Emperor unless it is alive, and with it every Act that is wanted.
@@ -104,7 +144,7 @@ class Venue:
         Returns when the Emperor watches. Raises EmperorFailed, UnsafeDirectory.
         """
         read_settings(self.paths.settings)
-        self._emperor.start()
+        self._survey.emperor.start()
 
     def stop(self, wait: float = 30.0) -> None:
         """End the Emperor and every process of every Act; wanted Acts stay wanted.
@@ -112,7 +152,7 @@ class Venue:
         Requests under way may finish; after `wait` seconds what is left is killed.
         Raises EmperorFailed.
         """
-        self._emperor.stop(wait)
+        self._survey.emperor.stop(wait)
 
     def start_all_acts(self, wait: float | None = 30.0) -> None:
         """Start every Act. One that fails keeps no other from it; then raises the failures."""
@@ -145,13 +185,6 @@ class Venue:
             paths = VenuePaths(top)
             yield from paths.vassals.glob("*.ini")
             yield from paths.kept.glob("*.ini")
-
-    def _act(self, name: str) -> Act:
-        return Act(self.paths.act(name), self._emperor)
-
-    def _names(self) -> set[str]:
-        files = [*self.paths.vassals.glob("*.ini"), *self.paths.kept.glob("*.ini")]
-        return {path.stem for path in files if not path.name.startswith(".")}
 
     def _with_each(self, acts: Iterable[Act], verb: Callable[[Act], None]) -> None:
         with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -15,12 +15,15 @@ PACKAGE = Path(backstage.__file__).parent
 
 # From the bottom to the top: a module imports from its own layer or from those above it here.
 LAYERS = {
-    "words": {"errors", "states"},
-    "pure": {"names", "paths", "settings", "vassal", "deadlines", "reasons"},
+    "words": {"errors", "states", "events", "snapshots"},
+    "pure": {
+        *("names", "paths", "settings", "vassal", "deadlines", "reasons", "histories", "agenda"),
+    },
     "effects": {
         *("files", "locks", "logs", "templates", "processes", "ports", "probes", "stats", "host"),
         *("interpreters", "distributions", "copies", "virtualenvs", "sources", "emperor"),
-        *("projects", "lookout"),
+        *("projects", "vassal_files", "rehearsals", "diagnosis", "survey", "lookout"),
+        *("watch", "alarms", "edits", "causes", "observer", "streams"),
     },
     "domain": {"act", "venue", "new_venues", "new_acts"},
     "faces": {"shortcuts"},
@@ -35,6 +38,7 @@ HOMES = {
     "python_discovery": "interpreters",
     "uv": "virtualenvs",
     "fcntl": "emperor",
+    "watchdog": "watch",
 }
 
 

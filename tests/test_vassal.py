@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 import pytest
 
 from backstage.templates import configuration
-from backstage.vassal import Address, VassalFile
+from backstage.vassal import Address, Setting, VassalFile, settings, signs_of
 
 HAND_EDITED = """\
 # ours, since 2024
@@ -46,7 +48,16 @@ def test_options_as_uwsgi_reads_them() -> None:
         ("[uwsgi]\nprocesses = 4", "processes", "4"),
         ("[uwsgi]\na = 1\n[x]\na = 2\n[uwsgi]\nb = 3\n", "b", "3"),
         ("[uwsgi]\nset-placeholder = act=%n\nchdir = /srv/%(act)\n", "chdir", "/srv/blog"),
-        ("[uwsgi]\nset-ph = a=%(b)/x\nset-ph = b=/srv\nchdir = %(a)\n", "chdir", "/srv/x"),
+        ("[uwsgi]\nset-ph = a=%(b)/x\nset-ph = b=/srv\nchdir = /%(a)\n", "chdir", "//srv/x"),
+        # uWSGI looks for further placeholders only behind the first character.
+        ("[uwsgi]\nset-ph = a=%(b)/x\nset-ph = b=/srv\nchdir = %(a)\n", "chdir", "%(b)/x"),
+        ("[uwsgi]\nset-ph = a = /srv\nchdir = %(a)\n", "chdir", "%(a)"),
+        ("[uwsgi]\nprocesses = 3\nthreads = %(processes)\n", "threads", "3"),
+        ("[uwsgi]\nlog-date = %%Y%Y%n.ini %%%h\n", "log-date", "%Yblog.ini %%h"),
+        ("[uwsgi]\nchdir = %d%n\n", "chdir", "%dblog"),
+        ("[uwsgi] ; mine\nprocesses = 4\n", "processes", None),
+        ("[uwsgi]\nmaster\n", "master", ""),
+        ("[uwsgi]\n# a\fb = 1\nprocesses = 1\f2\n", "processes", "1\f2"),
         ("[uwsgi]\nset-ph = a=%(b)\nset-ph = b=%(a)\nchdir = ok %(c)\n", "chdir", "ok %(c)"),
     ],
 )
@@ -79,6 +90,11 @@ def test_placeholders_that_need_each_other_end() -> None:
         ("http-socket =", None),
         ("# http-socket = :8001", None),
         ("attach-daemon = celery", None),
+        ("set-placeholder = port=8005", Address("127.0.0.1", 8005, "port")),
+        ("set-ph = port=8005\nsocket = /run/a.sock", Address("127.0.0.1", 8005, "port")),
+        ("set-ph = port=8005\nsocket = :8001", Address("", 8001, "socket")),
+        ("set-ph = port=8005x", Address("127.0.0.1", 8005, "port")),
+        ("set-ph = port=https", None),
     ],
 )
 def test_address(options: str, address: Address | None) -> None:
@@ -105,7 +121,13 @@ def test_hosts_of_an_address(host: str, bound: str, reachable: str) -> None:
 
 @pytest.mark.parametrize(
     ("option", "speaks"),
-    [("http-socket", True), ("https", True), ("socket", False), ("uwsgi-socket", False)],
+    [
+        ("http-socket", True),
+        ("https", True),
+        ("socket", False),
+        ("uwsgi-socket", False),
+        ("port", False),
+    ],
 )
 def test_who_speaks_http(option: str, speaks: bool) -> None:
     assert Address("", 8001, option).speaks_http is speaks
@@ -130,3 +152,58 @@ def test_the_shipped_file_names_its_port() -> None:
     assert vassal.address == Address("127.0.0.1", 8001, "http-socket")
     assert vassal.get("ini") == "/srv/V/templates/django.ini"
     assert vassal.get("set-placeholder") == "act=blog"
+
+
+def test_settings_know_their_lines() -> None:
+    assert settings(HAND_EDITED)[0] == Setting(3, "http-socket", "127.0.0.1:8001")
+    assert settings(HAND_EDITED, "other") == (Setting(10, "processes", "99"),)
+
+
+def test_signs_mean_the_file_that_has_them_and_capitals_the_first() -> None:
+    signs = signs_of(PurePath("/srv/V/templates/a.b.ini"), PurePath("/srv/V/vassals/blog.ini"))
+    assert [signs[sign] for sign in "ndsepcN"] == [
+        *("a.b", "/srv/V/templates/", "a.b.ini", "ini", "/srv/V/templates/a.b.ini", "templates"),
+        "blog",
+    ]
+    assert [signs[sign] for sign in "0129D"] == ["srv", "V", "templates", "", "/srv/V/vassals/"]
+
+
+def test_placeholders_that_hold_themselves_end() -> None:
+    growing = blog("[uwsgi]\nset-ph = a=x%(a)%(a)\nchdir = %(a)\n").get("chdir")
+    assert growing is not None
+    assert len(growing) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("options", "daemon"),
+    [
+        ("attach-daemon = celery", True),
+        ("attach-daemon2 = cmd=uvicorn", True),
+        ("smart-attach-daemon = /run/c.pid celery", True),
+        ("smart-attach-daemon2 = cmd=celery", True),
+        ("# attach-daemon = celery", False),
+        ("daemonize = /dev/null", False),
+    ],
+)
+def test_daemon(options: str, daemon: bool) -> None:
+    assert blog(f"[uwsgi]\n{options}\n").daemon is daemon
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "differences"),
+    [
+        ("threads = 4", "threads=8", ["threads = 4 → 8"]),
+        ("threads = 4", "# more\n\n  threads=4 ", []),
+        ("", "harakiri = 30", ["+ harakiri = 30"]),
+        ("harakiri = 30", "", ["- harakiri"]),
+        ("env = A=1\nenv = B=2", "env = B=2", ["- env = A=1"]),
+        ("env = A=1", "env = A=1\nenv = B=2", ["+ env = B=2"]),
+        ("env = A=1\nenv = B=2", "env = A=1\nenv = B=3", ["env = B=2 → B=3"]),
+        ("env = A=1", "env = A=1\nenv = A=1", ["+ env = A=1"]),
+        ("a = 1\nb = 2", "b = 3\nc = 4", ["- a", "b = 2 → 3", "+ c = 4"]),
+        ("a = 1\nb = 2", "b = 2\na = 1", ["options in another order"]),
+    ],
+)
+def test_differences(before: str, now: str, differences: list[str]) -> None:
+    """In the order of the earlier file; comments and white space are none."""
+    assert blog(f"[uwsgi]\n{now}\n").differences(blog(f"[uwsgi]\n{before}\n")) == differences

@@ -1,0 +1,72 @@
+"""What wakes a thread that waits: being rung, processes that end, sockets that can be read."""
+
+from __future__ import annotations
+
+import os
+import selectors
+from contextlib import suppress
+from typing import Protocol
+
+from . import processes
+
+
+class Readable(Protocol):
+    """Something that a selector can wait for."""
+
+    def fileno(self) -> int: ...
+
+
+class Alarms:
+    """One place to wait in. Only `ring` may be called from other threads."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._hearing, self._ringing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._selector.register(self._hearing, selectors.EVENT_READ)
+        self._ends: dict[int, int] = {}
+
+    def ring(self) -> None:
+        """End the present or the next wait."""
+        # A full pipe rings as well, a closed one need not.
+        with suppress(OSError):
+            os.write(self._ringing, b"!")
+
+    def watch_end(self, pid: int, name: str) -> None:
+        """Have `wait` tell when a process ends; where no file can be opened, it does not."""
+        if pid in self._ends:
+            return
+        with suppress(OSError):
+            descriptor = processes.watch_end(pid)
+            if descriptor is not None:
+                self._ends[pid] = descriptor
+                self._selector.register(descriptor, selectors.EVENT_READ, (name, pid))
+
+    def watch(self, source: Readable, name: str) -> None:
+        """Have `wait` tell once when something can be read from `source`."""
+        self._selector.register(source, selectors.EVENT_READ, (name, 0))
+
+    def unwatch(self, source: Readable) -> None:
+        """Wait for `source` no more; call it before closing that."""
+        with suppress(KeyError, ValueError):
+            self._selector.unregister(source)
+
+    def wait(self, seconds: float) -> list[tuple[str, int]]:
+        """The names that have something to tell, each with the pid that has ended or 0."""
+        heard: list[tuple[str, int]] = []
+        for key, _ in self._selector.select(seconds):
+            if key.data is None:
+                with suppress(BlockingIOError):
+                    os.read(self._hearing, 4096)
+                continue
+            heard.append(key.data)
+            self._selector.unregister(key.fileobj)
+            if pid := key.data[1]:
+                os.close(self._ends.pop(pid))
+        return heard
+
+    def close(self) -> None:
+        """Give every file descriptor back."""
+        self._selector.close()
+        for descriptor in (*self._ends.values(), self._hearing, self._ringing):
+            os.close(descriptor)
+        self._ends.clear()

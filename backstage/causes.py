@@ -1,0 +1,115 @@
+"""Why Acts change, in one line each, from what an observer has gathered."""
+
+from __future__ import annotations
+
+from . import diagnosis, vassal_files
+from .deadlines import Deadline, until
+from .edits import Edit
+from .paths import ActPaths, VenuePaths
+from .snapshots import Snapshot
+from .states import State
+from .survey import Look
+
+# A master that was just asked for its stats writes what its workers died of so many seconds later.
+_WORDS = 0.02
+
+
+class Causes:
+    """Gathers what happens to the Acts of a Venue, to say why a state has come about."""
+
+    def __init__(self, paths: VenuePaths) -> None:
+        self._paths = paths
+        self._ended: dict[str, list[int]] = {}
+        self._edits: dict[str, Edit] = {}
+        self._failures: dict[str, tuple[int, str]] = {}
+
+    def ended(self, name: str, pid: int) -> None:
+        """A process of the Act has ended."""
+        self._ended.setdefault(name, []).append(pid)
+
+    def edited(self, name: str, edit: Edit) -> None:
+        """The Act's vassal file has changed."""
+        self._edits[name] = edit
+
+    def remark(self, name: str) -> str:
+        """Why an edit was refused, once."""
+        edit = self._edits.get(name)
+        if edit is None or not edit.refused:
+            return ""
+        del self._edits[name]
+        return f"edit refused, it runs on as before: {edit.refused}"
+
+    def reason(self, look: Look, state: State, before: State) -> str:
+        """Why the Act has come into `state`."""
+        if state is not State.FAILING:
+            self._failures.pop(look.name, None)
+        if state is State.FAILING:
+            return self._failure(look)
+        if state is before and not self._ended.get(look.name):
+            return ""
+        return self._reason(look, state, before)
+
+    def _reason(self, look: Look, state: State, before: State) -> str:
+        ended = self._ended.pop(look.name, [])
+        if state is State.RELOADING:
+            edit = self._edits.pop(look.name, Edit())
+            return f"changed: {edit.change}" if edit.change else "its vassal file was touched"
+        if state is State.STARTING:
+            return self._start(look, before, ended)
+        if state is State.RUNNING:
+            return f"answers on port {look.address.port}" if look.address else ""
+        return {
+            State.STOPPING: "its vassal file was removed" if not look.seen.wanted else "",
+            State.WAITING: "there is no Emperor",
+            State.SLEEPING: "wakes on a request",
+        }.get(state, "")
+
+    def _start(self, look: Look, before: State, ended: list[int]) -> str:
+        if before is State.STOPPED:
+            return "its vassal file is there"
+        if before is State.WAITING:
+            return "the Emperor is there"
+        if before is State.FAILING:
+            return f"attempt {_attempts(look) + 1}"
+        return self._death(look.name, ended) if ended else ""
+
+    def _death(self, name: str, pids: list[int]) -> str:
+        act = self._paths.act(name)
+        told: list[str] = []
+
+        def is_told() -> bool:
+            told[:] = [diagnosis.why_ended(act, pids)]
+            return bool(told[0])
+
+        until(is_told, Deadline(_WORDS))
+        return told[0] or f"process {', '.join(map(str, pids))} has ended"
+
+    def _failure(self, look: Look) -> str:
+        attempts, known = self._failures.get(look.name, (-1, ""))
+        if attempts != _attempts(look) or not known:
+            known = why(self._paths.act(look.name), look)
+            self._failures[look.name] = (_attempts(look), known)
+        return known
+
+
+def snapshot(act: ActPaths, look: Look) -> Snapshot:
+    """A look for people, with the reason why the Act fails or why its file is not used."""
+    if look.state is State.FAILING:
+        return look.snapshot(why(act, look))
+    fault = vassal_files.refusal(act)
+    return look.snapshot(f"edit refused: {fault}" if fault else "")
+
+
+def why(act: ActPaths, look: Look) -> str:
+    """Why an Act fails that was seen as in `look`; '' if nothing tells."""
+    workforce = look.seen.workforce
+    if workforce and workforce.halted and not workforce.threads:
+        pids = ", ".join(str(pid) for pid in look.workers)
+        return f"its worker (pid {pids}) is halted by a signal; type: kill -CONT {pids}"
+    if look.seen.answers is False and workforce and workforce.busy:
+        return f"nobody answers: all of its {workforce.busy} threads are busy"
+    return diagnosis.why_failing(act, look.address)
+
+
+def _attempts(look: Look) -> int:
+    return look.seen.penalty.attempts if look.seen.penalty else 0

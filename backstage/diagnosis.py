@@ -1,0 +1,280 @@
+"""Why an Act does not run, put together from its logs, its vassal file and whoever has its port."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import logs, ports, processes, reasons
+from .paths import ActPaths
+from .reasons import Death
+from .vassal import Address, VassalFile
+
+_KERNEL_LOG = Path("/dev/kmsg")
+_OUT_OF_MEMORY = re.compile(r"Killed process (\d+)")
+# As many lines as logs.tail reads at the most, and more.
+_ALL = 100_000
+_INCLUDING = {"ini", "include", "inherit", "config"}
+_SECTION = re.compile(r"\s*\[(?P<name>[^\]]*)\]")
+_PROJECT = re.compile(r"/acts/(?P<name>\w+)/")
+
+
+@dataclass(frozen=True)
+class _IniFile:
+    path: Path
+    text: str
+
+    def entries(self) -> Iterator[tuple[int, str, str]]:
+        """Line, option and value of what counts; a comment is an option that nobody asks for."""
+        section = ""
+        for number, line in enumerate(self.text.splitlines(), start=1):
+            if header := _SECTION.match(line):
+                section = header["name"]
+            elif section == "uwsgi":
+                option, _, value = line.partition("=")
+                yield number, option.strip(), value.strip()
+
+    def includes(self) -> list[str]:
+        return [value for _, option, value in self.entries() if option in _INCLUDING]
+
+
+@dataclass(frozen=True)
+class LogMark:
+    """How long the Act's log and the Emperor's were, in bytes, when something began."""
+
+    own: int
+    emperors: int
+
+
+_BEGINNING = LogMark(0, 0)
+
+
+def log_mark(paths: ActPaths) -> LogMark:
+    """A mark, so that only what is logged from now on counts as a reason."""
+    return LogMark(logs.size(paths.log), logs.size(paths.venue.emperor_log))
+
+
+def said_since(paths: ActPaths, mark: LogMark) -> str:
+    """What was logged since a mark: the Act's own log, behind the Emperor's where that tells more.
+
+    What goes wrong before a vassal opens its own log is told in the Emperor's.
+    """
+    own = _own(paths, mark)
+    if reasons.reason_from(own):
+        return own
+    return f"{_started(paths, mark) or _emperors(paths, mark)}\n{own}".strip()
+
+
+def why_failing(paths: ActPaths, address: Address | None, since: LogMark | None = None) -> str:
+    """One line: why the Act does not run, from its log, the Emperor's log and who has its port.
+
+    Only what was logged since its last start counts, or since a mark; '' if nothing tells.
+    """
+    mark = since or _BEGINNING
+    own = reasons.last_life(_own(paths, mark))
+    started = _started(paths, mark)
+    # A vassal that starts up in the Emperor's log has none of its own.
+    life = started if reasons.starts_in(started) and _is_ours(paths, started) else own
+    return (
+        _misconfigured(paths, started)
+        or _misconfigured(paths, life)
+        or _explained(paths, life, address)
+        or (_usurper(paths, address) if address else "")
+    )
+
+
+def why_ended(paths: ActPaths, pids: Iterable[int]) -> str:
+    """One line: why these processes of the Act ended; '' if nothing tells.
+
+    For example: 'worker 1 (pid 812) was killed by signal 9 (out of memory)'.
+    """
+    ended = set(pids)
+    own, emperors = _own(paths, _BEGINNING), _emperors(paths, _BEGINNING)
+    life = reasons.life_of(own, ended)
+    told = {death.pid: _worded(death) for death in reasons.deaths_in(f"{emperors}\n{own}")}
+    causes = [*_masters_end(life, ended), *(told[pid] for pid in sorted(ended & set(told)))]
+    if causes:
+        return "; ".join(causes)
+    if life:
+        return reasons.trouble_in(life, lambda _: "")
+    if ended & reasons.cursed_in(emperors, paths.vassal.name):
+        return why_failing(paths, None)
+    return ""
+
+
+def killed_for_memory(kernel_log: Path = _KERNEL_LOG) -> set[int]:
+    """The pids that the kernel killed when memory ran out, as far as its log may be read."""
+    try:
+        log = os.open(kernel_log, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return set()
+    try:
+        said = b"".join(_records(log)).decode(errors="replace")
+    finally:
+        os.close(log)
+    return {int(pid) for pid in _OUT_OF_MEMORY.findall(said)}
+
+
+def _records(log: int) -> Iterator[bytes]:
+    # The device gives one record at a time and then no more; an ordinary file ends.
+    with suppress(BlockingIOError):
+        while record := _record(log):
+            yield record
+
+
+def _record(log: int) -> bytes:
+    while True:
+        try:
+            return os.read(log, 8192)
+        except BrokenPipeError:
+            # Overwritten before it could be read; the next record is the oldest there is.
+            continue
+
+
+def _own(paths: ActPaths, mark: LogMark) -> str:
+    return logs.tail(paths.log, _ALL, since=mark.own)
+
+
+def _emperors(paths: ActPaths, mark: LogMark) -> str:
+    return logs.tail(paths.venue.emperor_log, _ALL, since=mark.emperors)
+
+
+def _started(paths: ActPaths, mark: LogMark) -> str:
+    """What the Emperor's log says of the Act's last start."""
+    return reasons.told_by_emperor(_emperors(paths, mark), paths.vassal.name, _includes(paths))
+
+
+def _explained(paths: ActPaths, life: str, address: Address | None) -> str:
+    why = reasons.trouble_in(life, _worded)
+    if "Address already in use" not in why:
+        return why
+    host, _, port = reasons.taken_address(life).rpartition(":")
+    if port.isdigit():
+        return _lost_port(paths, int(port), host.strip("[]") or "0.0.0.0")
+    return _lost_port(paths, address.port, address.bound_host) if address else why
+
+
+def _worded(death: Death) -> str:
+    who = f"{death.who} (pid {death.pid})"
+    if not death.signal:
+        return f"{who} ended by itself" + (f", saying: {death.words}" if death.words else "")
+    about = f" ({cause})" if (cause := _cause(death)) else ""
+    return f"{who} was killed by signal {death.signal}{about}"
+
+
+def _cause(death: Death) -> str:
+    if death.request:
+        return f"harakiri: {death.request} took too long"
+    if death.signal != signal.SIGKILL:
+        return (signal.strsignal(death.signal) or "").lower()
+    return "out of memory" if death.pid in killed_for_memory() else ""
+
+
+def _masters_end(life: str, ended: Collection[int]) -> Iterator[str]:
+    pid = reasons.silent_master(life)
+    if pid not in ended or pid is None or processes.alive(pid):
+        return
+    # Nothing but signal 9 leaves a master no time for a word.
+    if not reasons.trouble_in(life, lambda _: ""):
+        about = " (out of memory)" if pid in killed_for_memory() else ""
+        yield f"the master (pid {pid}) was killed{about}"
+
+
+def _lost_port(paths: ActPaths, port: int, host: str) -> str:
+    """Who has the port that the Act could not bind, or that it was taken then."""
+    pid = processes.listener(port)
+    if pid and _is_member(paths, pid):
+        return f"port {port} was still in use by an earlier run of the Act"
+    if ports.in_use(port, host):
+        return f"port {port} is held by {processes.describe(pid) if pid else 'another program'}"
+    return f"port {port} was held by another program"
+
+
+def _usurper(paths: ActPaths, address: Address) -> str:
+    """Who else has the port, where that is certain."""
+    pid = processes.listener(address.port) if ports.in_use(address.port, address.bound_host) else 0
+    if not pid or _is_member(paths, pid):
+        return ""
+    return f"port {address.port} is held by {processes.describe(pid)}"
+
+
+def _is_member(paths: ActPaths, pid: int) -> bool:
+    """Whether a process is one of the Act's own, by its logs, its place and its command."""
+    if pid in reasons.spawned_in(f"{_own(paths, _BEGINNING)}\n{_started(paths, _BEGINNING)}"):
+        return True
+    try:
+        place = Path(f"/proc/{pid}/cwd").readlink()
+        command = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").rstrip("\0")
+    except OSError:
+        return False
+    # uWSGI may have renamed itself, then only its place tells whose it is.
+    renamed = command.startswith("uWSGI ") and place.is_relative_to(paths.top)
+    as_called = command.endswith(f"\0{paths.vassal.name}")
+    return renamed or (as_called and place.is_relative_to(paths.venue.top))
+
+
+def _is_ours(paths: ActPaths, started: str) -> bool:
+    """Whether the Emperor's log tells of no other Act here, as far as its lines name one."""
+    written = "\n".join(file.text for file in _files(paths))
+    port = reasons.taken_address(started).rpartition(":")[2]
+    others = {match["name"] for match in _PROJECT.finditer(started)} - {paths.name}
+    dead = {death.pid for death in reasons.deaths_in(started)}
+    return (
+        (not port or f":{port}" in written)
+        and all(f"acts/{name}" in written for name in others)
+        and dead <= reasons.spawned_in(started)
+    )
+
+
+def _misconfigured(paths: ActPaths, life: str) -> str:
+    """The line of an ini that uWSGI could not accept; a line of nobody's is not this Act's."""
+    if option := reasons.unknown_option(life):
+        what = f"unknown option '{option}'"
+        return _place(paths, what, lambda key, _: key == option)
+    if file := reasons.missing_file(life):
+        name = Path(file).name
+        what = f"there is no file {file}"
+        return _place(paths, what, lambda key, value: key in _INCLUDING and value.endswith(name))
+    return ""
+
+
+def _place(paths: ActPaths, what: str, is_wrong: Callable[[str, str], bool]) -> str:
+    for file in _files(paths):
+        for number, option, value in file.entries():
+            if is_wrong(option, value):
+                top = paths.venue.top
+                inside = file.path.is_relative_to(top)
+                shown = file.path.relative_to(top) if inside else file.path
+                return f"{shown}, line {number}: {what}"
+    return ""
+
+
+def _files(paths: ActPaths) -> list[_IniFile]:
+    """The vassal file, the kept one where there is no other, and all that it includes."""
+    vassal = paths.vassal if paths.vassal.exists() else paths.kept
+    found: dict[Path, _IniFile] = {}
+    wanted = [vassal]
+    while wanted:
+        path = wanted.pop(0)
+        with suppress(OSError):
+            if path not in found:
+                found[path] = _IniFile(path, path.read_text(encoding="utf-8", errors="replace"))
+                wanted += [_resolved(paths, found[path], name) for name in found[path].includes()]
+    return list(found.values())
+
+
+def _resolved(paths: ActPaths, file: _IniFile, name: str) -> Path:
+    """Where uWSGI looks for an included file: from vassals/ on, placeholders filled in."""
+    filled = VassalFile(file.path.stem, f"{file.text}\n[uwsgi]\nini = {name}").get("ini") or name
+    return Path(
+        os.path.normpath(paths.venue.vassals / filled.replace("%d", f"{file.path.parent}/"))
+    )
+
+
+def _includes(paths: ActPaths) -> set[str]:
+    return {name for file in _files(paths) for name in file.includes()}

@@ -1,0 +1,28 @@
+"""What happened to an Act."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from .states import State
+
+
+@dataclass(frozen=True)
+class Event:
+    """One change of one Act; `act` is its name, `at` seconds since the epoch when it was seen.
+
+    Each `before` is the last event's `after`. The two are the same where it is not the state that
+    changed, as when an edit of the vassal file was refused; `reason` then says what did.
+    """
+
+    act: str
+    before: State
+    after: State
+    at: float
+    reason: str
+
+    def __str__(self) -> str:
+        moment = datetime.fromtimestamp(self.at).strftime("%H:%M:%S.%f")[:-3]
+        change = f"{self.before} → {self.after}" if self.before != self.after else f"{self.after}"
+        return f"{moment} {self.act}: {change}" + (f" ({self.reason})" if self.reason else "")

@@ -1,0 +1,71 @@
+"""How what was seen of Acts, look after look, becomes a history of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from .events import Event
+from .states import State
+
+# In these states an Act has a process that goes on: another one in its place is an event.
+_LASTING = frozenset({State.RUNNING, State.SLEEPING})
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What counts of one look at an Act: `pid` is its master's, `reloads` since that began.
+
+    `reason` is why it is as it is; `remark` is news beside the state, to be told once.
+    """
+
+    state: State
+    pid: int | None = None
+    reloads: int = 0
+    reason: str = ""
+    remark: str = ""
+
+
+class History:
+    """The last that was seen of each Act; tells what is new in the next look."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Moment] = {}
+
+    def last(self, name: str) -> Moment:
+        """What was seen last; an Act that was never seen counts as stopped."""
+        return self._last.get(name, Moment(State.STOPPED))
+
+    def begin(self, name: str, moment: Moment) -> None:
+        """Take a look as what was there before anything happens."""
+        self._last[name] = moment
+
+    def note(self, name: str, moment: Moment, at: float) -> list[Event]:
+        """The events, oldest first, that lie between the last look and this one."""
+        last = self.last(name)
+        self._last[name] = moment
+        states = [last.state, *_between(last, moment), moment.state]
+        changes = [pair for pair in pairwise(states) if pair[0] != pair[1]]
+        events = [Event(name, before, after, at, moment.reason) for before, after in changes]
+        if moment.remark:
+            events.append(Event(name, moment.state, moment.state, at, moment.remark))
+        elif not events and moment.reason != last.reason and moment.state is State.FAILING:
+            events.append(Event(name, moment.state, moment.state, at, moment.reason))
+        return events
+
+    def states(self) -> Iterator[tuple[str, State]]:
+        """Every Act with the state it was last seen in."""
+        for name, moment in self._last.items():
+            yield name, moment.state
+
+
+def _between(last: Moment, now: Moment) -> list[State]:
+    """States that must have been there, though no look fell into them."""
+    if last.state is not now.state or now.state not in _LASTING:
+        return []
+    if last.pid and now.pid and last.pid != now.pid:
+        return [State.STARTING]
+    if last.pid == now.pid and now.reloads > last.reloads:
+        return [State.RELOADING]
+    return []

@@ -1,0 +1,316 @@
+"""Watching a Venue: every change of every Act is seen at once, told once, and in order."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from . import logs, watch
+from .agenda import Agenda
+from .alarms import Alarms
+from .causes import Causes
+from .edits import Edits
+from .events import Event
+from .histories import History, Moment
+from .paths import ActPaths
+from .probes import Probe
+from .states import PASSING, State
+from .stats import EmperorStats
+from .survey import PATIENCE, Look, Survey
+
+_log = logging.getLogger("backstage")
+
+# The name by which the Emperor's own end is told.
+_EMPEROR = ""
+# Even if nothing is told, files are compared this often, in seconds, so that nothing is missed …
+_BEAT = 1.0
+# … and this often where the kernel cannot tell.
+_POLL = 0.1
+# So many Acts are looked at with each beat, in turn: those that hang make no sound.
+_ROUND = 5
+# An editor's save may remove a file for a moment: a removal counts after so many seconds.
+_GRACE = 0.01
+# A file that somebody opened to write in is taken as it is after so many seconds.
+_WRITING = 1.0
+# What an edit has led to, or a call at work on the same Act, is looked at after so many seconds.
+_AGAIN = 0.01
+_NOT_THERE = frozenset({State.STOPPED, State.WAITING})
+_QUIET = frozenset({State.RUNNING, State.SLEEPING})
+_LASTING = _QUIET | {State.STOPPED}
+
+
+class Observer:
+    """Watches the Venue of `survey` and calls `tell` with each event, in the thread of `run`."""
+
+    def __init__(self, survey: Survey, tell: Callable[[Event], None]) -> None:
+        self._survey = survey
+        self._paths = survey.paths
+        self._tell = tell
+        self._alarms = Alarms()
+        self._agenda = Agenda()
+        self._history = History()
+        self._edits = Edits(survey.emperor)
+        self._causes = Causes(survey.paths)
+        self._watch: watch.Watch | None = None
+        self._hints: deque[watch.Hint] = deque()
+        self._closing = threading.Event()
+        self._known: EmperorStats | None = None
+        self._emperor_pid: int | None = None
+        self._beat_at = 0.0
+        self._round: list[str] = []
+        self._round_at = 0.0
+        self._said = 0
+        self._writing: set[str] = set()
+        self._probes: dict[str, tuple[Probe, float]] = {}
+
+    def begin(self) -> None:
+        """Start watching; what is so now is what later changes are changes of."""
+        self._open_watch()
+        self._known = self._survey.emperor.stats()
+        names = self._survey.names()
+        for look in self._survey.glance_at(names, self._known).values():
+            self._edits.begin(self._act(look.name), self._known)
+            self._history.begin(look.name, Moment(look.state, look.pid, _reloads(look)))
+            self._follow(look)
+        self._follow_emperor()
+        self._said = logs.size(self._paths.emperor_log)
+        self._beat_at = time.monotonic() + self._beat_length
+
+    def run(self) -> None:
+        """Tell of changes until `close` is called."""
+        try:
+            while not self._closing.is_set():
+                self._step()
+        finally:
+            if self._watch:
+                self._watch.close()
+            for probe, _ in self._probes.values():
+                probe.close()
+            self._alarms.close()
+
+    def close(self) -> None:
+        """Let `run` return; may be called from any thread."""
+        self._closing.set()
+        self._alarms.ring()
+
+    # What wakes it
+
+    def _open_watch(self) -> None:
+        try:
+            self._watch = watch.Watch(self._hear)
+            self._add_watches()
+        except OSError as error:
+            self._fall_back(str(error.strerror))
+
+    def _add_watches(self) -> None:
+        if self._watch:
+            self._watch.add(self._paths.vassals, watch.CONTENTS)
+            self._watch.add(self._paths.run, watch.NAMES)
+            self._watch.add(self._paths.emperor_log, watch.WRITES)
+
+    def _fall_back(self, why: str) -> None:
+        _log.warning(
+            "%s is looked at every %g s, as the kernel cannot tell of changes there: %s",
+            self._paths.top,
+            _POLL,
+            why,
+        )
+        if self._watch:
+            self._watch.close()
+            self._watch = None
+
+    def _hear(self, hint: watch.Hint) -> None:
+        # Called by the watch in its own thread.
+        self._hints.append(hint)
+        self._alarms.ring()
+
+    @property
+    def _beat_length(self) -> float:
+        return _BEAT if self._watch else _POLL
+
+    # What it does then
+
+    def _step(self) -> None:
+        now = time.monotonic()
+        pause = min(self._agenda.pause(now), max(0.0, self._beat_at - now))
+        woken = self._alarms.wait(pause)
+        now = time.monotonic()
+        names = {name for name, _ in woken if name != _EMPEROR}
+        stirred = len(names) < len(woken)
+        for name, pid in woken:
+            if pid:
+                self._causes.ended(name, pid)
+        stirred |= self._take_hints(names, now)
+        names |= self._agenda.take(now)
+        if now >= self._beat_at:
+            stirred |= self._beat(names, now)
+        if names or stirred:
+            self._look_at(names)
+
+    def _take_hints(self, names: set[str], now: float) -> bool:
+        """Add the names whose files have changed; whether the Emperor has something to say."""
+        stirred = False
+        while self._hints:
+            hint = self._hints.popleft()
+            if hint.path == self._paths.vassals and hint.name:
+                self._take_file(hint, names, now)
+                continue
+            stirred |= hint.path != self._paths.run or hint.name == self._paths.emperor_stats.name
+            if hint.path != self._paths.emperor_log:
+                # Events were lost, or a directory has gone.
+                self._beat_at = min(self._beat_at, now if not hint.name else self._beat_at)
+        return stirred
+
+    def _take_file(self, hint: watch.Hint, names: set[str], now: float) -> None:
+        name, _, suffix = hint.name.rpartition(".")
+        if suffix != "ini" or not name or name.startswith("."):
+            return
+        if not self._act(name).vassal.exists():
+            self._agenda.put(name, now + _GRACE)
+        elif hint.complete:
+            names.add(name)
+        else:
+            self._writing.add(name)
+            self._agenda.put(name, now + _WRITING)
+
+    def _beat(self, names: set[str], now: float) -> bool:
+        """Find what nobody has told of; whether that is something of the Emperor's."""
+        self._beat_at = now + self._beat_length
+        try:
+            self._add_watches()
+        except OSError as error:
+            self._fall_back(str(error.strerror))
+        names |= self._edits.unsettled(self._paths) - self._writing
+        names |= {name for name, state in self._history.states() if state not in _LASTING}
+        if now >= self._round_at:
+            self._round_at = now + _BEAT
+            names |= self._strange()
+        said = logs.size(self._paths.emperor_log)
+        stirred = said != self._said or self._survey.emperor.pid != self._emperor_pid
+        self._said = said
+        return stirred
+
+    def _strange(self) -> set[str]:
+        """Those of the next few running Acts that are not as they were."""
+        if not self._round:
+            lasting = (name for name, state in self._history.states() if state in _QUIET)
+            self._round = sorted(lasting)
+        names, self._round = self._round[:_ROUND], self._round[_ROUND:]
+        looks = self._survey.glance_at(names, self._known).values()
+        return {
+            look.name
+            for look in looks
+            if look.unsure or look.state is not self._history.last(look.name).state
+        }
+
+    # What it sees then
+
+    def _look_at(self, names: set[str]) -> None:
+        again = {name for name in names if self._settle(name)}
+        before, self._known = self._known, self._survey.emperor.stats()
+        if self._known:
+            for name in names:
+                self._edits.confirm(self._act(name), self._known)
+        self._follow_emperor()
+        names |= _changed(before, self._known)
+        if (before is None) != (self._known is None):
+            names |= self._survey.names()
+        for look in self._survey.glance_at(names, self._known).values():
+            self._note(look)
+        for name in again:
+            self._agenda.put(name, time.monotonic() + _AGAIN)
+
+    def _settle(self, name: str) -> bool:
+        """Deal with a changed vassal file; whether the Act has to be looked at once more."""
+        act = self._act(name)
+        in_place = name in self._writing
+        self._writing.discard(name)
+        if not self._edits.is_new(act):
+            return False
+        edit = self._edits.settle(act, self._known, in_place=in_place)
+        self._causes.edited(name, edit)
+        return True
+
+    def _note(self, look: Look) -> None:
+        look = self._with_answer(look)
+        last = self._history.last(look.name)
+        state = look.state
+        if look.unsure:
+            self._ask(look)
+            state = State.STARTING if last.state in _NOT_THERE else last.state
+        now = Moment(
+            state,
+            look.pid,
+            _reloads(look),
+            reason=self._causes.reason(look, state, last.state),
+            remark=self._causes.remark(look.name),
+        )
+        for event in self._history.note(look.name, now, time.time()):
+            self._tell(event)
+        self._follow(look)
+        if state in PASSING:
+            self._agenda.repeat(look.name, time.monotonic())
+        elif not look.unsure:
+            self._agenda.drop(look.name)
+
+    def _follow(self, look: Look) -> None:
+        for pid in look.pids:
+            self._alarms.watch_end(pid, look.name)
+
+    def _follow_emperor(self) -> None:
+        self._emperor_pid = self._known.pid if self._known else self._survey.emperor.pid
+        if self._emperor_pid:
+            self._alarms.watch_end(self._emperor_pid, _EMPEROR)
+
+    # Ports that have to be asked
+
+    def _ask(self, look: Look) -> None:
+        if look.name in self._probes or look.address is None:
+            return
+        probe = Probe(look.address)
+        self._probes[look.name] = (probe, time.monotonic() + PATIENCE)
+        if probe.answered(0) or not probe.asking:
+            self._agenda.put(look.name, time.monotonic())
+            return
+        self._alarms.watch(probe, look.name)
+        self._agenda.put(look.name, time.monotonic() + PATIENCE)
+
+    def _with_answer(self, look: Look) -> Look:
+        """The look with what its port has answered meanwhile, if it was asked."""
+        if look.name not in self._probes:
+            return look
+        probe, until = self._probes[look.name]
+        answered = probe.asking and probe.answered(0)
+        if probe.asking and not answered and time.monotonic() < until:
+            return look
+        self._alarms.unwatch(probe)
+        probe.close()
+        del self._probes[look.name]
+        return look.asked(answered) if look.unsure else look
+
+    def _act(self, name: str) -> ActPaths:
+        return self._paths.act(name)
+
+
+def _reloads(look: Look) -> int:
+    return look.seen.vassal.respawns if look.seen.vassal else 0
+
+
+def _changed(before: EmperorStats | None, now: EmperorStats | None) -> set[str]:
+    """The names of which the Emperor says something new."""
+    changed: set[str] = set()
+    for told, tells in (
+        (before.vassals if before else {}, now.vassals if now else {}),
+        (before.blacklist if before else {}, now.blacklist if now else {}),
+    ):
+        changed |= {
+            file for file in told.keys() | tells.keys() if told.get(file) != tells.get(file)
+        }
+    return {
+        file.removesuffix(".ini")
+        for file in changed
+        if file.endswith(".ini") and not file.startswith(".")
+    }

@@ -1,0 +1,168 @@
+"""Events for whoever wants them: one observer a Venue and process, any number of listeners."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import weakref
+from queue import Empty, SimpleQueue
+from types import TracebackType
+
+from .deadlines import Deadline
+from .events import Event
+from .observer import Observer
+from .survey import Survey
+
+# How soon a stream notices that its `stop_event` is set, in seconds.
+_NOTICE = 0.1
+
+
+class EventStream:
+    """An iterator of events; it ends when it is closed, or after `timeout` seconds without one.
+
+    Events are kept from the moment the stream is made. Close it, or use it in a `with` statement:
+    the Venue is watched while any stream is open. In a forked child it has ended.
+    """
+
+    def __init__(
+        self, broadcast: Broadcast, timeout: float | None, stop_event: threading.Event | None
+    ) -> None:
+        self._broadcast = broadcast
+        self._timeout = timeout
+        self._stop_event = stop_event
+        self._queue: SimpleQueue[Event | BaseException | None] = SimpleQueue()
+        self._owner = os.getpid()
+        self._closed = False
+
+    def __iter__(self) -> EventStream:
+        return self
+
+    def __next__(self) -> Event:
+        patience = math.inf if self._timeout is None else self._timeout
+        event = self.next_within(patience)
+        if event is None:
+            self.close()
+            raise StopIteration
+        return event
+
+    def next_within(self, seconds: float) -> Event | None:
+        """The next event; None if none comes in time, or if the stream has ended."""
+        patience = Deadline(seconds)
+        if self._closed or self._owner != os.getpid():
+            return None
+        while not (self._stop_event and self._stop_event.is_set()):
+            pause = min(patience.remaining, _NOTICE if self._stop_event else math.inf)
+            try:
+                event = self._queue.get(timeout=None if pause == math.inf else pause)
+            except Empty:
+                if patience.expired:
+                    return None
+                continue
+            if isinstance(event, BaseException):
+                raise event
+            return event
+        return None
+
+    def __enter__(self) -> EventStream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def put(self, event: Event | BaseException | None) -> None:
+        """Add an event; an exception is raised there instead, None ends the stream."""
+        self._queue.put(event)
+
+    def close(self) -> None:
+        """End the stream; a second time does nothing."""
+        if not self._closed:
+            self._closed = True
+            self.put(None)
+            self._broadcast.leave(self)
+
+
+class Broadcast:
+    """Runs an observer while there is a stream, and gives each event to every stream."""
+
+    def __init__(self, survey: Survey) -> None:
+        self._survey = survey
+        self._lock = threading.RLock()
+        # Replaced, never changed, so that the observer's thread needs no lock to read it.
+        self._streams: tuple[weakref.ref[EventStream], ...] = ()
+        self._observer: Observer | None = None
+        self._thread: threading.Thread | None = None
+        _broadcasts.add(self)
+
+    def listen(
+        self, timeout: float | None = None, stop_event: threading.Event | None = None
+    ) -> EventStream:
+        """A stream of the events from now on."""
+        stream = EventStream(self, timeout, stop_event)
+        with self._lock:
+            if self._observer is None:
+                self._start()
+            self._streams = (*self._streams, weakref.ref(stream))
+        return stream
+
+    def leave(self, stream: EventStream) -> None:
+        """Give no more events to a stream; with the last one the observer ends."""
+        with self._lock:
+            self._streams = tuple(ref for ref in self._streams if ref() not in {None, stream})
+            observer, thread = self._observer, self._thread
+            if self._streams or not observer or not thread:
+                return
+            self._observer = self._thread = None
+        observer.close()
+        if thread is not threading.current_thread():
+            thread.join()
+
+    def close(self) -> None:
+        """End every stream."""
+        for ref in self._streams:
+            if stream := ref():
+                stream.close()
+
+    def forget(self) -> None:
+        """What another process had begun goes on there; here nothing has begun."""
+        self._lock = threading.RLock()
+        self._streams = ()
+        self._observer = self._thread = None
+
+    def _start(self) -> None:
+        observer = Observer(self._survey, self._tell)
+        observer.begin()
+        name = f"backstage observer of {self._survey.paths.top}"
+        thread = threading.Thread(target=self._run, args=[observer], name=name, daemon=True)
+        thread.start()
+        self._observer, self._thread = observer, thread
+
+    def _run(self, observer: Observer) -> None:
+        try:
+            observer.run()
+        except BaseException as error:  # noqa: BLE001 - raised again where the events are read
+            self._tell(error)
+
+    def _tell(self, event: Event | BaseException) -> None:
+        for ref in self._streams:
+            if stream := ref():
+                stream.put(event)
+
+
+_broadcasts: weakref.WeakSet[Broadcast] = weakref.WeakSet()
+
+
+def _begin_anew() -> None:
+    for broadcast in _broadcasts:
+        broadcast.forget()
+
+
+os.register_at_fork(after_in_child=_begin_anew)

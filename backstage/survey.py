@@ -1,0 +1,245 @@
+"""Looking at the Acts of a Venue from outside: many in one go, each as it is at that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from . import ports, probes, processes, stats, vassal_files
+from .emperor import Emperor
+from .paths import ActPaths, VenuePaths
+from .snapshots import Snapshot
+from .states import Sighting, State, Vassal, Workforce, judge
+from .vassal import Address, VassalFile
+
+# How long masters, which answer in microseconds, are waited for: in seconds, and for each of them.
+_PATIENCE_WITH_MASTERS = 0.05
+_PATIENCE_WITH_EACH = 0.002
+# A master that loads or ends its workers rarely answers, but is quicker for having been asked.
+_PATIENCE_WITH_BUSY = 0.003
+# How long a port that has to be asked may take to answer, in seconds.
+PATIENCE = 1.0
+# States in which earlier attempts in vain still count.
+_TRIED = frozenset({State.FAILING, State.STARTING})
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at an Act.
+
+    `pid` is that of its master process, None while there is none; `workers` are those of its
+    workers, `memory` what all of these hold in memory, in bytes. `address` is where the Act is
+    bound, or will be.
+    """
+
+    name: str
+    seen: Sighting
+    state: State
+    pid: int | None
+    workers: tuple[int, ...]
+    memory: int
+    address: Address | None
+
+    @property
+    def pids(self) -> frozenset[int]:
+        """All processes that matter to the state."""
+        return frozenset(self.workers) | ({self.pid} if self.pid else set())
+
+    @property
+    def unsure(self) -> bool:
+        """Whether only its port can tell of the Act, and has not been asked."""
+        if not self.address or not self.seen.could_serve or self.seen.answers is not None:
+            return False
+        return self.seen.serves is None or self.seen.daemon
+
+    @property
+    def since(self) -> float | None:
+        """When the state began, in seconds since the epoch; None where nobody can tell."""
+        vassal, penalty = self.seen.vassal, self.seen.penalty
+        if vassal is None:
+            failing = self.state is State.FAILING and penalty
+            return penalty.last_attempt if failing and penalty else None
+        moments = {
+            State.RUNNING: vassal.last_accepting or vassal.last_ready,
+            State.STARTING: vassal.last_run,
+            State.RELOADING: vassal.last_mod,
+        }
+        return float(moments.get(self.state, 0)) or None
+
+    def snapshot(self, reason: str) -> Snapshot:
+        """The look for people; `reason` is why the Act is as it is."""
+        workforce = self.seen.workforce or Workforce(threads=0, busy=0)
+        penalty = self.seen.penalty if self.state in _TRIED else None
+        return Snapshot(
+            name=self.name,
+            state=self.state,
+            since=self.since,
+            port=self.address.port if self.address else None,
+            pid=self.pid,
+            workers=len(self.workers),
+            threads=workforce.threads,
+            busy=workforce.busy,
+            requests=workforce.requests,
+            memory=self.memory,
+            restarts=(self.seen.vassal.respawns if self.seen.vassal else 0) + workforce.respawns,
+            attempts=penalty.attempts if penalty else 0,
+            next_try=penalty.retry_at if penalty else None,
+            reason=reason,
+        )
+
+    def asked(self, answers: bool) -> Look:
+        """The same look, now that the port has answered or failed to."""
+        seen = replace(self.seen, answers=answers)
+        return replace(self, seen=seen, state=judge(seen))
+
+
+class Survey:
+    """Looks at the Acts of one Venue; remembers nothing but what the vassal files say."""
+
+    def __init__(self, paths: VenuePaths) -> None:
+        self.paths = paths
+        self.emperor = Emperor(paths)
+
+    def names(self) -> set[str]:
+        """Every Act: those with a vassal file, wanted or kept."""
+        files = [*self.paths.vassals.glob("*.ini"), *self.paths.kept.glob("*.ini")]
+        return {path.stem for path in files if not path.name.startswith(".")}
+
+    def look(self, name: str) -> Look:
+        """Look at one Act."""
+        return self.look_at([name])[name]
+
+    def look_at(self, names: Iterable[str]) -> dict[str, Look]:
+        """Look at several Acts, and ask the ports of those that only their port can tell of.
+
+        A port that has not answered after `PATIENCE` seconds does not answer.
+        """
+        looks = self.glance_at(names, self.emperor.stats())
+        unsure = [look for look in looks.values() if look.unsure]
+        addresses = [look.address for look in unsure if look.address]
+        answering = probes.answering(addresses, PATIENCE) if unsure else set()
+        asked = {look.name: look.asked(look.address in answering) for look in unsure}
+        return {**looks, **asked}
+
+    def glance_at(
+        self, names: Iterable[str], emperor: stats.EmperorStats | None
+    ) -> dict[str, Look]:
+        """Look at several Acts, given the Emperor's word, without asking any port."""
+        acts = [self.paths.act(name) for name in names]
+        masters = _ask_masters(acts, emperor)
+        return {act.name: self._assemble(act, emperor, masters.get(act.stats)) for act in acts}
+
+    def _assemble(
+        self, act: ActPaths, emperor: stats.EmperorStats | None, master: stats.VassalStats | None
+    ) -> Look:
+        file = vassal_files.load(act)
+        vassal = emperor.vassals.get(act.vassal.name) if emperor else None
+        pid = _master_pid(vassal, master)
+        facts = processes.facts(pid) if pid else None
+        crew = [(worker, processes.facts(worker.pid)) for worker in _spawned(master)]
+        daemon = bool(file and _is_daemons(file))
+        seen = Sighting(
+            wanted=act.vassal.exists(),
+            emperor=emperor is not None,
+            vassal=vassal,
+            penalty=emperor.blacklist.get(act.vassal.name) if emperor else None,
+            workforce=_workforce(master, crew) if master and not daemon else None,
+            alive=pid is None or (facts is not None and facts.alive),
+            daemon=daemon,
+            answers=False if self._is_foreign(file, emperor, master) else None,
+        )
+        return Look(
+            name=act.name,
+            seen=seen,
+            state=judge(seen),
+            pid=pid if seen.alive else None,
+            workers=tuple(worker.pid for worker, fact in crew if fact and fact.alive),
+            memory=sum(fact.memory for fact in (facts, *(fact for _, fact in crew)) if fact),
+            address=_address(act, file, master),
+        )
+
+    def _is_foreign(
+        self,
+        file: VassalFile | None,
+        emperor: stats.EmperorStats | None,
+        master: stats.VassalStats | None,
+    ) -> bool:
+        """Whether the port cannot tell of the Act: no Emperor, and another's program behind it."""
+        if emperor or master or not file or not file.address:
+            return False
+        if not ports.in_use(file.address.port, file.address.bound_host):
+            return True
+        pid = processes.listener(file.address.port)
+        return pid is None or not processes.belongs_to(pid, self.paths.top)
+
+
+def _master_pid(vassal: Vassal | None, master: stats.VassalStats | None) -> int | None:
+    if vassal:
+        return vassal.pid if vassal.pid > 0 else None
+    return master.pid if master else None
+
+
+def _spawned(master: stats.VassalStats | None) -> list[stats.WorkerStats]:
+    return [worker for worker in master.workers if worker.pid > 0] if master else []
+
+
+def _is_daemons(file: VassalFile) -> bool:
+    """Whether other programs than workers open the port or, without one, do the work."""
+    return file.daemon if file.address is None else not _is_direct(file.address)
+
+
+def _workforce(
+    master: stats.VassalStats, crew: Sequence[tuple[stats.WorkerStats, processes.Facts | None]]
+) -> Workforce:
+    accepting = [
+        worker
+        for worker, facts in crew
+        if worker.accepting and facts and facts.alive and not facts.halted
+    ]
+    halted = sum(bool(facts and facts.halted) for _, facts in crew)
+    return Workforce(
+        threads=sum(worker.threads for worker in accepting),
+        busy=sum(worker.busy for worker in accepting),
+        loading=len(crew) - len(accepting) - halted,
+        halted=halted,
+        asleep=sum(worker.cheap for worker in master.workers),
+        requests=sum(worker.requests for worker in master.workers),
+        respawns=sum(worker.respawns for worker in master.workers),
+    )
+
+
+def _address(
+    act: ActPaths, file: VassalFile | None, master: stats.VassalStats | None
+) -> Address | None:
+    """Where the vassal file binds the Act; if that is not used, where the vassal says it is."""
+    wished = file.address if file else None
+    bound = master.addresses if master else ()
+    # A router in front, or a port that a daemon opens, is not in the master's list.
+    if not wished or not _is_direct(wished) or wished.port in {address.port for address in bound}:
+        return wished
+    if not vassal_files.refusal(act):
+        return wished
+    like = [address for address in bound if address.speaks_http == wished.speaks_http]
+    return like[0] if like else wished
+
+
+def _ask_masters(
+    acts: Iterable[ActPaths], emperor: stats.EmperorStats | None
+) -> dict[Path, stats.VassalStats]:
+    prompt: list[Path] = []
+    busy: list[Path] = []
+    for act in acts:
+        vassal = emperor.vassals.get(act.vassal.name) if emperor else None
+        if emperor and not vassal:
+            continue
+        is_busy = vassal and (not vassal.accepting or vassal.cursed or not act.vassal.exists())
+        (busy if is_busy else prompt).append(act.stats)
+    patience = _PATIENCE_WITH_MASTERS + _PATIENCE_WITH_EACH * len(prompt)
+    answers = stats.read_vassals(prompt, patience)
+    return {**answers, **stats.read_vassals(busy, _PATIENCE_WITH_BUSY)}
+
+
+def _is_direct(address: Address) -> bool:
+    """Whether workers listen at an address themselves, not a router or a daemon for them."""
+    return address.option.endswith("socket")

@@ -1,0 +1,91 @@
+"""The vassal file of an Act on disk: read, kept for the next start, put back, dated."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from . import files
+from .paths import ActPaths
+from .vassal import VassalFile
+
+_NANO = 1_000_000_000
+
+
+def load(act: ActPaths) -> VassalFile | None:
+    """The Act's vassal file, the kept one while it is stopped; None where there is neither."""
+    return current(act) or kept(act)
+
+
+def current(act: ActPaths) -> VassalFile | None:
+    """The file in `vassals/`, if it is there."""
+    return _read(act.vassal)
+
+
+def kept(act: ActPaths) -> VassalFile | None:
+    """The file that a start would put back, if it is there."""
+    return _read(act.kept)
+
+
+def keep(act: ActPaths, file: VassalFile | None = None) -> None:
+    """Remember the file in `vassals/`, as it is now or as it was read, hand edits and all.
+
+    The kept file is never older than the other, so that what is put back later is newer than both.
+    """
+    file = file or current(act)
+    if not file:
+        return
+    facts = act.vassal.stat()
+    if file != kept(act):
+        files.write_vassal(act.kept, file.text, not_before=facts.st_mtime - 1)
+    elif act.kept.stat().st_mtime < facts.st_mtime:
+        os.utime(act.kept, ns=(facts.st_mtime_ns, facts.st_mtime_ns))
+
+
+def put_back(act: ActPaths) -> None:
+    """Put the kept file into `vassals/`. Raises FileNotFoundError where none was kept."""
+    text = act.kept.read_text(encoding="utf-8")
+    files.write_vassal(act.vassal, text, not_before=act.kept.stat().st_mtime)
+
+
+def refuse(act: ActPaths, fault: str) -> None:
+    """Note why the file in `vassals/`, as it is now, is not used."""
+    files.write_atomically(act.refused, f"{_version(act)}\n{fault}\n")
+
+
+def refusal(act: ActPaths) -> str:
+    """Why the file in `vassals/` is not used; '' unless it was refused as it is now."""
+    try:
+        version, _, fault = act.refused.read_text(encoding="utf-8").partition("\n")
+        return fault.strip() if version == _version(act) else ""
+    except FileNotFoundError:
+        return ""
+
+
+def date(act: ActPaths, second: int) -> int:
+    """Give the file in `vassals/` an mtime in that second; returns the mtime in nanoseconds.
+
+    The fraction stays: vim takes a file that moved by whole seconds, at most one, for the same.
+    """
+    mtime = second * _NANO + act.vassal.stat().st_mtime_ns % _NANO
+    os.utime(act.vassal, ns=(mtime, mtime))
+    return mtime
+
+
+def _version(act: ActPaths) -> str:
+    facts = act.vassal.stat()
+    return f"{facts.st_ino} {facts.st_size} {facts.st_mtime_ns}"
+
+
+def _read(path: Path) -> VassalFile | None:
+    try:
+        facts = path.stat()
+        return _parsed(path, facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size)
+    except FileNotFoundError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _parsed(path: Path, *_version: int) -> VassalFile:
+    return VassalFile(path.stem, path.read_text(encoding="utf-8", errors="replace"))

@@ -1,0 +1,106 @@
+"""Being told by the kernel, through watchdog's inotify, that files have changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from watchdog.observers.inotify_c import (
+    CallbackId,
+    InotifyConstants,
+    InotifyEvent,
+    InotifyFD,
+    Mask,
+    WatchDescriptor,
+)
+
+_I = InotifyConstants
+# A file that was renamed, closed after writing, dated or removed is complete as it is.
+_COMPLETE = _I.IN_CLOSE_WRITE | _I.IN_MOVED_FROM | _I.IN_MOVED_TO | _I.IN_ATTRIB | _I.IN_DELETE
+CONTENTS = Mask(_COMPLETE | _I.IN_CREATE | _I.IN_MODIFY)
+NAMES = Mask(_I.IN_CREATE | _I.IN_DELETE | _I.IN_MOVED_FROM | _I.IN_MOVED_TO)
+WRITES = Mask(_I.IN_MODIFY)
+
+
+@dataclass(frozen=True)
+class Hint:
+    """Something changed: the file `name` in a watched directory, or a watched file itself.
+
+    `complete` is False while somebody may still be writing.
+    """
+
+    path: Path
+    name: str
+    complete: bool
+
+
+# Events were lost: anything may have changed.
+LOST = Hint(Path("/"), "", complete=True)
+
+Told = Callable[[Hint], None]
+
+
+class Watch:
+    """Watches files and directories, and calls `told` from a thread of its own.
+
+    watchdog's observers hold back what leaves a directory for half a second; its inotify reader,
+    which they are made of, does not. Raises OSError where the user has no inotify instance left.
+    """
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._watched: dict[Path, _Watched] = {}
+        self._reader = InotifyFD()
+        self._reader.start()
+
+    def add(self, path: Path, mask: Mask) -> None:
+        """Watch a path unless it is watched, in its present incarnation, already.
+
+        Does nothing where there is no such path. Raises OSError where no watch is to be had.
+        """
+        try:
+            inode = path.stat().st_ino
+        except FileNotFoundError:
+            return
+        known = self._watched.get(path)
+        if known and known.inode == inode and known.active:
+            return
+        if known and known.active:
+            known.active = False
+            self._reader.remove_callbacks([(known.descriptor, known.identity)])
+        watched = _Watched(path, inode, self._told)
+        watched.descriptor = self._reader.add_callback(
+            os.fsencode(path), mask, watched, watched.identity
+        )
+        self._watched[path] = watched
+
+    def close(self) -> None:
+        """End the thread and give the instance back."""
+        self._reader.stop()
+        self._reader.join()
+
+
+class _Watched:
+    """What watchdog's reader calls for one path."""
+
+    def __init__(self, path: Path, inode: int, told: Told) -> None:
+        self.path = path
+        self.inode = inode
+        self.active = True
+        self.identity = CallbackId(id(self))
+        self.descriptor = WatchDescriptor(-1)
+        self._told = told
+
+    def on_event(self, event: InotifyEvent) -> None:
+        if self.active:
+            complete = bool(event.mask & _COMPLETE)
+            self._told(Hint(self.path, os.fsdecode(event.name), complete))
+
+    def on_watch_deleted(self, wd: int) -> None:
+        self.active = False
+        self._told(Hint(self.path, "", complete=True))
+
+    def on_queue_overflow(self) -> None:
+        self._told(LOST)

@@ -1,0 +1,268 @@
+"""Edits that cannot work, told by their line; the real uWSGI reads them, and touches nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backstage import rehearsals
+from backstage.paths import ActPaths, VenuePaths
+from backstage.vassal import VassalFile
+
+from .conftest import Listen, Spawn
+
+UWSGI = Path(sys.executable).parent / "uwsgi"
+pytestmark = pytest.mark.skipif(not UWSGI.exists(), reason="no uWSGI beside this Python")
+
+TEMPLATE = """\
+[uwsgi]
+set-placeholder = venue={venue}
+strict = true
+chdir = %(venue)/acts/%(act)
+module = %(act).wsgi:application
+static-map = /static=%(venue)/static
+stats = %(venue)/run/%(act).stats
+vacuum = true
+"""
+VASSAL = """\
+# ours
+[uwsgi]
+http-socket = 127.0.0.1:{port}
+processes = 1
+set-placeholder = act=%n
+ini = {venue}/templates/django.ini
+"""
+
+Rehearse = Callable[..., str]
+
+
+@pytest.fixture
+def act(tmp_path: Path) -> ActPaths:
+    """An Act whose vassal file can work, in a Venue that has a uWSGI and a Python."""
+    venue = VenuePaths(tmp_path)
+    for directory in ("bin", "run", "vassals", "templates", "acts/blog/blog"):
+        (tmp_path / directory).mkdir(parents=True)
+    (tmp_path / "bin/uwsgi").symlink_to(UWSGI)
+    (tmp_path / "bin/python").symlink_to(sys.executable)
+    (venue.templates / "django.ini").write_text(TEMPLATE.format(venue=tmp_path))
+    (tmp_path / "acts/blog/blog/__init__.py").touch()
+    (tmp_path / "acts/blog/blog/wsgi.py").write_text("raise SystemExit('imported')")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    paths = venue.act("blog")
+    paths.vassal.write_text(VASSAL.format(venue=tmp_path, port=port))
+    return paths
+
+
+@pytest.fixture
+def rehearse(act: ActPaths) -> Rehearse:
+    """Edit the vassal file and rehearse it, while the file before the edit runs."""
+    before = act.vassal.read_text()
+
+    def edit(added: str = "", old: str = "", new: str = "") -> str:
+        act.vassal.write_text(before.replace(old, new) + added)
+        return rehearsals.fault(act, VassalFile("blog", before))
+
+    return edit
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_nothing_speaks_against_what_can_work(act: ActPaths, running: bool) -> None:
+    file = VassalFile("blog", act.vassal.read_text())
+    assert rehearsals.fault(act, file if running else None) == ""
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        "threads = 4\nenv = A=b\nmaster\nprocesses = %k\n",
+        "if-exists = /no/such\nini = /no/such.ini\nprocesses = many\nendif =\n",
+        "processes = $(HOME)\nchdir = $(HOME)/nowhere\n",
+        "module = blog.wsgi:application.inner\n",
+        "wsgi-file = blog/wsgi.py\n",
+        "pythonpath = %(venue)\nmodule = acts.blog.blog.wsgi\n",
+        "module = some/path:app\n",
+        "socket = run/blog.sock\nhttp-socket = 127.0.0.1:0\n",
+        "[other]\nthreds = 4\n",
+    ],
+)
+def test_edits_that_can_work(rehearse: Rehearse, added: str) -> None:
+    assert rehearse(added) == ""
+
+
+@pytest.mark.parametrize(
+    ("added", "told"),
+    [
+        ("threds = 4", "unknown option 'threds'; did you mean 'threads'?"),
+        ("zzyzx = 4", "unknown option 'zzyzx'"),
+        ("threads 4", "unknown option 'threads 4'; did you mean 'threads'?"),
+        ("ini = no.ini", "cannot read no.ini: No such file or directory"),
+        ("include = %dno.ini", "cannot read {venue}/vassals/no.ini: No such file or directory"),
+        ("ini = blog.ini", "blog.ini includes itself"),
+        ("ini = %(venue)/x.ini", "cannot read %(venue)/x.ini: No such file or directory; "
+         "uWSGI fills in no placeholders here"),
+        ("set-placeholder = threads=4", "you cannot use threads as a placeholder, "
+         "it is already available as an option"),
+        ("set-ph = colour", "invalid placeholder/--set value"),
+        ("need-plugin = zzyzx", 'unable to load plugin "zzyzx"'),
+        ("threads = four", "threads wants a number, not 'four'"),
+        ("processes = -1", "processes wants a number, not '-1'"),
+        ("static-map = /static", "invalid document root in static map, syntax mountpoint=docroot"),
+        ("cron = 1 2 3 true", "invalid cron syntax"),
+        ("chmod-socket = 9z", "invalid chmod value: 9z"),
+        ("http-socket = :70000", "port 70000 is above 65535"),
+        ("http-socket = 127.0.0.1:http", "'127.0.0.1:http' names no port"),
+        ("http-socket = 203.0.113.1:8009",
+         "203.0.113.1:8009 cannot be bound: Cannot assign requested address"),
+        ("chdir = no", "no directory {venue}/vassals/no"),
+        ("chdir = %(nobody)", "nothing sets the placeholder %(nobody)"),
+        ("wsgi-file = no.py", "no file {venue}/acts/blog/no.py"),
+        ("venv = %d../no", "no environment in {venue}/no"),
+        ("module = blog.wgsi:application", "no module 'blog.wgsi' in {venue}/acts/blog"),
+        ("wsgi = blgo.wsgi", "no module 'blgo.wsgi' in {venue}/acts/blog"),
+    ],
+)  # fmt: skip
+def test_edits_that_cannot_work(act: ActPaths, rehearse: Rehearse, added: str, told: str) -> None:
+    expected = f"vassals/blog.ini, line 7: {told.format(venue=act.venue.top)}"
+    assert rehearse(f"{added}\n") == expected
+
+
+def test_what_is_wrong_in_an_included_file_is_told_there(act: ActPaths, rehearse: Rehearse) -> None:
+    (act.venue.templates / "more.ini").write_text("\n[uwsgi]\nmodul = x\n")
+    assert rehearse("ini = ../templates/more.ini\n") == (
+        "templates/more.ini, line 3: unknown option 'modul'; did you mean 'module'?"
+    )
+    told = rehearse(old="act=%n", new="act=shop")
+    assert told == f"templates/django.ini, line 4: no directory {act.venue.top}/acts/shop"
+
+
+def test_unknown_options_do_no_harm_where_uwsgi_is_not_strict(rehearse: Rehearse) -> None:
+    assert rehearse("strict = false\n", old="processes", new="proceses") == ""
+
+
+def test_an_unknown_option_before_strict_counts_too(rehearse: Rehearse) -> None:
+    told = "vassals/blog.ini, line 4: unknown option 'proceses'; did you mean 'processes'?"
+    assert rehearse(old="processes", new="proceses") == told
+
+
+def test_another_section_is_read_where_it_is_included(rehearse: Rehearse) -> None:
+    assert rehearse("ini = :more\n[more]\nprocesses = many\n") == ""
+    told = rehearse("ini = blog.ini:more\n[more]\nthreds = 4\n")
+    assert told == "vassals/blog.ini, line 9: unknown option 'threds'; did you mean 'threads'?"
+
+
+def test_a_lock_that_the_running_act_has_is_not_tried(act: ActPaths, rehearse: Rehearse) -> None:
+    with (act.venue.run / "lock").open("w") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        assert rehearse(f"flock = {file.name}\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "vassals/blog.ini is empty"),
+        (b"threads = 4\n", "vassals/blog.ini, line 1: nothing in a section [uwsgi]"),
+        (b"[uwsgi] ; mine\na = 4\n", "vassals/blog.ini, line 1: nothing in a section [uwsgi]"),
+        (b"[uwsgi]\n# caf\xe9\na = 4\n", "vassals/blog.ini, line 2: byte 0xe9 is not UTF-8"),
+    ],
+)
+def test_files_that_say_nothing(act: ActPaths, content: bytes, told: str) -> None:
+    act.vassal.write_bytes(content)
+    assert rehearsals.fault(act) == told
+
+
+def test_a_file_that_is_gone_is_no_fault(act: ActPaths) -> None:
+    act.vassal.unlink()
+    assert rehearsals.fault(act) == ""
+
+
+def test_a_port_that_another_program_holds(
+    act: ActPaths, rehearse: Rehearse, listen: Listen
+) -> None:
+    port = listen().getsockname()[1]
+    told = rehearse(f"http-socket = 127.0.0.1:{port}\n")
+    assert told.startswith(f"vassals/blog.ini, line 7: port {port} is held by ")
+    assert told.endswith(f"(pid {os.getpid()})")
+    assert "port" in rehearse(f"set-placeholder = port={port}\n")
+
+
+def test_the_port_that_the_act_has_is_not_asked_for(act: ActPaths, listen: Listen) -> None:
+    file = VassalFile("blog", act.vassal.read_text())
+    assert file.address
+    listen(port=file.address.port)
+    assert rehearsals.fault(act, file) == ""
+    assert f"port {file.address.port} is held" in rehearsals.fault(act)
+
+
+def test_a_queue_longer_than_the_system_allows(
+    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "somaxconn").write_text("128\n")
+    monkeypatch.setattr(rehearsals, "_SOMAXCONN", tmp_path / "somaxconn")
+    told = "vassals/blog.ini, line 7: the system allows 128 (net.core.somaxconn), not 129"
+    assert rehearse("listen = 129\n") == told
+    assert rehearse("listen = 128\n") == ""
+
+
+def test_only_a_changed_application_is_looked_for(act: ActPaths) -> None:
+    """What runs from memory may have lost its files without the edit being at fault."""
+    before = VassalFile("blog", act.vassal.read_text())
+    (act.top / "blog" / "wsgi.py").unlink()
+    assert rehearsals.fault(act, before) == ""
+    assert "no module 'blog.wsgi'" in rehearsals.fault(act)
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        "",
+        "threds = 4\n",
+        "exec-as-user-atexit = touch {run}/made\nhook-as-user-atexit = write:{run}/made x\n",
+        "exec-asap = touch {run}/made\nhook-asap = write:{run}/made x\n",
+        "logto = {run}/made\npidfile = {run}/made\nsafe-pidfile2 = {run}/made\n",
+        "daemonize = {run}/made\nspooler = {run}/made\nsocket = {run}/made\n",
+        "fallback-config = {run}/other.ini\nthreds = 4\n",
+        "ini = exec://touch {run}/made\n",
+        "env = A=@(exec://touch {run}/made)\n",
+    ],
+)
+def test_nothing_is_touched(act: ActPaths, rehearse: Rehearse, added: str) -> None:
+    """Above all not the sockets of the running Act, although `vacuum` is on."""
+    run = act.venue.run
+    (run / "other.ini").write_text(f"[uwsgi]\nexec-asap = touch {run}/made\n")
+    act.stats.touch()
+    pid = run / "blog.pid"
+    pid.write_text("1")
+    rehearse(f"pidfile2 = {pid}\n" + added.format(run=run))
+    assert {path.name for path in run.iterdir()} == {"other.ini", "blog.stats", "blog.pid"}
+    assert pid.read_text() == "1"
+
+
+def test_no_process_is_signalled(act: ActPaths, rehearse: Rehearse, spawn: Spawn) -> None:
+    bystander = spawn("sleep", "60")
+    pid = act.venue.run / "blog.pid"
+    pid.write_text(str(bystander.pid))
+    for option in ("stop", "set = reload", "pause"):
+        assert rehearse(f"{option}={pid}\n") == ""
+    with pytest.raises(subprocess.TimeoutExpired):
+        bystander.wait(0.05)
+
+
+def test_a_rehearsal_that_hangs_tells_nothing(
+    act: ActPaths, rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehearsals, "_PATIENCE", 0.05)
+    uwsgi = act.venue.top / "bin" / "uwsgi"
+    uwsgi.unlink()
+    uwsgi.write_text(
+        f"#!{sys.executable}\nimport time\ntime.sleep(2)\nraise SystemExit('too late')\n"
+    )
+    uwsgi.chmod(0o755)
+    assert rehearse("threds = 4\n") == ""
