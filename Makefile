@@ -28,7 +28,7 @@ demo-stop: setup
 	@$(BIN)/python docs/demo.py stop
 
 test: setup
-	@.ci/packages "the browser tests" chromium
+	@.ci/packages "the tests with a browser and with editors" chromium vim-tiny nano emacs-nox rsync
 	$(BIN)/python -m pytest
 
 quick: setup

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from types import TracebackType
 
-from . import causes, diagnosis, files, logs, ports, processes, reasons, vassal_files
+from . import causes, diagnosis, files, logs, ports, processes, reasons, rehearsals, vassal_files
 from .deadlines import Deadline
 from .errors import ActFailed, PortUnavailable
 from .locks import locked
@@ -131,13 +131,15 @@ class Act:
         """Run new code and new settings on the same listening socket; starts what is stopped.
 
         Requests under way are finished. Returns when every worker is a new one and the port
-        answers, or at once with `wait=None`. Raises as `start` does.
+        answers, or at once with `wait=None`. Raises as `start` does, and ActFailed where the vassal
+        file was edited so that it cannot work: the Act then runs on as before.
         """
         log = diagnosis.log_mark(self.paths)
         with self._acting("restarting"):
             self._emperor.start()
             moment = processes.boot_clock()
             if self.wanted:
+                self._refuse_faulty()
                 files.touch_vassal(self.paths.vassal)
             else:
                 self._want()
@@ -225,6 +227,15 @@ class Act:
                 advice = f"make one with new_act(venue, {self.name!r})"
                 raise ActFailed(self.name, f"has no vassal file to start from; {advice}")
             vassal_files.put_back(self.paths)
+
+    def _refuse_faulty(self) -> None:
+        """Keep a running Act from being reloaded with a file that cannot work."""
+        used = vassal_files.kept(self.paths)
+        if used is None or used == vassal_files.current(self.paths) or not self._lookout.listed():
+            return
+        if fault := rehearsals.fault(self.paths, running=used):
+            raise ActFailed(self.name, "cannot be restarted, it runs on as before", fault)
+        vassal_files.keep(self.paths)
 
     def _free_retired(self) -> Path:
         base = self.paths.venue.retired / f"{date.today().isoformat()}-{self.name}"

@@ -145,7 +145,8 @@ class Lookout:
         return self._late(f"is not {state} yet but {seen}", LogMark(0, 0))
 
     def _late(self, message: str, log: LogMark) -> NotInTime:
-        return NotInTime(self._paths.name, message, log_tail=self._said_since(log))
+        why = diagnosis.why_failing(self._paths, self.address(), log)
+        return NotInTime(self._paths.name, message, why, self._said_since(log))
 
     def _said_since(self, log: LogMark) -> str:
         return "\n".join(diagnosis.said_since(self._paths, log).splitlines()[-_TAIL:])

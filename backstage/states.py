@@ -26,6 +26,10 @@ class State(Enum):
 PASSING = frozenset({State.STARTING, State.RELOADING, State.STOPPING})
 
 
+# So many workers that have ended while they were loading are no accident.
+_DEATHS = 2
+
+
 @dataclass(frozen=True, kw_only=True)
 class Vassal:
     """One entry of `vassals` in the Emperor's stats.
@@ -141,7 +145,7 @@ def _judge_vassal(seen: Sighting, vassal: Vassal) -> State:
         return State.SLEEPING
     if seen.workforce and not seen.daemon and not vassal.accepting:
         # Those workers are still the old ones, or have not been counted by the Emperor yet.
-        return _judge_loading(vassal)
+        return _judge_loading(vassal, seen.workforce.respawns)
     if seen.serves or (seen.serves is None and _is_up(seen, vassal)):
         return State.RUNNING
     if vassal.accepting:
@@ -161,5 +165,8 @@ def _is_up(seen: Sighting, vassal: Vassal) -> bool:
     return vassal.accepting or (seen.daemon and (vassal.ready or vassal.respawns > 0))
 
 
-def _judge_loading(vassal: Vassal) -> State:
+def _judge_loading(vassal: Vassal, deaths: int = 0) -> State:
+    if deaths >= _DEATHS:
+        # Its workers end before they accept, and uWSGI begins others for ever.
+        return State.FAILING
     return State.RELOADING if vassal.respawns else State.STARTING
