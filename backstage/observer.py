@@ -16,10 +16,10 @@ from .edits import Edits
 from .events import Event
 from .histories import History, Moment
 from .paths import ActPaths
-from .probes import Probe
+from .questions import Questions
 from .states import PASSING, State
 from .stats import EmperorStats
-from .survey import PATIENCE, Look, Survey
+from .survey import Look, Survey
 
 _log = logging.getLogger("backstage")
 
@@ -64,10 +64,17 @@ class Observer:
         self._round_at = 0.0
         self._said = 0
         self._writing: set[str] = set()
-        self._probes: dict[str, tuple[Probe, float]] = {}
+        self._questions = Questions(self._alarms)
 
     def begin(self) -> None:
         """Start watching; what is so now is what later changes are changes of."""
+        try:
+            self._begin()
+        except BaseException:
+            self._release()
+            raise
+
+    def _begin(self) -> None:
         self._open_watch()
         self._known = self._survey.emperor.stats()
         names = self._survey.names()
@@ -75,6 +82,8 @@ class Observer:
             self._edits.begin(self._act(look.name), self._known)
             self._history.begin(look.name, Moment(look.state, look.pid, _reloads(look)))
             self._follow(look)
+            if look.state in PASSING or look.unsure:
+                self._agenda.repeat(look.name, time.monotonic())
         self._follow_emperor()
         self._said = logs.size(self._paths.emperor_log)
         self._beat_at = time.monotonic() + self._beat_length
@@ -85,16 +94,18 @@ class Observer:
             while not self._closing.is_set():
                 self._step()
         finally:
-            if self._watch:
-                self._watch.close()
-            for probe, _ in self._probes.values():
-                probe.close()
-            self._alarms.close()
+            self._release()
 
     def close(self) -> None:
         """Let `run` return; may be called from any thread."""
         self._closing.set()
         self._alarms.ring()
+
+    def _release(self) -> None:
+        if self._watch:
+            self._watch.close()
+        self._questions.close()
+        self._alarms.close()
 
     # What wakes it
 
@@ -159,9 +170,9 @@ class Observer:
                 self._take_file(hint, names, now)
                 continue
             stirred |= hint.path != self._paths.run or hint.name == self._paths.emperor_stats.name
-            if hint.path != self._paths.emperor_log:
-                # Events were lost, or a directory has gone.
-                self._beat_at = min(self._beat_at, now if not hint.name else self._beat_at)
+            if not hint.name and hint.path != self._paths.emperor_log:
+                # Notices were lost, or a directory has gone.
+                self._beat_at = now
         return stirred
 
     def _take_file(self, hint: watch.Hint, names: set[str], now: float) -> None:
@@ -235,11 +246,13 @@ class Observer:
         return True
 
     def _note(self, look: Look) -> None:
-        look = self._with_answer(look)
+        look = self._questions.answered(look)
         last = self._history.last(look.name)
         state = look.state
         if look.unsure:
-            self._ask(look)
+            again = self._questions.ask(look)
+            if again is not None:
+                self._agenda.put(look.name, again)
             state = State.STARTING if last.state in _NOT_THERE else last.state
         now = Moment(
             state,
@@ -264,32 +277,6 @@ class Observer:
         self._emperor_pid = self._known.pid if self._known else self._survey.emperor.pid
         if self._emperor_pid:
             self._alarms.watch_end(self._emperor_pid, _EMPEROR)
-
-    # Ports that have to be asked
-
-    def _ask(self, look: Look) -> None:
-        if look.name in self._probes or look.address is None:
-            return
-        probe = Probe(look.address)
-        self._probes[look.name] = (probe, time.monotonic() + PATIENCE)
-        if probe.answered(0) or not probe.asking:
-            self._agenda.put(look.name, time.monotonic())
-            return
-        self._alarms.watch(probe, look.name)
-        self._agenda.put(look.name, time.monotonic() + PATIENCE)
-
-    def _with_answer(self, look: Look) -> Look:
-        """The look with what its port has answered meanwhile, if it was asked."""
-        if look.name not in self._probes:
-            return look
-        probe, until = self._probes[look.name]
-        answered = probe.asking and probe.answered(0)
-        if probe.asking and not answered and time.monotonic() < until:
-            return look
-        self._alarms.unwatch(probe)
-        probe.close()
-        del self._probes[look.name]
-        return look.asked(answered) if look.unsure else look
 
     def _act(self, name: str) -> ActPaths:
         return self._paths.act(name)

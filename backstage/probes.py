@@ -25,11 +25,15 @@ class Probe:
         self.address = address
         self._socket: socket.socket | None = None
 
-    def answered(self, wait: float) -> bool:
-        """Whether an answer came within `wait` seconds from now."""
+    def begin(self) -> bool:
+        """Ask, unless a question is under way; whether there is somebody to ask."""
         if self._socket is None:
             self._socket = self._ask()
-        if self._socket is None:
+        return self._socket is not None
+
+    def answered(self, wait: float) -> bool:
+        """Whether an answer came within `wait` seconds from now."""
+        if not self.begin() or self._socket is None:
             return False
         if not self.address.speaks_http:
             return True

@@ -23,7 +23,7 @@ LAYERS = {
         *("files", "locks", "logs", "templates", "processes", "ports", "probes", "stats", "host"),
         *("interpreters", "distributions", "copies", "virtualenvs", "sources", "emperor"),
         *("projects", "vassal_files", "rehearsals", "diagnosis", "survey", "lookout"),
-        *("watch", "alarms", "edits", "causes", "observer", "streams"),
+        *("watch", "alarms", "questions", "edits", "causes", "observer", "streams"),
     },
     "domain": {"act", "venue", "new_venues", "new_acts"},
     "faces": {"shortcuts"},

@@ -1,0 +1,50 @@
+"""Ports that are being asked, while their asker does other things."""
+
+from __future__ import annotations
+
+import time
+
+from .alarms import Alarms
+from .probes import Probe
+from .survey import PATIENCE, Look
+
+
+class Questions:
+    """Sends requests to the ports of Acts that only their port can tell of; `alarms` tells of the
+    answers."""
+
+    def __init__(self, alarms: Alarms) -> None:
+        self._alarms = alarms
+        self._asked: dict[str, tuple[Probe, float]] = {}
+
+    def ask(self, look: Look) -> float | None:
+        """Ask the port of `look` unless that is under way; when, at last, to look again."""
+        if look.name in self._asked or look.address is None:
+            return None
+        probe, until = Probe(look.address), time.monotonic() + PATIENCE
+        self._asked[look.name] = (probe, until)
+        if not probe.begin():
+            return time.monotonic()
+        self._alarms.watch(probe, look.name)
+        return until
+
+    def answered(self, look: Look) -> Look:
+        """The look with what its port has answered, or has failed to, since it was asked."""
+        if look.name not in self._asked:
+            return look
+        probe, until = self._asked[look.name]
+        answers = probe.asking and probe.answered(0)
+        if probe.asking and not answers and time.monotonic() < until:
+            return look
+        self._drop(look.name)
+        return look.asked(answers) if look.unsure else look
+
+    def close(self) -> None:
+        """Ask no more."""
+        for name in list(self._asked):
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        probe, _ = self._asked.pop(name)
+        self._alarms.unwatch(probe)
+        probe.close()
