@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import threading
 from contextlib import suppress
 from typing import Protocol
 
@@ -24,12 +25,15 @@ class Alarms:
         self._hearing, self._ringing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector.register(self._hearing, selectors.EVENT_READ)
         self._ends: dict[int, int] = {}
+        self._lock = threading.Lock()
+        self._closed = False
 
     def ring(self) -> None:
         """End the present or the next wait."""
-        # A full pipe rings as well, a closed one need not.
-        with suppress(OSError):
-            os.write(self._ringing, b"!")
+        with self._lock, suppress(BlockingIOError):
+            # A full pipe rings as well; a closed one may be another file by now.
+            if not self._closed:
+                os.write(self._ringing, b"!")
 
     def watch_end(self, pid: int, name: str) -> None:
         """Have `wait` tell when a process ends; where no file can be opened, it does not."""
@@ -65,7 +69,11 @@ class Alarms:
         return heard
 
     def close(self) -> None:
-        """Give every file descriptor back."""
+        """Give every file descriptor back; a second time does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
         self._selector.close()
         for descriptor in (*self._ends.values(), self._hearing, self._ringing):
             os.close(descriptor)

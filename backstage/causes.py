@@ -52,8 +52,8 @@ class Causes:
     def _reason(self, look: Look, state: State, before: State) -> str:
         ended = self._ended.pop(look.name, [])
         if state is State.RELOADING:
-            edit = self._edits.pop(look.name, Edit())
-            return f"changed: {edit.change}" if edit.change else "its vassal file was touched"
+            return self._reload(look.name)
+        self._edits.pop(look.name, None)
         if state is State.STARTING:
             return self._start(look, before, ended)
         if state is State.RUNNING:
@@ -63,6 +63,12 @@ class Causes:
             State.WAITING: "there is no Emperor",
             State.SLEEPING: "wakes on a request",
         }.get(state, "")
+
+    def _reload(self, name: str) -> str:
+        edit = self._edits.pop(name, None)
+        if edit is None:
+            return "told to reload"
+        return f"changed: {edit.change}" if edit.change else "its vassal file was touched"
 
     def _start(self, look: Look, before: State, ended: list[int]) -> str:
         if before is State.STOPPED:

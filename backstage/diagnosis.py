@@ -5,42 +5,22 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import logs, ports, processes, reasons
+from . import logs, ports, processes, reasons, scripts
 from .paths import ActPaths
 from .reasons import Death
-from .vassal import Address, VassalFile
+from .scripts import INCLUDES, Script
+from .vassal import Address
 
 _KERNEL_LOG = Path("/dev/kmsg")
 _OUT_OF_MEMORY = re.compile(r"Killed process (\d+)")
 # As many lines as logs.tail reads at the most, and more.
 _ALL = 100_000
-_INCLUDING = {"ini", "include", "inherit", "config"}
-_SECTION = re.compile(r"\s*\[(?P<name>[^\]]*)\]")
 _PROJECT = re.compile(r"/acts/(?P<name>\w+)/")
-
-
-@dataclass(frozen=True)
-class _IniFile:
-    path: Path
-    text: str
-
-    def entries(self) -> Iterator[tuple[int, str, str]]:
-        """Line, option and value of what counts; a comment is an option that nobody asks for."""
-        section = ""
-        for number, line in enumerate(self.text.splitlines(), start=1):
-            if header := _SECTION.match(line):
-                section = header["name"]
-            elif section == "uwsgi":
-                option, _, value = line.partition("=")
-                yield number, option.strip(), value.strip()
-
-    def includes(self) -> list[str]:
-        return [value for _, option, value in self.entries() if option in _INCLUDING]
 
 
 @dataclass(frozen=True)
@@ -146,7 +126,8 @@ def _emperors(paths: ActPaths, mark: LogMark) -> str:
 
 def _started(paths: ActPaths, mark: LogMark) -> str:
     """What the Emperor's log says of the Act's last start."""
-    return reasons.told_by_emperor(_emperors(paths, mark), paths.vassal.name, _includes(paths))
+    included = {value for _, value in _script(paths).values(*INCLUDES)}
+    return reasons.told_by_emperor(_emperors(paths, mark), paths.vassal.name, included)
 
 
 def _explained(paths: ActPaths, life: str, address: Address | None) -> str:
@@ -220,7 +201,8 @@ def _is_member(paths: ActPaths, pid: int) -> bool:
 
 def _is_ours(paths: ActPaths, started: str) -> bool:
     """Whether the Emperor's log tells of no other Act here, as far as its lines name one."""
-    written = "\n".join(file.text for file in _files(paths))
+    script = _script(paths)
+    written = "\n".join(script.value(line) for line in script.lines)
     port = reasons.taken_address(started).rpartition(":")[2]
     others = {match["name"] for match in _PROJECT.finditer(started)} - {paths.name}
     dead = {death.pid for death in reasons.deaths_in(started)}
@@ -235,46 +217,21 @@ def _misconfigured(paths: ActPaths, life: str) -> str:
     """The line of an ini that uWSGI could not accept; a line of nobody's is not this Act's."""
     if option := reasons.unknown_option(life):
         what = f"unknown option '{option}'"
-        return _place(paths, what, lambda key, _: key == option)
-    if file := reasons.missing_file(life):
-        name = Path(file).name
+        wrong = _script(paths).all(option)
+    elif file := reasons.missing_file(life):
         what = f"there is no file {file}"
-        return _place(paths, what, lambda key, value: key in _INCLUDING and value.endswith(name))
-    return ""
+        including = _script(paths).all(*INCLUDES)
+        wrong = [line for line in including if line.value.endswith(Path(file).name)]
+    else:
+        return ""
+    return wrong[0].blame(what) if wrong else ""
 
 
-def _place(paths: ActPaths, what: str, is_wrong: Callable[[str, str], bool]) -> str:
-    for file in _files(paths):
-        for number, option, value in file.entries():
-            if is_wrong(option, value):
-                top = paths.venue.top
-                inside = file.path.is_relative_to(top)
-                shown = file.path.relative_to(top) if inside else file.path
-                return f"{shown}, line {number}: {what}"
-    return ""
-
-
-def _files(paths: ActPaths) -> list[_IniFile]:
-    """The vassal file, the kept one where there is no other, and all that it includes."""
-    vassal = paths.vassal if paths.vassal.exists() else paths.kept
-    found: dict[Path, _IniFile] = {}
-    wanted = [vassal]
-    while wanted:
-        path = wanted.pop(0)
-        with suppress(OSError):
-            if path not in found:
-                found[path] = _IniFile(path, path.read_text(encoding="utf-8", errors="replace"))
-                wanted += [_resolved(paths, found[path], name) for name in found[path].includes()]
-    return list(found.values())
-
-
-def _resolved(paths: ActPaths, file: _IniFile, name: str) -> Path:
-    """Where uWSGI looks for an included file: from vassals/ on, placeholders filled in."""
-    filled = VassalFile(file.path.stem, f"{file.text}\n[uwsgi]\nini = {name}").get("ini") or name
-    return Path(
-        os.path.normpath(paths.venue.vassals / filled.replace("%d", f"{file.path.parent}/"))
-    )
-
-
-def _includes(paths: ActPaths) -> set[str]:
-    return {name for file in _files(paths) for name in file.includes()}
+def _script(paths: ActPaths) -> Script:
+    """What uWSGI reads for the Act; by the kept vassal file where there is no other."""
+    file = paths.vassal if paths.vassal.exists() else paths.kept
+    try:
+        text = file.read_bytes().decode(errors="replace")
+    except OSError:
+        return Script()
+    return scripts.read(paths.venue, file, text)

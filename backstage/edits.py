@@ -8,15 +8,19 @@ vassal goes on; the content is never touched.
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from . import rehearsals, vassal_files
+from . import processes, rehearsals, vassal_files
 from .emperor import Emperor
 from .locks import locked_if_free
 from .paths import ActPaths, VenuePaths
 from .stats import EmperorStats
 from .vassal import VassalFile
+
+_NANO = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,13 @@ class _Version:
     def of(cls, facts: os.stat_result) -> _Version:
         return cls(facts.st_ino, facts.st_size, facts.st_mtime_ns)
 
+    def dated(self, second: int) -> int:
+        """An mtime in that second; vim takes a file that moved by a whole second for the same."""
+        return second * _NANO + self.mtime % _NANO
+
     @property
     def second(self) -> int:
-        return self.mtime // 1_000_000_000
+        return self.mtime // _NANO
 
 
 class Edits:
@@ -55,16 +63,23 @@ class Edits:
         self._emperor = emperor
         self._settled: dict[str, _Version] = {}
         self._used: dict[str, VassalFile] = {}
-        self._doubtful: dict[str, int] = {}
+        self._doubtful: set[str] = set()
+        # What the Emperor had acted on before an edit that is not dealt with yet.
+        self._before: dict[str, int] = {}
 
-    def begin(self, act: ActPaths, known: EmperorStats | None) -> None:
-        """Take the file as used if the Emperor has acted on it; otherwise as an edit to come."""
+    def begin(self, act: ActPaths, known: EmperorStats | None, pids: Collection[int]) -> None:
+        """Take the file as used if the Act runs with it; otherwise as an edit to come.
+
+        It does if its processes, `pids`, have all begun since the file was changed.
+        """
         version, file = _version(act), vassal_files.current(act)
         vassal = known.vassals.get(act.vassal.name) if known else None
         if not version or not file or (vassal and version.second > vassal.last_mod):
             return
-        self._settled[act.name] = version
-        if not vassal_files.refusal(act):
+        if vassal_files.refusal(act):
+            self._settled[act.name] = version
+        elif file == vassal_files.kept(act) or _is_older(act, pids):
+            self._settled[act.name] = version
             with suppress(OSError):
                 self._use(act, file)
 
@@ -74,13 +89,7 @@ class Edits:
 
     def unsettled(self, paths: VenuePaths) -> set[str]:
         """The Acts whose files have changed since they were dealt with, gone ones included."""
-        found: dict[str, _Version] = {}
-        with suppress(FileNotFoundError), os.scandir(paths.vassals) as entries:
-            for entry in entries:
-                name, _, suffix = entry.name.rpartition(".")
-                if suffix == "ini" and name and not name.startswith("."):
-                    with suppress(FileNotFoundError):
-                        found[name] = _Version.of(entry.stat())
+        found = {name: _version(paths.act(name)) for name in vassal_files.names(paths.vassals)}
         return {
             name
             for name in found.keys() | self._settled.keys()
@@ -98,20 +107,22 @@ class Edits:
             if version is None:
                 self._settled.pop(act.name, None)
             return Edit()
+        vassal = known.vassals.get(act.vassal.name) if known else None
+        if vassal:
+            self._before.setdefault(act.name, vassal.last_mod)
         with suppress(OSError), locked_if_free(act.lock) as free:
             if not free:
                 return Edit(undecided=True)
-            edit, second = self._decide(act, version, known)
-            if second is not None:
-                version = replace(version, mtime=vassal_files.date(act, second))
-            self._settled[act.name] = version
+            edit, mtime = self._decide(act, version, known)
+            self._conclude(act, version, mtime)
             if edit.refused:
-                vassal_files.refuse(act, edit.refused)
+                with suppress(OSError):
+                    vassal_files.refuse(act, edit.refused)
             elif in_place:
-                self._doubtful[act.name] = version.second
+                self._doubtful.add(act.name)
             return edit
         # Not our Venue to write in: whoever may will see to it.
-        self._settled[act.name] = version
+        self._conclude(act, version, None)
         return Edit()
 
     def confirm(self, act: ActPaths, known: EmperorStats) -> None:
@@ -119,16 +130,19 @@ class Edits:
 
         `known` is the Emperor's first word after `settle`.
         """
-        second = self._doubtful.pop(act.name, None)
+        version = self._settled.get(act.name)
         vassal = known.vassals.get(act.vassal.name)
-        if second is not None and vassal and vassal.last_mod >= second:
+        if act.name not in self._doubtful:
+            return
+        self._doubtful.remove(act.name)
+        if version and vassal and vassal.last_mod >= version.second:
             with suppress(OSError):
-                vassal_files.date(act, vassal.last_mod + 1)
+                self._conclude(act, version, version.dated(vassal.last_mod + 1))
 
     def _decide(
         self, act: ActPaths, version: _Version, known: EmperorStats | None
     ) -> tuple[Edit, int | None]:
-        """What becomes of the edit, and the second to date the file to, if any."""
+        """What becomes of the edit, and the mtime to give the file, if any."""
         file = vassal_files.current(act)
         used = self._used.get(act.name) or vassal_files.kept(act)
         vassal = known.vassals.get(act.vassal.name) if known else None
@@ -136,15 +150,26 @@ class Edits:
             self._let_start(act, known)
         if file is None:
             return Edit(), None
-        fault = rehearsals.fault(act, running=used) if vassal and file != used else ""
-        if vassal and fault:
-            return Edit(refused=fault), vassal.last_mod
+        before = self._before.get(act.name, 0)
+        if vassal and file != used:
+            # Whoever asks the Emperor makes it look; until this is over it is to see nothing new.
+            vassal_files.date(act, version.dated(before))
+            if fault := rehearsals.fault(act, running=used):
+                return Edit(refused=fault), version.dated(vassal.last_mod)
         is_known = file == used and act.name not in self._settled
         self._use(act, file)
         change = ", ".join(file.differences(used)) if used else ""
-        if vassal is None or is_known or version.second > vassal.last_mod:
-            return Edit(change=change), None
-        return Edit(change=change), vassal.last_mod + 1
+        if vassal is None or is_known or version.second > before:
+            return Edit(change=change), version.mtime
+        return Edit(change=change), version.dated(vassal.last_mod + 1)
+
+    def _conclude(self, act: ActPaths, version: _Version, mtime: int | None) -> None:
+        """Take a version as dealt with, and give it an mtime if need be."""
+        if mtime is not None:
+            vassal_files.date(act, mtime)
+            version = replace(version, mtime=mtime)
+        self._settled[act.name] = version
+        self._before.pop(act.name, None)
 
     def _let_start(self, act: ActPaths, known: EmperorStats | None) -> None:
         if known and act.vassal.name in known.blacklist:
@@ -153,6 +178,12 @@ class Edits:
     def _use(self, act: ActPaths, file: VassalFile) -> None:
         self._used[act.name] = file
         vassal_files.keep(act, file)
+
+
+def _is_older(act: ActPaths, pids: Collection[int]) -> bool:
+    """Whether all of these processes began after the Act's file had been changed."""
+    changed = act.vassal.stat().st_ctime - time.time() + processes.boot_clock()
+    return all(processes.started_after(pid, changed) for pid in pids)
 
 
 def _version(act: ActPaths) -> _Version | None:

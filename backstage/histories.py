@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from .events import Event
@@ -44,15 +44,17 @@ class History:
     def note(self, name: str, moment: Moment, at: float) -> list[Event]:
         """The events, oldest first, that lie between the last look and this one."""
         last = self.last(name)
+        if moment.state is last.state and not moment.reason:
+            moment = replace(moment, reason=last.reason)
         self._last[name] = moment
         states = [last.state, *_between(last, moment), moment.state]
         changes = [pair for pair in pairwise(states) if pair[0] != pair[1]]
-        events = [Event(name, before, after, at, moment.reason) for before, after in changes]
+        news = [(before, after, moment.reason) for before, after in changes]
+        if not news and moment.state is State.FAILING and moment.reason != last.reason:
+            news.append((moment.state, moment.state, moment.reason))
         if moment.remark:
-            events.append(Event(name, moment.state, moment.state, at, moment.remark))
-        elif not events and moment.reason != last.reason and moment.state is State.FAILING:
-            events.append(Event(name, moment.state, moment.state, at, moment.reason))
-        return events
+            news.append((moment.state, moment.state, moment.remark))
+        return [Event(name, before, after, at, why) for before, after, why in news]
 
     def states(self) -> Iterator[tuple[str, State]]:
         """Every Act with the state it was last seen in."""

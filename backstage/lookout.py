@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 
 from . import diagnosis, files, processes, stats, vassal_files
 from .deadlines import Deadline, until
@@ -85,7 +85,8 @@ class Lookout:
                 return
             self._refuse_failing(log)
             if patience.expired:
-                files.touch_vassal(self._paths.vassal)
+                with suppress(FileNotFoundError):
+                    files.touch_vassal(self._paths.vassal)
                 patience = Deadline(_RELOAD_PATIENCE)
             time.sleep(_TENDING)
         raise self._late("has not been restarted yet", log)
@@ -117,13 +118,22 @@ class Lookout:
     def _renewed(self, moment: float) -> bool:
         master = stats.read_vassals([self._paths.stats], timeout=0.05).get(self._paths.stats)
         if master is None:
-            # No stats to ask: a vassal without workers of uWSGI's is renewed with its master.
-            pid = self.glance().pid
-            return pid is not None and processes.started_after(pid, moment)
+            return self._begun_anew(moment)
         return all(
             worker.accepting and processes.started_after(worker.pid, moment)
             for worker in master.workers
         )
+
+    def _begun_anew(self, moment: float) -> bool:
+        """Whether all that a master without stats has below it began after `moment`."""
+        seen = self.glance()
+        children = self.members()[1:]
+        if not seen.pid or not (
+            seen.seen.daemon or (seen.seen.vassal and seen.seen.vassal.accepting)
+        ):
+            return False
+        pids = [child.pid for child in children] or [seen.pid]
+        return all(processes.started_after(pid, moment) for pid in pids)
 
     def _await_accepting(self, deadline: Deadline, log: LogMark) -> None:
         while not deadline.expired:
@@ -135,6 +145,8 @@ class Lookout:
 
     def _refuse_failing(self, log: LogMark) -> None:
         seen = self.glance()
+        if not seen.seen.wanted:
+            raise ActFailed(self._paths.name, "was stopped by somebody else meanwhile")
         if seen.state is State.FAILING and seen.pid is None:
             why = diagnosis.why_failing(self._paths, seen.address, log)
             raise ActFailed(self._paths.name, "is failing", why, self._said_since(log))

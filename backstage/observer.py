@@ -50,7 +50,9 @@ class Observer:
         self._paths = survey.paths
         self._tell = tell
         self._alarms = Alarms()
+        # When to look at which Act again, and at which file.
         self._agenda = Agenda()
+        self._files = Agenda()
         self._history = History()
         self._edits = Edits(survey.emperor)
         self._causes = Causes(survey.paths)
@@ -79,14 +81,15 @@ class Observer:
         self._known = self._survey.emperor.stats()
         names = self._survey.names()
         for look in self._survey.glance_at(names, self._known).values():
-            self._edits.begin(self._act(look.name), self._known)
-            self._history.begin(look.name, Moment(look.state, look.pid, _reloads(look)))
+            self._edits.begin(self._act(look.name), self._known, look.workers)
+            why = self._causes.reason(look, look.state, look.state)
+            self._history.begin(look.name, Moment(look.state, look.pid, _reloads(look), why))
             self._follow(look)
             if look.state in PASSING or look.unsure:
                 self._agenda.repeat(look.name, time.monotonic())
         self._follow_emperor()
         self._said = logs.size(self._paths.emperor_log)
-        self._beat_at = time.monotonic() + self._beat_length
+        self._beat_at = time.monotonic()
 
     def run(self) -> None:
         """Tell of changes until `close` is called."""
@@ -146,7 +149,7 @@ class Observer:
 
     def _step(self) -> None:
         now = time.monotonic()
-        pause = min(self._agenda.pause(now), max(0.0, self._beat_at - now))
+        pause = min(self._agenda.pause(now), self._files.pause(now), max(0.0, self._beat_at - now))
         woken = self._alarms.wait(pause)
         now = time.monotonic()
         names = {name for name, _ in woken if name != _EMPEROR}
@@ -155,7 +158,7 @@ class Observer:
             if pid:
                 self._causes.ended(name, pid)
         stirred |= self._take_hints(names, now)
-        names |= self._agenda.take(now)
+        names |= self._agenda.take(now) | self._files.take(now)
         if now >= self._beat_at:
             stirred |= self._beat(names, now)
         if names or stirred:
@@ -180,12 +183,12 @@ class Observer:
         if suffix != "ini" or not name or name.startswith("."):
             return
         if not self._act(name).vassal.exists():
-            self._agenda.put(name, now + _GRACE)
+            self._files.put(name, now + _GRACE)
         elif hint.complete:
             names.add(name)
         else:
             self._writing.add(name)
-            self._agenda.put(name, now + _WRITING)
+            self._files.put(name, now + _WRITING)
 
     def _beat(self, names: set[str], now: float) -> bool:
         """Find what nobody has told of; whether that is something of the Emperor's."""
@@ -232,7 +235,7 @@ class Observer:
         for look in self._survey.glance_at(names, self._known).values():
             self._note(look)
         for name in again:
-            self._agenda.put(name, time.monotonic() + _AGAIN)
+            self._files.put(name, time.monotonic() + _AGAIN)
 
     def _settle(self, name: str) -> bool:
         """Deal with a changed vassal file; whether the Act has to be looked at once more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 from collections.abc import Iterable
@@ -24,29 +25,34 @@ class Probe:
     def __init__(self, address: Address) -> None:
         self.address = address
         self._socket: socket.socket | None = None
+        self._asked = False
 
     def begin(self) -> bool:
         """Ask, unless a question is under way; whether there is somebody to ask."""
         if self._socket is None:
-            self._socket = self._ask()
+            self._socket = connecting(self.address)
+            self._asked = False
         return self._socket is not None
 
     def answered(self, wait: float) -> bool:
         """Whether an answer came within `wait` seconds from now."""
+        deadline = Deadline(wait)
         if not self.begin() or self._socket is None:
+            return False
+        if not self._asked:
+            if not _ready(self._socket, select.POLLOUT, deadline.remaining):
+                return False
+            self._asked = self._ask(self._socket)
+        if not self._asked:
+            self.close()
             return False
         if not self.address.speaks_http:
             return True
-        # poll, not select, which fails where a process has more than a thousand files open.
-        waiting = select.poll()
-        waiting.register(self._socket, select.POLLIN)
-        if not waiting.poll(wait * 1000):
+        if not _ready(self._socket, select.POLLIN, deadline.remaining):
             return False
-        try:
+        with suppress(OSError):
             if self._socket.recv(16):
                 return True
-        except OSError:
-            pass
         self.close()
         return False
 
@@ -64,20 +70,35 @@ class Probe:
             self._socket.close()
             self._socket = None
 
-    def _ask(self) -> socket.socket | None:
-        try:
-            connection = connect(self.address, timeout=1.0)
-        except OSError:
-            return None
+    def _ask(self, connection: socket.socket) -> bool:
+        if connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            return False
         if self.address.speaks_http:
             with suppress(OSError):
                 connection.sendall(_REQUEST)
+        return True
+
+
+def connecting(address: Address) -> socket.socket | None:
+    """A socket on its way to an address, as far as it may be: a full queue there takes its time."""
+    family = socket.AF_INET6 if ":" in address.reachable_host else socket.AF_INET
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    connection.setblocking(False)
+    try:
+        outcome = connection.connect_ex((address.reachable_host, address.port))
+    except OSError:
+        outcome = errno.EADDRNOTAVAIL
+    if outcome in {0, errno.EINPROGRESS}:
         return connection
+    connection.close()
+    return None
 
 
-def connect(address: Address, timeout: float) -> socket.socket:
-    """A TCP connection to an address. Raises OSError."""
-    return socket.create_connection((address.reachable_host, address.port), timeout=timeout)
+def _ready(connection: socket.socket, event: int, wait: float) -> bool:
+    # poll, not select, which fails where a process has more than a thousand files open.
+    waiting = select.poll()
+    waiting.register(connection, event)
+    return bool(waiting.poll(wait * 1000))
 
 
 def answering(addresses: Iterable[Address], wait: float) -> set[Address]:

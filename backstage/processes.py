@@ -17,6 +17,7 @@ from .deadlines import Deadline, until
 
 Process = psutil.Process
 Started = subprocess.Popen[str]
+TookTooLong = subprocess.TimeoutExpired
 
 # What a service may know of the shell that happened to start it: the same from a terminal, from
 # cron and from a unit. Above all no DJANGO_SETTINGS_MODULE, no UWSGI_*, no PYTHON*.
@@ -74,23 +75,23 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end with nothing to read; its output is text, both streams in one.
 
-    It does not outlive this process. Raises subprocess.TimeoutExpired after `timeout` seconds.
+    It does not outlive this process. Raises TookTooLong after `timeout` seconds.
     """
-    return subprocess.run(
-        [*_DIES_WITH_US, *(str(word) for word in command)],
-        cwd=cwd,
-        env=env,
-        timeout=timeout,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    with start(command, cwd=cwd, env=env) as process:
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, output)
 
 
-def start(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> Started:
+def start(
+    command: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Started:
     """Start a program that does not outlive this one; read its output with `.communicate()`."""
     return subprocess.Popen(
         [*_DIES_WITH_US, *(str(word) for word in command)],

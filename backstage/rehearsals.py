@@ -6,33 +6,19 @@ import errno
 import os
 import re
 import socket
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from difflib import get_close_matches
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from threading import Timer
 
-from . import ports, processes, vassal
+from . import ports, processes, scripts, vassal
 from .emperor import uwsgi_of
 from .paths import ActPaths, VenuePaths
+from .scripts import Line, Script
 from .vassal import VassalFile
 
 # What a rehearsal takes at most, in seconds; one that hangs tells nothing.
 _PATIENCE = 3.0
-_INCLUDES = frozenset({"ini", "include"})
-# uWSGI does these the moment it reads them, in a dry run too: they end, signal or start others,
-# wait for a lock that the running Act has, or bring in options that are not seen here.
-_ACTING = frozenset(
-    {
-        *("stop", "reload", "pause", "suspend", "resume", "signal", "fallback-config", "exit"),
-        *("flock", "flock-wait", "connect-and-read", "extract", "dlopen", "build-plugin"),
-        *("binary-append-data", "inject-before", "inject-after", "config", "xml", "xmlconfig"),
-        *("yaml", "yml", "json", "js", "ini-paste", "ini-paste-logged"),
-        *("ldap", "sqlite", "sqlite3"),
-    }
-)
-_LOGIC = re.compile(r"if(-|env|exists|plugin|dir)|for\b")
 # Their values uWSGI judges as soon as it is given them, and does nothing else with them.
 _JUDGED = frozenset(
     {
@@ -53,11 +39,8 @@ _HOMES = ("virtualenv", "home", "venv", "pyhome")
 _PYTHON_PATHS = ("pythonpath", "python-path", "pp")
 _APPLICATION = ("chdir", *_FILES, *_MODULES, *_HOMES, *_PYTHON_PATHS)
 _MODULE = re.compile(r"(?P<name>[^\W\d]\w*(\.[^\W\d]\w*)*)(:|\Z)")
-# What only uWSGI can fill in: variables, contents of files, sums, and names in other schemes.
-_OUTSIDE = re.compile(r"[$@]\(|%\([^)]* |://|%[a-zA-Z\[]")
 _PLACEHOLDER = re.compile(r"%\([^)]+\)")
 _OPTION = re.compile(r"^ +(?:-.\|)?--(\S+)", re.MULTILINE)
-_PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:,]*):(?P<port>\d*)")
 _NUMBER = re.compile(r"\d+")
 _UNKNOWN = re.compile(r"\[strict-mode\] unknown config directive: (?P<key>.*)")
 _NOISE = re.compile(r"\[uWSGI\] getting |\[uwsgi-static\] added |\*\*\* WARNING")
@@ -85,81 +68,6 @@ class _Fault(Exception):
     """Raised when something is found that cannot work; says where and what."""
 
 
-@dataclass(frozen=True)
-class _Line:
-    """An option of a vassal file or of what it includes, with `%n`, `%d` and the like spelt out.
-
-    `unread` says why the file that it includes could not be read.
-    """
-
-    place: str
-    key: str
-    value: str
-    unread: str = ""
-
-    def fault(self, what: str) -> _Fault:
-        return _Fault(f"{self.place}: {what}")
-
-    @property
-    def hides(self) -> bool:
-        """Whether uWSGI would do more for it than to read an ini, or read what is not seen here."""
-        elsewhere = "://" in self.value and (self.key in _INCLUDES or "@(" in self.value)
-        # A section alone means the file that uWSGI opened last, which need not be this one.
-        elsewhere |= self.key in _INCLUDES and self.value.startswith(":")
-        foreign = self.key == "include" and not self.value.endswith(".ini")
-        set_key = self.value.partition("=")[0] if self.key == "set" else self.key
-        return set_key in _ACTING or elsewhere or foreign
-
-
-@dataclass(frozen=True)
-class _Script:
-    """All that uWSGI reads for a vassal, in its order."""
-
-    lines: tuple[_Line, ...]
-
-    @cached_property
-    def names(self) -> dict[str, str]:
-        return vassal.names((line.key, line.value) for line in self.lines)
-
-    @cached_property
-    def branches(self) -> bool:
-        """Whether some of its lines may count and others not."""
-        return any(_LOGIC.match(line.key) for line in self.lines)
-
-    def value(self, line: _Line) -> str:
-        """The value of a line with its placeholders filled in."""
-        return vassal.filled(line.value, self.names)
-
-    def all(self, *keys: str) -> list[_Line]:
-        return [line for line in self.lines if line.key in keys]
-
-    def last(self, *keys: str) -> _Line | None:
-        """The line that counts of options that mean the same."""
-        return next(iter(self.all(*keys)[::-1]), None)
-
-    def values(self, *keys: str) -> list[tuple[str, str]]:
-        return [(line.key, self.value(line)) for line in self.all(*keys)]
-
-    def path(self, base: Path, *keys: str) -> tuple[_Line, Path] | None:
-        """The line that counts, with the path from `base` that it names, if both can be known."""
-        line = self.last(*keys)
-        if line is None or _OUTSIDE.search(self.value(line)):
-            return None
-        if missing := _PLACEHOLDER.search(self.value(line)):
-            raise line.fault(f"nothing sets the placeholder {missing[0]}")
-        return line, Path(os.path.normpath(base / self.value(line)))
-
-    def addresses(self) -> Iterator[tuple[_Line, str, re.Match[str]]]:
-        """Lines that bind a TCP port, their values, and what is host and port in them."""
-        for line in self.lines:
-            value = self.value(line) if line.key in vassal.SOCKETS else ""
-            if line.key in vassal.PLACEHOLDERS and line.value.startswith("port="):
-                value = f"127.0.0.1:{line.value[5:]}"
-            match = _PORT.match(value)
-            if match and "/" not in match["host"] and not _OUTSIDE.search(value):
-                yield line, value, match
-
-
 def fault(paths: ActPaths, running: VassalFile | None = None) -> str:
     """Why the Act's vassal file, as it is on disk now, cannot work; '' where it may work.
 
@@ -174,8 +82,9 @@ def fault(paths: ActPaths, running: VassalFile | None = None) -> str:
     except OSError as error:
         return f"vassals/{paths.vassal.name} cannot be read: {error.strerror}"
     try:
-        script = _script(paths, _text(paths, data))
-        before = _script(paths, running.text) if running else _Script(())
+        script = scripts.read(paths.venue, paths.vassal, _text(paths, data))
+        before = scripts.read(paths.venue, paths.vassal, running.text) if running else Script()
+        _refuse_includes(script)
         if not script.branches:
             _refuse_numbers(script)
         _read_by_uwsgi(paths, script)
@@ -202,45 +111,21 @@ def _text(paths: ActPaths, data: bytes) -> str:
     return text
 
 
-def _script(paths: ActPaths, text: str) -> _Script:
-    return _Script(tuple(_lines(paths, text, [(paths.vassal, "uwsgi")])))
+def _refuse_includes(script: Script) -> None:
+    for line in script.lines:
+        if line.circular:
+            raise _Fault(line.blame(f"{line.value} includes itself"))
+        if line.unread and not script.branches:
+            late = "; uWSGI fills in no placeholders here" if "%(" in line.value else ""
+            raise _Fault(line.blame(f"cannot read {line.value}: {line.unread}{late}"))
 
 
-def _lines(paths: ActPaths, text: str, chain: list[tuple[Path, str]]) -> Iterator[_Line]:
-    """The options of the last file of a chain of inclusions, and of what it includes itself."""
-    file, section = chain[-1]
-    signs = vassal.signs_of(file, paths.vassal)
-    shown = os.path.relpath(file, paths.venue.top) if paths.venue.top in file.parents else file
-    for number, key, written in vassal.settings(text, section):
-        line = _Line(f"{shown}, line {number}", key, vassal.magic(written, signs))
-        if key not in _INCLUDES or line.hides:
-            yield line
-            continue
-        # uWSGI reads it at once, before it fills in any placeholder.
-        name, _, other = line.value.partition(":")
-        included = Path(os.path.normpath(paths.venue.vassals / name))
-        try:
-            content = included.read_bytes().decode(errors="replace")
-        except OSError as error:
-            yield replace(line, unread=str(error.strerror))
-            continue
-        inner = (included, other or "uwsgi")
-        if inner in chain:
-            raise line.fault(f"{line.value} includes itself")
-        yield line
-        yield from _lines(paths, content, [*chain, inner])
-
-
-def _read_by_uwsgi(paths: ActPaths, script: _Script) -> None:
+def _read_by_uwsgi(paths: ActPaths, script: Script) -> None:
     """Let uWSGI read the file, and apply nothing of it: what it reads, it only complains about.
 
     Were its options applied, then `vacuum` would remove the sockets of the running Act.
     """
-    unread = next((line for line in script.lines if line.unread), None)
-    if unread and not script.branches:
-        late = "; uWSGI fills in no placeholders here" if "%(" in unread.value else ""
-        raise unread.fault(f"cannot read {unread.value}: {unread.unread}{late}")
-    if unread or any(line.hides for line in script.lines):
+    if any(line.unread or line.hides for line in script.lines):
         return
     binary = uwsgi_of(paths.venue)
     strict = script.last("strict")
@@ -251,7 +136,7 @@ def _read_by_uwsgi(paths: ActPaths, script: _Script) -> None:
         raise _complaint(f"vassals/{paths.vassal.name}", script, said, binary)
 
 
-def _complaint(file: str, script: _Script, said: str, binary: Path) -> _Fault:
+def _complaint(file: str, script: Script, said: str, binary: Path) -> _Fault:
     """What uWSGI said last, at the line that it most likely speaks of."""
     what = _last_words(said)
     if unknown := _UNKNOWN.search(what):
@@ -262,10 +147,10 @@ def _complaint(file: str, script: _Script, said: str, binary: Path) -> _Fault:
         what = f"unknown option '{key}'{hint}"
     else:
         line = next((line for line in script.lines if _speaks_of(what, line)), None)
-    return line.fault(what) if line else _Fault(f"{file}: {what}")
+    return _Fault(line.blame(what) if line else f"{file}: {what}")
 
 
-def _speaks_of(what: str, line: _Line) -> bool:
+def _speaks_of(what: str, line: Line) -> bool:
     """Whether a complaint that names no line is likely to be about this one."""
     name = line.value.partition("=")[0]
     if line.key in vassal.PLACEHOLDERS:
@@ -285,24 +170,24 @@ def _options(binary: Path) -> frozenset[str]:
     return frozenset(_OPTION.findall(said))
 
 
-def _refuse_numbers(script: _Script) -> None:
+def _refuse_numbers(script: Script) -> None:
     for line in script.all(*_NUMBERS):
         value = script.value(line)
-        if not _OUTSIDE.search(value) and not _NUMBER.match(value):
-            raise line.fault(f"{line.key} wants a number, not '{value}'")
+        if script.knows(line) and not _NUMBER.match(value):
+            raise _Fault(line.blame(f"{line.key} wants a number, not '{value}'"))
     queue = script.last("listen")
     most = int(_SOMAXCONN.read_text()) if _SOMAXCONN.exists() else 0
     if queue and (length := _NUMBER.match(queue.value)) and 0 < most < int(length[0]):
-        raise queue.fault(f"the system allows {most} (net.core.somaxconn), not {length[0]}")
+        raise _Fault(queue.blame(f"the system allows {most} (net.core.somaxconn), not {length[0]}"))
 
 
-def _refuse_values(paths: ActPaths, script: _Script, before: _Script) -> None:
+def _refuse_values(paths: ActPaths, script: Script, before: Script) -> None:
     """Let uWSGI judge what is new among the values that it judges without doing anything."""
     had = set(before.values(*_JUDGED))
     new = [
         (line, f"--{line.key}={script.value(line)}")
         for line in script.all(*_JUDGED)
-        if (line.key, script.value(line)) not in had and not _OUTSIDE.search(script.value(line))
+        if (line.key, script.value(line)) not in had and script.knows(line)
     ]
     if not new or script.all(*_PLUGINS):
         return
@@ -312,28 +197,28 @@ def _refuse_values(paths: ActPaths, script: _Script, before: _Script) -> None:
         words: list[str | Path] = [binary, *(word for _, word in group), "--version"]
         status, said = _tried(words, paths.venue, paths.venue.vassals)
         if status == 1 and len(group) == 1:
-            raise group[0][0].fault(_last_words(said))
+            raise _Fault(group[0][0].blame(_last_words(said)))
         if status != 1 and group is known:
             return
 
 
-def _refuse_ports(script: _Script, before: _Script) -> None:
+def _refuse_ports(script: Script, before: Script) -> None:
     had = {match["port"] for _, _, match in before.addresses()}
     for line, value, match in script.addresses():
         if not match["port"]:
-            raise line.fault(f"'{value}' names no port")
+            raise _Fault(line.blame(f"'{value}' names no port"))
         port = int(match["port"])
         if port > _HIGHEST_PORT:
-            raise line.fault(f"port {port} is above {_HIGHEST_PORT}")
+            raise _Fault(line.blame(f"port {port} is above {_HIGHEST_PORT}"))
         if match["port"] not in had:
             _refuse_port(line, vassal.Address(match["host"], port, line.key))
 
 
-def _refuse_port(line: _Line, address: vassal.Address) -> None:
+def _refuse_port(line: Line, address: vassal.Address) -> None:
     if ports.in_use(address.port, address.bound_host):
         pid = processes.listener(address.port)
         holder = processes.describe(pid) if pid else "another program"
-        raise line.fault(f"port {address.port} is held by {holder}")
+        raise _Fault(line.blame(f"port {address.port} is held by {holder}"))
     family = socket.AF_INET6 if ":" in address.bound_host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as attempt:
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -342,31 +227,31 @@ def _refuse_port(line: _Line, address: vassal.Address) -> None:
         except OSError as error:
             if error.errno in {errno.EACCES, errno.EADDRNOTAVAIL}:
                 what = f"{address.bound_host}:{address.port} cannot be bound"
-                raise line.fault(f"{what}: {error.strerror}") from error
+                raise _Fault(line.blame(f"{what}: {error.strerror}")) from error
 
 
-def _refuse_application(venue: VenuePaths, script: _Script, before: _Script) -> None:
+def _refuse_application(venue: VenuePaths, script: Script, before: Script) -> None:
     if script.values(*_APPLICATION) == before.values(*_APPLICATION):
         return
-    chdir = script.path(venue.vassals, "chdir")
+    chdir = _path(script, venue.vassals, "chdir")
     folder = chdir[1] if chdir else venue.vassals
     if chdir and not folder.is_dir():
-        raise chdir[0].fault(f"no directory {folder}")
-    home = script.path(venue.vassals, *_HOMES)
+        raise _Fault(chdir[0].blame(f"no directory {folder}"))
+    home = _path(script, venue.vassals, *_HOMES)
     if home and not home[1].is_dir():
-        raise home[0].fault(f"no environment in {home[1]}")
+        raise _Fault(home[0].blame(f"no environment in {home[1]}"))
     if script.last("chdir") and not chdir:
         return
-    file = script.path(folder, *_FILES)
+    file = _path(script, folder, *_FILES)
     if file and not file[1].is_file():
-        raise file[0].fault(f"no file {file[1]}")
+        raise _Fault(file[0].blame(f"no file {file[1]}"))
     python = home[1] / "bin" / "python" if home else venue.python
     if python.exists():
         _refuse_module(venue, script, folder, python)
 
 
-def _refuse_module(venue: VenuePaths, script: _Script, folder: Path, python: Path) -> None:
-    found = script.path(folder, *_MODULES)
+def _refuse_module(venue: VenuePaths, script: Script, folder: Path, python: Path) -> None:
+    found = _path(script, folder, *_MODULES)
     if found is None:
         return
     line, _ = found
@@ -375,17 +260,25 @@ def _refuse_module(venue: VenuePaths, script: _Script, folder: Path, python: Pat
         words = [python, "-c", _FIND, match["name"], *added]
         status, said = _tried(words, venue, folder)
         if status == 0 and said.splitlines()[-1:] == ["missing"]:
-            raise line.fault(f"no module '{match['name']}' in {folder}")
+            raise _Fault(line.blame(f"no module '{match['name']}' in {folder}"))
+
+
+def _path(script: Script, base: Path, *keys: str) -> tuple[Line, Path] | None:
+    """The line that counts, with the path from `base` that it names, if both can be known."""
+    line = script.last(*keys)
+    if line is None or not script.knows(line):
+        return None
+    value = script.value(line)
+    if missing := _PLACEHOLDER.search(value):
+        raise _Fault(line.blame(f"nothing sets the placeholder {missing[0]}"))
+    return line, Path(os.path.normpath(base / value))
 
 
 def _tried(words: Sequence[str | Path], venue: VenuePaths, cwd: Path) -> tuple[int, str]:
     """Run a program; its status, below 0 if it had to be ended, and what it said."""
     environment = processes.service_environment(venue.top)
-    with processes.start(words, cwd=cwd, env=environment) as process:
-        guard = Timer(_PATIENCE, process.kill)
-        guard.start()
-        try:
-            said, _ = process.communicate()
-        finally:
-            guard.cancel()
-    return process.returncode, said
+    try:
+        done = processes.run(words, cwd=cwd, env=environment, timeout=_PATIENCE)
+    except processes.TookTooLong:
+        return -1, ""
+    return done.returncode, done.stdout

@@ -64,13 +64,14 @@ class Workforce:
     """The workers of a vassal, as its master tells and the kernel confirms.
 
     `threads` are those of the workers that accept requests, `busy` how many of them are at work.
-    `loading` counts workers that do not accept yet, `halted` those that a signal has stopped,
-    `asleep` those that the next request brings back.
+    `loading` counts workers that do not accept yet, `ended` those whose process is no more,
+    `halted` those that a signal has stopped, `asleep` those that the next request brings back.
     """
 
     threads: int
     busy: int
     loading: int = 0
+    ended: int = 0
     halted: int = 0
     asleep: int = 0
     requests: int = 0
@@ -145,19 +146,24 @@ def _judge_vassal(seen: Sighting, vassal: Vassal) -> State:
         return State.SLEEPING
     if seen.workforce and not seen.daemon and not vassal.accepting:
         # Those workers are still the old ones, or have not been counted by the Emperor yet.
-        return _judge_loading(vassal, seen.workforce.respawns)
+        return _judge_loading(vassal, seen.workforce)
     if seen.serves or (seen.serves is None and _is_up(seen, vassal)):
         return State.RUNNING
     if vassal.accepting:
-        replacing = seen.workforce and seen.workforce.loading and not seen.workforce.threads
-        return State.STARTING if replacing else State.FAILING
+        return State.STARTING if _is_replaced(seen.workforce) else State.FAILING
     return _judge_loading(vassal)
 
 
 def _is_asleep(workforce: Workforce | None) -> bool:
-    if workforce is None or workforce.threads or workforce.loading:
+    if workforce is None or workforce.threads or workforce.loading or workforce.ended:
         return False
-    return workforce.asleep > 0
+    return workforce.asleep > 0 and not workforce.halted
+
+
+def _is_replaced(workforce: Workforce | None) -> bool:
+    if workforce is None or workforce.threads:
+        return False
+    return workforce.loading > 0 or workforce.ended > 0
 
 
 def _is_up(seen: Sighting, vassal: Vassal) -> bool:
@@ -165,8 +171,8 @@ def _is_up(seen: Sighting, vassal: Vassal) -> bool:
     return vassal.accepting or (seen.daemon and (vassal.ready or vassal.respawns > 0))
 
 
-def _judge_loading(vassal: Vassal, deaths: int = 0) -> State:
-    if deaths >= _DEATHS:
+def _judge_loading(vassal: Vassal, workforce: Workforce | None = None) -> State:
+    if workforce and workforce.loading and not workforce.threads and workforce.respawns >= _DEATHS:
         # Its workers end before they accept, and uWSGI begins others for ever.
         return State.FAILING
     return State.RELOADING if vassal.respawns else State.STARTING

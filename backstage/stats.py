@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import select
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import Any
 
 from .deadlines import Deadline
 from .states import Penalty, Vassal
-from .vassal import Address
 
 # Enough for the whole answer of most vassals in one go, in bytes.
 _CHUNK = 262_144
@@ -43,11 +42,10 @@ class WorkerStats:
 
 @dataclass(frozen=True)
 class VassalStats:
-    """One answer of a vassal's master; `addresses` are those that it has bound."""
+    """One answer of a vassal's master."""
 
     pid: int
     workers: tuple[WorkerStats, ...]
-    addresses: tuple[Address, ...]
 
 
 def read_emperor(path: Path, timeout: float = 5.0) -> EmperorStats | None:
@@ -102,15 +100,7 @@ def _vassal_stats(document: dict[str, Any]) -> VassalStats:
     return VassalStats(
         pid=document["pid"],
         workers=tuple(_worker(entry) for entry in document["workers"]),
-        addresses=tuple(_addresses(document["sockets"])),
     )
-
-
-def _addresses(sockets: Iterable[dict[str, Any]]) -> Iterator[Address]:
-    for entry in sockets:
-        host, _, port = entry["name"].rpartition(":")
-        if port.isdecimal():
-            yield Address(host, int(port), f"{entry['proto']}-socket")
 
 
 def _worker(entry: dict[str, Any]) -> WorkerStats:
@@ -128,50 +118,54 @@ def _worker(entry: dict[str, Any]) -> WorkerStats:
 
 def _read(paths: Iterable[Path], timeout: float) -> dict[Path, dict[str, Any]]:
     """The answers of several sockets, all asked before the first is heard."""
-    answers: dict[Path, dict[str, Any]] = {}
-    deadline = Deadline(timeout)
+    said: dict[Path, dict[str, Any]] = {}
     with ExitStack() as closing:
-        asked = [(path, closing.enter_context(_socket())) for path in paths]
-        asked = [(path, connection) for path, connection in asked if _connected(connection, path)]
-        for path, connection in asked:
-            document = _hear(connection, deadline)
-            if isinstance(document, dict):
-                answers[path] = document
-    return answers
+        asked: dict[int, tuple[Path, socket.socket, bytearray]] = {}
+        # poll, not select, which fails where a process has more than a thousand files open.
+        waiting = select.poll()
+        for path in paths:
+            if connection := _connected(path):
+                closing.enter_context(connection)
+                asked[connection.fileno()] = (path, connection, bytearray())
+                waiting.register(connection, select.POLLIN)
+        deadline = Deadline(timeout)
+        while asked and (ready := waiting.poll(deadline.remaining * 1000)):
+            for descriptor, _ in ready:
+                path, connection, heard = asked[descriptor]
+                if _hear(connection, heard):
+                    waiting.unregister(descriptor)
+                    del asked[descriptor]
+                    document = _document(heard)
+                    if isinstance(document, dict):
+                        said[path] = document
+    return said
 
 
-def _socket() -> socket.socket:
+def _connected(path: Path) -> socket.socket | None:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.setblocking(False)
+    try:
+        connection.connect(str(path))
+    except OSError:
+        # Nobody there, so many asking that there is no room left, or no path for a socket.
+        connection.close()
+        return None
     return connection
 
 
-def _connected(connection: socket.socket, path: Path) -> bool:
-    # Nobody there, or so many asking that there is no room left.
-    return connection.connect_ex(str(path)) == 0
-
-
-def _hear(connection: socket.socket, deadline: Deadline) -> Any:
-    said = b""
+def _hear(connection: socket.socket, heard: bytearray) -> bool:
+    """Take what is there; whether that was the end."""
     try:
-        while True:
-            try:
-                chunk = connection.recv(_CHUNK)
-            except BlockingIOError:
-                if deadline.expired:
-                    return None
-                _await(connection, deadline)
-                continue
-            if not chunk:
-                return json.loads(said)
-            said += chunk
-    except (OSError, ValueError):
+        chunk = connection.recv(_CHUNK)
+    except OSError:
         # Gone in the middle of a sentence.
+        return True
+    heard += chunk
+    return not chunk
+
+
+def _document(heard: bytearray) -> Any:
+    try:
+        return json.loads(heard)
+    except ValueError:
         return None
-
-
-def _await(connection: socket.socket, deadline: Deadline) -> None:
-    # poll, not select, which fails where a process has more than a thousand files open.
-    waiting = select.poll()
-    waiting.register(connection, select.POLLIN)
-    waiting.poll(deadline.remaining * 1000)

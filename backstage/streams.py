@@ -108,9 +108,9 @@ class Broadcast:
         """A stream of the events from now on."""
         stream = EventStream(self, timeout, stop_event)
         with self._lock:
+            self._streams = (*self._streams, weakref.ref(stream))
             if self._observer is None:
                 self._start()
-            self._streams = (*self._streams, weakref.ref(stream))
         return stream
 
     def leave(self, stream: EventStream) -> None:
@@ -149,7 +149,10 @@ class Broadcast:
         try:
             observer.run()
         except BaseException as error:  # noqa: BLE001 - raised again where the events are read
-            self._tell(error)
+            with self._lock:
+                if self._observer is observer:
+                    self._observer = self._thread = None
+                self._tell(error)
 
     def _tell(self, event: Event | BaseException) -> None:
         for ref in self._streams:

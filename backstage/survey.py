@@ -103,8 +103,7 @@ class Survey:
 
     def names(self) -> set[str]:
         """Every Act: those with a vassal file, wanted or kept."""
-        files = [*self.paths.vassals.glob("*.ini"), *self.paths.kept.glob("*.ini")]
-        return {path.stem for path in files if not path.name.startswith(".")}
+        return vassal_files.names(self.paths.vassals) | vassal_files.names(self.paths.kept)
 
     def look(self, name: str) -> Look:
         """Look at one Act."""
@@ -133,14 +132,14 @@ class Survey:
     def _assemble(
         self, act: ActPaths, emperor: stats.EmperorStats | None, master: stats.VassalStats | None
     ) -> Look:
-        file = vassal_files.load(act)
+        file = vassal_files.used(act)
         vassal = emperor.vassals.get(act.vassal.name) if emperor else None
         pid = _master_pid(vassal, master)
         facts = processes.facts(pid) if pid else None
         crew = [(worker, processes.facts(worker.pid)) for worker in _spawned(master)]
         daemon = bool(file and _is_daemons(file))
         seen = Sighting(
-            wanted=act.vassal.exists(),
+            wanted=act.vassal.is_file(),
             emperor=emperor is not None,
             vassal=vassal,
             penalty=emperor.blacklist.get(act.vassal.name) if emperor else None,
@@ -156,7 +155,7 @@ class Survey:
             pid=pid if seen.alive else None,
             workers=tuple(worker.pid for worker, fact in crew if fact and fact.alive),
             memory=sum(fact.memory for fact in (facts, *(fact for _, fact in crew)) if fact),
-            address=_address(act, file, master),
+            address=file.address if file else None,
         )
 
     def _is_foreign(
@@ -198,30 +197,17 @@ def _workforce(
         if worker.accepting and facts and facts.alive and not facts.halted
     ]
     halted = sum(bool(facts and facts.halted) for _, facts in crew)
+    ended = sum(not (facts and facts.alive) for _, facts in crew)
     return Workforce(
         threads=sum(worker.threads for worker in accepting),
         busy=sum(worker.busy for worker in accepting),
-        loading=len(crew) - len(accepting) - halted,
+        loading=len(crew) - len(accepting) - halted - ended,
+        ended=ended,
         halted=halted,
         asleep=sum(worker.cheap for worker in master.workers),
         requests=sum(worker.requests for worker in master.workers),
         respawns=sum(worker.respawns for worker in master.workers),
     )
-
-
-def _address(
-    act: ActPaths, file: VassalFile | None, master: stats.VassalStats | None
-) -> Address | None:
-    """Where the vassal file binds the Act; if that is not used, where the vassal says it is."""
-    wished = file.address if file else None
-    bound = master.addresses if master else ()
-    # A router in front, or a port that a daemon opens, is not in the master's list.
-    if not wished or not _is_direct(wished) or wished.port in {address.port for address in bound}:
-        return wished
-    if not vassal_files.refusal(act):
-        return wished
-    like = [address for address in bound if address.speaks_http == wished.speaks_http]
-    return like[0] if like else wished
 
 
 def _ask_masters(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,7 +11,16 @@ from . import files
 from .paths import ActPaths
 from .vassal import VassalFile
 
-_NANO = 1_000_000_000
+
+def names(directory: Path) -> set[str]:
+    """The Acts that have a file in `vassals/` or `kept/`; editors' hidden files are none."""
+    with suppress(FileNotFoundError), os.scandir(directory) as entries:
+        return {
+            entry.name.removesuffix(".ini")
+            for entry in entries
+            if entry.name.endswith(".ini") and not entry.name.startswith(".") and entry.is_file()
+        }
+    return set()
 
 
 def load(act: ActPaths) -> VassalFile | None:
@@ -26,6 +36,11 @@ def current(act: ActPaths) -> VassalFile | None:
 def kept(act: ActPaths) -> VassalFile | None:
     """The file that a start would put back, if it is there."""
     return _read(act.kept)
+
+
+def used(act: ActPaths) -> VassalFile | None:
+    """The file that the Act runs with: the kept one while that in `vassals/` is refused."""
+    return kept(act) if refusal(act) else load(act)
 
 
 def keep(act: ActPaths, file: VassalFile | None = None) -> None:
@@ -63,14 +78,10 @@ def refusal(act: ActPaths) -> str:
         return ""
 
 
-def date(act: ActPaths, second: int) -> int:
-    """Give the file in `vassals/` an mtime in that second; returns the mtime in nanoseconds.
-
-    The fraction stays: vim takes a file that moved by whole seconds, at most one, for the same.
-    """
-    mtime = second * _NANO + act.vassal.stat().st_mtime_ns % _NANO
-    os.utime(act.vassal, ns=(mtime, mtime))
-    return mtime
+def date(act: ActPaths, mtime: int) -> None:
+    """Give the file in `vassals/` an mtime, in nanoseconds since the epoch."""
+    if act.vassal.stat().st_mtime_ns != mtime:
+        os.utime(act.vassal, ns=(mtime, mtime))
 
 
 def _version(act: ActPaths) -> str:
@@ -82,7 +93,8 @@ def _read(path: Path) -> VassalFile | None:
     try:
         facts = path.stat()
         return _parsed(path, facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size)
-    except FileNotFoundError:
+    except OSError:
+        # None there, or none that can be read: a directory, another user's, a link to nowhere.
         return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,6 +76,9 @@ class Watch:
             os.fsencode(path), mask, watched, watched.identity
         )
         self._watched[path] = watched
+        if watched.descriptor == -1:
+            watched.active = False
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
     def close(self) -> None:
         """End the thread and give the instance back."""

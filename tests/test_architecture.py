@@ -22,7 +22,7 @@ LAYERS = {
     "effects": {
         *("files", "locks", "logs", "templates", "processes", "ports", "probes", "stats", "host"),
         *("interpreters", "distributions", "copies", "virtualenvs", "sources", "emperor"),
-        *("projects", "vassal_files", "rehearsals", "diagnosis", "survey", "lookout"),
+        *("projects", "vassal_files", "scripts", "rehearsals", "diagnosis", "survey", "lookout"),
         *("watch", "alarms", "questions", "edits", "causes", "observer", "streams"),
     },
     "domain": {"act", "venue", "new_venues", "new_acts"},

@@ -12,7 +12,7 @@ import pytest
 
 from backstage import locks
 from backstage.errors import Busy
-from backstage.locks import locked
+from backstage.locks import locked, locked_if_free
 
 from .conftest import Spawn
 
@@ -101,3 +101,59 @@ def test_an_error_inside_frees_it(tmp_path: Path, spawn: Spawn) -> None:
 def test_it_makes_a_directory_that_nobody_else_enters(tmp_path: Path) -> None:
     with locked(tmp_path / "run" / "lock", "starting"):
         assert stat.S_IMODE((tmp_path / "run").stat().st_mode) == 0o700
+
+
+def test_who_does_not_wait_is_told_whether_it_is_free(tmp_path: Path, spawn: Spawn) -> None:
+    """At once, and again the next time it asks."""
+    lock = tmp_path / "lock"
+    with locked_if_free(lock) as free:
+        assert free
+    holder = hold(spawn, lock)
+    for _ in range(2):
+        with locked_if_free(lock) as free:
+            assert not free
+    os.kill(holder, signal.SIGKILL)
+    with locked(lock, "waiting for its end"):
+        pass
+    with locked_if_free(lock) as free:
+        assert free
+
+
+def test_what_was_free_is_held_against_everybody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in the same process, until it is left."""
+    lock = tmp_path / "lock"
+    monkeypatch.setattr(locks, "_PATIENCE", 0.1)
+    with locked_if_free(lock) as free, locked_if_free(lock) as free_again:
+        assert (free, free_again) == (True, False)
+        with pytest.raises(Busy), locked(lock, "starting blog"):
+            pass
+    with locked(lock, "starting blog"), locked_if_free(lock) as free:
+        assert not free
+    with locked(lock, "starting blog"):
+        pass
+
+
+def test_what_was_not_free_stays_its_holders(tmp_path: Path, spawn: Spawn) -> None:
+    """Having asked in vain takes nothing away from him."""
+    lock = tmp_path / "lock"
+    hold(spawn, lock)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), locked_if_free(lock):
+            raise ZeroDivisionError
+        with locked_if_free(lock) as free:
+            assert not free
+
+
+def test_an_error_inside_frees_what_was_free(tmp_path: Path, spawn: Spawn) -> None:
+    lock = tmp_path / "lock"
+    with pytest.raises(ZeroDivisionError), locked_if_free(lock):
+        raise ZeroDivisionError
+    hold(spawn, lock)
+
+
+def test_where_no_lock_can_be_an_error_says_so(tmp_path: Path) -> None:
+    (tmp_path / "run").touch()
+    with pytest.raises(OSError, match="run"), locked_if_free(tmp_path / "run" / "lock"):
+        pass

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
-from backstage.probes import Probe, answers, listens
+from backstage.probes import Probe, answering
 from backstage.vassal import Address
 
 from .conftest import Listen
@@ -20,6 +22,10 @@ PATIENCE = 20.0
 
 def address_of(listener: socket.socket, option: str = "http-socket", host: str = "") -> Address:
     return Address(host or "127.0.0.1", listener.getsockname()[1], option)
+
+
+def answers(address: Address, wait: float) -> bool:
+    return answering([address], wait) == {address}
 
 
 @pytest.fixture
@@ -53,9 +59,7 @@ def test_any_http_answer_counts(serve: Serve) -> None:
 
 
 def test_a_silent_listener_is_no_answer(listen: Listen) -> None:
-    address = address_of(listen())
-    assert listens(address)
-    assert not answers(address, 0.05)
+    assert not answers(address_of(listen()), 0.05)
 
 
 def test_a_listener_that_hangs_up_is_no_answer(serve: Serve) -> None:
@@ -70,7 +74,6 @@ def test_nobody_there_is_no_answer(listen: Listen) -> None:
     listener = listen()
     address = address_of(listener)
     listener.close()
-    assert not listens(address)
     assert not answers(address, PATIENCE)
     with closing(Probe(address)) as probe:
         assert not probe.answered(PATIENCE)
@@ -127,3 +130,68 @@ def test_closing_twice_is_fine(listen: Listen) -> None:
     for _ in range(2):
         probe.close()
         assert not probe.asking
+
+
+def test_what_an_answer_can_be_waited_for_with_is_there_while_a_question_is(
+    listen: Listen,
+) -> None:
+    """A file that others can wait on, which becomes readable with the answer."""
+    listener = listen()
+    probe = Probe(address_of(listener))
+    assert probe.fileno() == -1
+    with closing(probe):
+        assert not probe.answered(0.0)
+        waiting = select.poll()
+        waiting.register(probe, select.POLLIN)
+        assert waiting.poll(0) == []
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(RESPONSE)
+            assert waiting.poll(PATIENCE * 1000) == [(probe.fileno(), select.POLLIN)]
+        assert probe.answered(0.0)
+    assert probe.fileno() == -1
+
+
+def test_several_are_asked_at_once(listen: Listen) -> None:
+    """None of these answers before every one of them was asked."""
+    listeners = [listen() for _ in range(10)]
+
+    def work() -> None:
+        with ExitStack() as closing:
+            connections = [closing.enter_context(each.accept()[0]) for each in listeners]
+            for connection in connections:
+                connection.recv(4096)
+                connection.sendall(RESPONSE)
+
+    server = threading.Thread(target=work, daemon=True)
+    server.start()
+    addresses = {address_of(listener) for listener in listeners}
+    assert answering(addresses, PATIENCE) == addresses
+    server.join(PATIENCE)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_that_is_silent_keeps_no_other_answer_away(
+    serve: Serve, listen: Listen, place: int
+) -> None:
+    others = [address_of(serve(RESPONSE)[0]) for _ in range(2)]
+    silent, closed = address_of(listen()), listen()
+    gone = address_of(closed)
+    closed.close()
+    asked = [*others[:place], silent, gone, *others[place:]]
+    assert answering(asked, 0.2) == set(others)
+
+
+def test_asking_nobody_is_fine() -> None:
+    assert answering([], PATIENCE) == set()
+
+
+def test_no_connection_stays_open(listen: Listen) -> None:
+    def files_open() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    listener = listen()
+    before = files_open()
+    for _ in range(50):
+        assert answering([address_of(listener)], 0.0) == set()
+    assert files_open() == before

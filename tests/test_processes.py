@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
+import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -216,7 +219,7 @@ def test_a_zombie_is_not_alive(idle: subprocess.Popen[str]) -> None:
 def test_a_pid_that_another_process_got_counts_as_ended(idle: subprocess.Popen[str]) -> None:
     """A process is its pid and the moment when it began."""
     former = psutil.Process(idle.pid)
-    former._ident = (idle.pid, 1.0)
+    former._ident = (idle.pid, 1.0)  # type: ignore[attr-defined]
     assert processes.running([former]) == []
     assert processes.running([psutil.Process(idle.pid)]) != []
 
@@ -296,6 +299,137 @@ def test_started_after_is_not_confused_by_a_programs_name(tmp_path: Path, spawn:
     assert f"({program.name})" in Path(f"/proc/{process.pid}/stat").read_text()
     assert processes.started_after(process.pid, moment)
     assert not processes.started_after(process.pid, moment + 3600)
+
+
+def test_facts_of_a_living_process(spawn: Spawn) -> None:
+    """When it began as the kernel's clock has it, and what it has in memory."""
+    before = processes.boot_clock()
+    process = spawn(sys.executable, "-c", f"blob = bytearray(b'x' * 100_000_000); {IDLE}")
+    assert line_of(process) == "up"
+    known = processes.facts(process.pid)
+    assert known
+    assert (known.alive, known.halted) == (True, False)
+    assert before - 0.02 < known.began < processes.boot_clock() + 0.02
+    # The kernel counts roughly here, processor by processor.
+    assert known.memory == pytest.approx(psutil.Process(process.pid).memory_info().rss, rel=0.3)
+
+
+def test_facts_of_a_halted_process(idle: subprocess.Popen[str]) -> None:
+    """It is alive, and halted until it may go on."""
+
+    def halted() -> bool:
+        known = processes.facts(idle.pid)
+        assert known
+        assert known.alive
+        assert known.memory > 0
+        return known.halted
+
+    os.kill(idle.pid, signal.SIGSTOP)
+    assert eventually(halted)
+    os.kill(idle.pid, signal.SIGCONT)
+    assert eventually(lambda: not halted())
+
+
+def test_facts_of_a_zombie_and_of_what_is_gone(idle: subprocess.Popen[str]) -> None:
+    """The one has ended and waits to be asked for how; of the other there is nothing to say."""
+    began = processes.facts(idle.pid)
+    idle.kill()
+    assert eventually(lambda: psutil.Process(idle.pid).status() == psutil.STATUS_ZOMBIE)
+    known = processes.facts(idle.pid)
+    assert known
+    assert began
+    assert (known.alive, known.halted) == (False, False)
+    assert (known.began, known.memory) == (began.began, 0)
+    idle.wait()
+    assert processes.facts(idle.pid) is None
+
+
+def test_facts_are_not_confused_by_a_programs_name(tmp_path: Path, spawn: Spawn) -> None:
+    program = tmp_path / "x) T 1 2 3"
+    program.symlink_to(Path(sys.executable).resolve())
+    process = spawn(program, "-c", IDLE)
+    assert line_of(process) == "up"
+    known = processes.facts(process.pid)
+    assert known
+    assert (known.alive, known.halted) == (True, False)
+    assert known.memory > 0
+    assert processes.boot_clock() - 3600 < known.began < processes.boot_clock() + 0.02
+
+
+def test_facts_leave_no_file_open(idle: subprocess.Popen[str]) -> None:
+    def files_open() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = files_open()
+    for pid in [idle.pid, 2**22 + 1] * 50:
+        processes.facts(pid)
+    assert files_open() == before
+
+
+def test_an_end_can_be_waited_for(idle: subprocess.Popen[str]) -> None:
+    """By a file that becomes readable; also when nobody has asked for how it ended."""
+    descriptor = processes.watch_end(idle.pid)
+    assert descriptor is not None
+    try:
+        assert select.select([descriptor], [], [], 0)[0] == []
+        idle.kill()
+        assert select.select([descriptor], [], [], PATIENCE)[0] == [descriptor]
+    finally:
+        os.close(descriptor)
+
+
+def test_the_end_of_what_is_gone_is_not_waited_for(idle: subprocess.Popen[str]) -> None:
+    idle.kill()
+    idle.wait()
+    assert processes.watch_end(idle.pid) is None
+
+
+def test_where_no_file_can_be_opened_an_end_cannot_be_waited_for(
+    idle: subprocess.Popen[str],
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            processes.watch_end(idle.pid)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_a_process_belongs_where_its_directory_is(tmp_path: Path, spawn: Spawn) -> None:
+    """Or anywhere below that, and not to a neighbour whose name begins alike."""
+    blog, neighbour = tmp_path / "blog", tmp_path / "blog2"
+    (blog / "acts").mkdir(parents=True)
+    neighbour.mkdir()
+    below, beside = (spawn("sleep", "600", cwd=place) for place in (blog / "acts", neighbour))
+    assert processes.belongs_to(below.pid, blog)
+    assert not processes.belongs_to(beside.pid, blog)
+    assert processes.belongs_to(beside.pid, tmp_path)
+
+
+def test_a_process_belongs_where_its_program_lies(tmp_path: Path, spawn: Spawn) -> None:
+    program = shutil.copy("/bin/sleep", tmp_path)
+    process = spawn(program, "600", cwd="/")
+    assert eventually(lambda: psutil.Process(process.pid).exe() == program)
+    assert processes.belongs_to(process.pid, tmp_path)
+    assert not processes.belongs_to(process.pid, tmp_path / "bin")
+
+
+def test_a_process_belongs_where_its_mark_says(tmp_path: Path, spawn: Spawn) -> None:
+    process = spawn(sys.executable, "-c", IDLE, cwd="/", env={"BACKSTAGE_VENUE": str(tmp_path)})
+    assert line_of(process) == "up"
+    assert processes.belongs_to(process.pid, tmp_path)
+    assert not processes.belongs_to(process.pid, tmp_path / "other")
+    assert not processes.belongs_to(process.pid, tmp_path.parent / "other")
+
+
+def test_what_has_ended_belongs_nowhere(tmp_path: Path, spawn: Spawn) -> None:
+    """Neither while it is a zombie nor after that."""
+    process = spawn("true", cwd=tmp_path)
+    assert eventually(lambda: not processes.alive(process.pid))
+    assert not processes.belongs_to(process.pid, tmp_path)
+    process.wait()
+    assert not processes.belongs_to(process.pid, tmp_path)
 
 
 def test_a_process_is_described_by_name_and_pid(idle: subprocess.Popen[str]) -> None:

@@ -1,0 +1,106 @@
+"""When names come up again, on a clock that is a number here."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backstage.agenda import Agenda
+
+
+def moments_of(agenda: Agenda, name: str, count: int) -> list[int]:
+    """When a name comes up that is to be repeated whenever it does, in thousandths from 0 on."""
+    now, found = 0.0, list[int]()
+    for _ in range(count):
+        agenda.repeat(name, now)
+        now += agenda.pause(now)
+        assert agenda.take(now) == {name}
+        found.append(round(now * 1000))
+    return found
+
+
+def test_an_empty_agenda_waits_for_ever() -> None:
+    assert Agenda().pause(5.0) == math.inf
+    assert Agenda().take(5.0) == set()
+
+
+def test_a_name_comes_up_at_its_moment_and_once() -> None:
+    agenda = Agenda()
+    agenda.put("a", 7.0)
+    assert agenda.pause(5.0) == 2.0
+    assert agenda.take(6.9) == set()
+    assert agenda.take(7.0) == {"a"}
+    assert agenda.take(9.0) == set()
+    assert agenda.pause(9.0) == math.inf
+
+
+def test_only_what_is_due_comes_up() -> None:
+    agenda = Agenda()
+    for name, moment in {"a": 3.0, "b": 1.0, "c": 2.0}.items():
+        agenda.put(name, moment)
+    assert agenda.pause(0.5) == 0.5
+    assert agenda.take(2.0) == {"b", "c"}
+    assert agenda.pause(2.5) == 0.5
+
+
+def test_what_is_overdue_is_not_waited_for() -> None:
+    agenda = Agenda()
+    agenda.put("a", 1.0)
+    assert agenda.pause(9.0) == 0.0
+
+
+def test_the_last_moment_that_was_put_counts() -> None:
+    """Later or earlier: a file that is still being written puts its moment off."""
+    agenda = Agenda()
+    agenda.put("a", 1.0)
+    agenda.put("a", 2.0)
+    assert agenda.take(1.5) == set()
+    agenda.put("a", 1.6)
+    assert agenda.take(1.6) == {"a"}
+
+
+def test_what_passes_is_looked_at_soon_then_less_and_less_often() -> None:
+    """But often enough that nobody notices."""
+    assert moments_of(Agenda(), "a", 8) == [5, 15, 35, 75, 155, 255, 355, 455]
+
+
+def test_what_has_passed_begins_anew() -> None:
+    agenda = Agenda()
+    moments_of(agenda, "a", 6)
+    agenda.drop("a")
+    assert moments_of(agenda, "a", 3) == [5, 15, 35]
+
+
+def test_names_have_pauses_of_their_own() -> None:
+    agenda = Agenda()
+    moments_of(agenda, "a", 6)
+    assert moments_of(agenda, "b", 2) == [5, 15]
+
+
+def test_what_was_dropped_does_not_come_up() -> None:
+    agenda = Agenda()
+    agenda.put("a", 1.0)
+    agenda.put("b", 2.0)
+    agenda.drop("a")
+    agenda.drop("never there")
+    assert agenda.pause(0.0) == 2.0
+    assert agenda.take(9.0) == {"b"}
+
+
+whole_seconds = st.integers(0, 9).map(float)
+
+
+@settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(st.sampled_from("abcde"), whole_seconds), whole_seconds)
+def test_after_its_pause_something_is_always_due(due: dict[str, float], now: float) -> None:
+    agenda = Agenda()
+    for name, moment in due.items():
+        agenda.put(name, moment)
+    early = agenda.take(now)
+    assert early == {name for name, moment in due.items() if moment <= now}
+    pause = agenda.pause(now)
+    assert (pause == math.inf) == (early == due.keys())
+    if pause < math.inf:
+        assert agenda.take(now + pause)

@@ -1,0 +1,322 @@
+"""What stats sockets say, and what is made of those that say nothing; real Unix sockets."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backstage import stats
+from backstage.states import Penalty, Vassal
+from backstage.stats import EmperorStats, VassalStats, WorkerStats
+
+PATIENCE = 20.0
+
+WORKER = {
+    "id": 1,
+    "pid": 812,
+    "accepting": 1,
+    "requests": 17,
+    "status": "idle",
+    "respawn_count": 1,
+    "cores": [{"id": 0, "in_request": 1}, {"id": 1, "in_request": 0}, {"id": 2, "in_request": 1}],
+}
+VASSAL = {
+    "version": "2.0.31",
+    "pid": 810,
+    "workers": [WORKER],
+    "sockets": [{"name": "127.0.0.1:8001", "proto": "http", "queue": 0}],
+}
+EMPEROR = {
+    "pid": 700,
+    "vassals": [
+        {
+            "id": "blog.ini",
+            "pid": 810,
+            "ready": 1,
+            "accepting": 1,
+            "cursed": 0,
+            "on_demand": 0,
+            "respawns": 2,
+            "last_mod": 1_700_000_001,
+            "last_run": 1_700_000_002,
+            "last_ready": 1_700_000_003,
+            "last_accepting": 1_700_000_004,
+        },
+        {
+            "id": "shop.ini",
+            "pid": -1,
+            "ready": 0,
+            "accepting": 0,
+            "cursed": 1,
+            "on_demand": 1,
+            "respawns": 0,
+            "last_mod": 0,
+            "last_run": 0,
+            "last_ready": 0,
+            "last_accepting": 0,
+        },
+    ],
+    "blacklist": [
+        {"id": "news.ini", "throttle_level": 3500, "attempt": 2, "last_attempt": 1_700_000_000}
+    ],
+}
+
+Answer = Callable[[socket.socket], None]
+Serve = Callable[..., Path]
+
+
+def saying(said: bytes) -> Answer:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(said)
+
+    return answer
+
+
+def telling(document: Any) -> Answer:
+    return saying(json.dumps(document).encode())
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Servers at sockets of their own, each of which answers one client and hangs up."""
+    with ExitStack() as ending:
+
+        def start(name: str, answer: Answer) -> Path:
+            path = tmp_path / f"{name}.stats"
+            listener = ending.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(str(path))
+            listener.listen()
+
+            def work() -> None:
+                # Nobody may come, or go before the end.
+                with suppress(OSError):
+                    connection, _ = listener.accept()
+                    with connection:
+                        answer(connection)
+
+            thread = threading.Thread(target=work, daemon=True)
+            thread.start()
+            ending.callback(thread.join, PATIENCE)
+            ending.callback(listener.shutdown, socket.SHUT_RDWR)
+            return path
+
+        yield start
+
+
+@pytest.fixture
+def silent(tmp_path: Path) -> Iterator[Path]:
+    """A socket at which connections are taken, and nobody ever answers."""
+    path = tmp_path / "silent.stats"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        yield path
+
+
+def test_the_emperor_tells_of_vassals_and_of_those_it_punishes(serve: Serve) -> None:
+    assert stats.read_emperor(serve("emperor", telling(EMPEROR)), PATIENCE) == EmperorStats(
+        pid=700,
+        vassals={
+            "blog.ini": Vassal(
+                pid=810,
+                ready=True,
+                accepting=True,
+                cursed=False,
+                on_demand=False,
+                respawns=2,
+                last_mod=1_700_000_001,
+                last_run=1_700_000_002,
+                last_ready=1_700_000_003,
+                last_accepting=1_700_000_004,
+            ),
+            "shop.ini": Vassal(
+                pid=-1, ready=False, accepting=False, cursed=True, on_demand=True, respawns=0
+            ),
+        },
+        blacklist={
+            "news.ini": Penalty(attempts=3, retry_at=1_700_000_003.5, last_attempt=1_700_000_000)
+        },
+    )
+
+
+def test_a_master_tells_of_its_workers(serve: Serve) -> None:
+    """Of each how many of its threads are at work, and how often it was begun anew."""
+    cheap = {**WORKER, "pid": 0, "accepting": 0, "status": "cheap", "respawn_count": 0, "cores": []}
+    again = {
+        **WORKER,
+        "pid": 814,
+        "status": "busy",
+        "respawn_count": 4,
+        "cores": [{"in_request": 1}],
+    }
+    path = serve("blog", telling({**VASSAL, "workers": [WORKER, cheap, again]}))
+    told = stats.read_vassals([path], PATIENCE)[path]
+    assert told.pid == 810
+    assert told.workers == (
+        WorkerStats(812, True, threads=3, busy=2, cheap=False, requests=17, respawns=0),
+        WorkerStats(0, False, threads=0, busy=0, cheap=True, requests=17, respawns=0),
+        WorkerStats(814, True, threads=1, busy=1, cheap=False, requests=17, respawns=3),
+    )
+
+
+def test_several_are_told_apart(serve: Serve) -> None:
+    paths = [serve(f"act{pid}", telling({**VASSAL, "pid": pid})) for pid in range(1, 31)]
+    told = stats.read_vassals(paths, PATIENCE)
+    assert {path: answer.pid for path, answer in told.items()} == {
+        path: pid for pid, path in enumerate(paths, 1)
+    }
+
+
+def test_all_are_asked_before_the_first_is_heard(serve: Serve) -> None:
+    """None of these answers before every one of them was asked."""
+    together = threading.Barrier(10, timeout=PATIENCE)
+
+    def answer(connection: socket.socket) -> None:
+        together.wait()
+        telling(VASSAL)(connection)
+
+    paths = [serve(f"act{number}", answer) for number in range(10)]
+    assert stats.read_vassals(paths, PATIENCE).keys() == set(paths)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_that_never_answers_keeps_no_other_answer_away(
+    serve: Serve, silent: Path, place: int
+) -> None:
+    told: list[threading.Event] = [threading.Event(), threading.Event()]
+
+    def answering(event: threading.Event) -> Answer:
+        def answer(connection: socket.socket) -> None:
+            telling(VASSAL)(connection)
+            event.set()
+
+        return answer
+
+    others = [serve(f"act{number}", answering(event)) for number, event in enumerate(told)]
+    paths = [*others[:place], silent, *others[place:]]
+    assert stats.read_vassals(paths, 0.2).keys() == set(others)
+    assert all(event.is_set() for event in told)
+
+
+def test_one_that_never_answers_keeps_no_long_answer_away(serve: Serve, silent: Path) -> None:
+    """Of one with many threads: more than a socket holds at once, and not sent in one go."""
+    cores = [{"id": number, "in_request": 1, "vars": ["x" * 1000]} for number in range(500)]
+    said = json.dumps({**VASSAL, "workers": [{**WORKER, "cores": cores}]}).encode()
+
+    def answer(connection: socket.socket) -> None:
+        for start in range(0, len(said), 100_000):
+            connection.sendall(said[start : start + 100_000])
+            time.sleep(0.01)
+
+    long = serve("long", answer)
+    told = stats.read_vassals([silent, long], 0.5)
+    assert long in told
+    assert told[long].workers[0].threads == 500
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        json.dumps(VASSAL).encode()[:-20],
+        b'{"pid": 810, "workers": [',
+        b'"busy"',
+        b"[]",
+        b"\xff\xfe{}",
+        b"HTTP/1.0 200 OK\r\n\r\n",
+    ],
+)
+def test_half_an_answer_is_none(serve: Serve, said: bytes) -> None:
+    path, other = serve("blog", saying(said)), serve("other", telling(VASSAL))
+    assert stats.read_vassals([path, other], PATIENCE).keys() == {other}
+
+
+def test_an_answer_may_come_in_pieces(serve: Serve) -> None:
+    """Slowly, and longer than what is read at once."""
+    said = json.dumps({**VASSAL, "padding": "x" * 1_000_000}).encode()
+
+    def answer(connection: socket.socket) -> None:
+        for start in (0, 10, 500_000):
+            connection.sendall(said[start : {0: 10, 10: 500_000}.get(start, len(said))])
+
+    path = serve("blog", answer)
+    assert stats.read_vassals([path], PATIENCE)[path].pid == 810
+
+
+def test_a_client_is_not_kept_by_half_an_answer(serve: Serve) -> None:
+    heard = threading.Event()
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b'{"pid": 810')
+        heard.wait(PATIENCE)
+
+    path = serve("blog", answer)
+    assert stats.read_vassals([path], 0.05) == {}
+    heard.set()
+
+
+def test_nobody_there_is_no_answer(serve: Serve, tmp_path: Path) -> None:
+    """No socket, one that nobody listens at, and a file that is none; none stands in the way."""
+    left_behind, file = tmp_path / "old.stats", tmp_path / "file.stats"
+    with socket.socket(socket.AF_UNIX) as former:
+        former.bind(str(left_behind))
+    file.touch()
+    there = serve("blog", telling(VASSAL))
+    paths = [tmp_path / "none.stats", left_behind, file, there]
+    assert stats.read_vassals(paths, PATIENCE).keys() == {there}
+    assert [stats.read_emperor(path, PATIENCE) for path in paths[:3]] == [None] * 3
+
+
+def test_a_queue_without_room_is_no_answer(tmp_path: Path) -> None:
+    """A master that hangs lets nobody wait at the door."""
+    path = tmp_path / "full.stats"
+    with socket.socket(socket.AF_UNIX) as listener, ExitStack() as waiting:
+        listener.bind(str(path))
+        listener.listen(0)
+        for _ in range(3):
+            client = waiting.enter_context(socket.socket(socket.AF_UNIX))
+            client.setblocking(False)
+            client.connect_ex(str(path))
+        assert stats.read_vassals([path], PATIENCE) == {}
+
+
+def test_a_name_too_long_for_a_socket_has_none(serve: Serve, tmp_path: Path) -> None:
+    """A file of any name may lie in `vassals/`."""
+    there = serve("blog", telling(VASSAL))
+    assert stats.read_vassals([tmp_path / f"{'x' * 200}.stats", there], PATIENCE).keys() == {there}
+
+
+def test_asking_nobody_is_fine() -> None:
+    assert stats.read_vassals([], PATIENCE) == {}
+
+
+def test_a_silent_emperor_is_none(silent: Path) -> None:
+    assert stats.read_emperor(silent, 0.05) is None
+
+
+def test_no_connection_stays_open(serve: Serve, silent: Path, tmp_path: Path) -> None:
+    def files_open() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = files_open()
+    for _ in range(50):
+        stats.read_vassals([silent, tmp_path / "none.stats"], 0.0)
+    assert files_open() == before
+
+
+def test_many_open_files_do_not_matter(serve: Serve) -> None:
+    """select() would fail above a thousand."""
+    with ExitStack() as closing:
+        for _ in range(1100):
+            closing.enter_context(Path("/dev/null").open())
+        path = serve("blog", telling(VASSAL))
+        told = stats.read_vassals([path], PATIENCE)
+        assert isinstance(told[path], VassalStats)

@@ -1,0 +1,166 @@
+"""Vassal files on a real disk: the one in use, the one that was kept, and their dates."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from backstage import vassal_files
+from backstage.paths import ActPaths, VenuePaths
+from backstage.vassal import VassalFile
+
+NANO = 1_000_000_000
+OLD, NEW = "[uwsgi]\nthreads = 4\n", "[uwsgi]\nthreads = 8\n"
+
+
+@pytest.fixture
+def act(tmp_path: Path) -> ActPaths:
+    for name in ("vassals", "kept", "run"):
+        (tmp_path / name).mkdir()
+    return VenuePaths(tmp_path).act("blog")
+
+
+def write(path: Path, text: str, mtime: float | None = None) -> None:
+    path.write_text(text)
+    if mtime is not None:
+        os.utime(path, (mtime, mtime))
+
+
+def second(path: Path) -> int:
+    return path.stat().st_mtime_ns // NANO
+
+
+def test_nothing_there_is_nothing(act: ActPaths) -> None:
+    """Also for those who would keep it, before there is a directory to keep it in."""
+    act.kept.parent.rmdir()
+    assert vassal_files.load(act) is None
+    assert vassal_files.current(act) is None
+    assert vassal_files.kept(act) is None
+    vassal_files.keep(act)
+    with pytest.raises(FileNotFoundError):
+        vassal_files.put_back(act)
+
+
+def test_the_file_in_use_counts_before_the_kept_one(act: ActPaths) -> None:
+    write(act.kept, OLD)
+    assert vassal_files.load(act) == VassalFile("blog", OLD)
+    write(act.vassal, NEW)
+    assert vassal_files.load(act) == vassal_files.current(act) == VassalFile("blog", NEW)
+    assert vassal_files.kept(act) == VassalFile("blog", OLD)
+    act.vassal.unlink()
+    assert vassal_files.load(act) == VassalFile("blog", OLD)
+    assert vassal_files.current(act) is None
+
+
+def test_a_file_is_parsed_once(act: ActPaths) -> None:
+    write(act.vassal, OLD)
+    assert vassal_files.current(act) is vassal_files.current(act)
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_every_edit_is_seen(act: ActPaths, replaced: bool) -> None:
+    """Also one of the same length and date, in place or by another file."""
+    write(act.vassal, OLD, 1_700_000_000)
+    assert vassal_files.current(act) == VassalFile("blog", OLD)
+    other = act.vassal.with_suffix(".new")
+    write(other if replaced else act.vassal, NEW, 1_700_000_000)
+    if replaced:
+        other.replace(act.vassal)
+    assert vassal_files.current(act) == VassalFile("blog", NEW)
+
+
+def test_bytes_that_are_no_text_are_read_all_the_same(act: ActPaths) -> None:
+    act.vassal.write_bytes(b"[uwsgi]\n# \xff\nthreads = 4\n")
+    file = vassal_files.current(act)
+    assert file
+    assert file.get("threads") == "4"
+
+
+def test_keeping_copies_what_is_in_use(act: ActPaths) -> None:
+    write(act.vassal, OLD)
+    vassal_files.keep(act)
+    assert act.kept.read_text() == OLD
+    write(act.vassal, NEW)
+    vassal_files.keep(act)
+    assert act.kept.read_text() == NEW
+    assert act.vassal.read_text() == NEW
+
+
+def test_what_was_read_is_kept_whatever_was_written_since(act: ActPaths) -> None:
+    write(act.vassal, OLD)
+    file = vassal_files.current(act)
+    write(act.vassal, NEW)
+    vassal_files.keep(act, file)
+    assert act.kept.read_text() == OLD
+
+
+@pytest.mark.parametrize("ahead", [-1000.5, 0.0, 1000.5])
+@pytest.mark.parametrize("known", ["", OLD, NEW])
+def test_what_is_put_back_is_newer_than_what_was_there(
+    act: ActPaths, ahead: float, known: str
+) -> None:
+    """In whole seconds, as the Emperor compares; wherever the clock was when it was edited."""
+    if known:
+        write(act.kept, known, 1_500_000_000)
+    write(act.vassal, NEW, time.time() + ahead)
+    former = second(act.vassal)
+    vassal_files.keep(act)
+    assert second(act.kept) >= former
+    assert second(act.vassal) == former
+    act.vassal.unlink()
+    vassal_files.put_back(act)
+    assert second(act.vassal) > former
+    assert act.vassal.read_text() == NEW
+
+
+def test_keeping_what_is_kept_writes_nothing(act: ActPaths) -> None:
+    """Not even a newer date, unless the other file has one."""
+    write(act.vassal, NEW, 1_700_000_000.25)
+    write(act.kept, NEW, 1_700_000_100.25)
+    before = act.kept.stat()
+    vassal_files.keep(act)
+    assert act.kept.stat().st_ctime_ns == before.st_ctime_ns
+    os.utime(act.vassal, (1_700_000_200.25, 1_700_000_200.25))
+    vassal_files.keep(act)
+    assert act.kept.stat().st_mtime_ns == act.vassal.stat().st_mtime_ns
+    assert act.kept.stat().st_ino == before.st_ino
+
+
+def test_a_refusal_holds_for_the_file_as_it_is(act: ActPaths) -> None:
+    """As long as neither content, date nor the file itself is another, and for no other Act."""
+    assert vassal_files.refusal(act) == ""
+    write(act.vassal, NEW, 1_700_000_000)
+    other = act.venue.act("shop")
+    write(other.vassal, NEW, 1_700_000_000)
+    assert vassal_files.refusal(act) == ""
+    vassal_files.refuse(act, "line 2: unknown option")
+    assert vassal_files.refusal(act) == "line 2: unknown option"
+    assert vassal_files.refusal(other) == ""
+    write(act.vassal, f"{NEW}\n", 1_700_000_000)
+    assert vassal_files.refusal(act) == ""
+    vassal_files.refuse(act, "line 3: another")
+    assert vassal_files.refusal(act) == "line 3: another"
+    os.utime(act.vassal, (1_700_000_001, 1_700_000_001))
+    assert vassal_files.refusal(act) == ""
+    act.vassal.unlink()
+    assert vassal_files.refusal(act) == ""
+
+
+def test_a_refusal_is_no_vassal_file(act: ActPaths) -> None:
+    """Neither the Emperor nor who looks for Acts takes it for one."""
+    write(act.vassal, NEW)
+    vassal_files.refuse(act, "line 2: unknown option")
+    assert {path.name for path in act.venue.vassals.iterdir()} == {"blog.ini"}
+    assert list(act.venue.kept.glob("*.ini")) == []
+
+
+def test_dating_changes_nothing_but_the_mtime(act: ActPaths) -> None:
+    write(act.vassal, NEW)
+    inode = act.vassal.stat().st_ino
+    for mtime in (1_800_000_000_123_456_789, 1_600_000_000_000_000_001):
+        vassal_files.date(act, mtime)
+        assert act.vassal.stat().st_mtime_ns == mtime
+    assert (act.vassal.read_text(), act.vassal.stat().st_ino) == (NEW, inode)
