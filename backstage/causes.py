@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from . import diagnosis, vassal_files
-from .deadlines import Deadline, until
+import time
+
+from . import diagnosis
+from .deadlines import Deadline
 from .edits import Edit
 from .paths import ActPaths, VenuePaths
 from .snapshots import Snapshot
@@ -12,6 +14,7 @@ from .survey import Look
 
 # A master that was just asked for its stats writes what its workers died of so many seconds later.
 _WORDS = 0.02
+_PAUSE = 0.002
 
 
 class Causes:
@@ -45,12 +48,12 @@ class Causes:
             self._failures.pop(look.name, None)
         if state is State.FAILING:
             return self._failure(look)
-        if state is before and not self._ended.get(look.name):
-            return ""
-        return self._reason(look, state, before)
-
-    def _reason(self, look: Look, state: State, before: State) -> str:
         ended = self._ended.pop(look.name, [])
+        if state is not before:
+            return self._reason(look, state, before, ended)
+        return self._death(look.name, ended) if ended else ""
+
+    def _reason(self, look: Look, state: State, before: State, ended: list[int]) -> str:
         if state is State.RELOADING:
             return self._reload(look.name)
         self._edits.pop(look.name, None)
@@ -81,14 +84,15 @@ class Causes:
 
     def _death(self, name: str, pids: list[int]) -> str:
         act = self._paths.act(name)
-        told: list[str] = []
-
-        def is_told() -> bool:
-            told[:] = [diagnosis.why_ended(act, pids)]
-            return bool(told[0])
-
-        until(is_told, Deadline(_WORDS))
-        return told[0] or f"process {', '.join(map(str, pids))} has ended"
+        told, read = "", None
+        deadline = Deadline(_WORDS)
+        while not told and not deadline.expired:
+            mark = diagnosis.log_mark(act)
+            if mark != read:
+                told, read = diagnosis.why_ended(act, pids), mark
+            else:
+                time.sleep(_PAUSE)
+        return told or f"process {', '.join(map(str, pids))} has ended"
 
     def _failure(self, look: Look) -> str:
         attempts, known = self._failures.get(look.name, (-1, ""))
@@ -102,8 +106,7 @@ def snapshot(act: ActPaths, look: Look) -> Snapshot:
     """A look for people, with the reason why the Act fails or why its file is not used."""
     if look.state is State.FAILING:
         return look.snapshot(why(act, look))
-    fault = vassal_files.refusal(act)
-    return look.snapshot(f"edit refused: {fault}" if fault else "")
+    return look.snapshot(f"edit refused: {look.refused}" if look.refused else "")
 
 
 def why(act: ActPaths, look: Look) -> str:

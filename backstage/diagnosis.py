@@ -76,8 +76,9 @@ def why_ended(paths: ActPaths, pids: Iterable[int]) -> str:
     ended = set(pids)
     own, emperors = _own(paths, _BEGINNING), _emperors(paths, _BEGINNING)
     life = reasons.life_of(own, ended)
-    told = {death.pid: _worded(death) for death in reasons.deaths_in(f"{emperors}\n{own}")}
-    causes = [*_masters_end(life, ended), *(told[pid] for pid in sorted(ended & set(told)))]
+    deaths = reasons.deaths_in(f"{emperors}\n{own}", ended)
+    told = {death.pid: _worded(death) for death in deaths}
+    causes = [*_masters_end(life, ended), *(told[pid] for pid in sorted(told))]
     if causes:
         return "; ".join(causes)
     if life:
@@ -234,4 +235,4 @@ def _script(paths: ActPaths) -> Script:
         text = file.read_bytes().decode(errors="replace")
     except OSError:
         return Script()
-    return scripts.read(paths.venue, file, text)
+    return scripts.read_all(paths.venue, file, text)

@@ -17,7 +17,8 @@ _LASTING = frozenset({State.RUNNING, State.SLEEPING})
 class Moment:
     """What counts of one look at an Act: `pid` is its master's, `reloads` since that began.
 
-    `reason` is why it is as it is; `remark` is news beside the state, to be told once.
+    `workers` are the pids of its workers. `reason` is why it is as it is; `remark` is news beside
+    the state, to be told once.
     """
 
     state: State
@@ -25,6 +26,7 @@ class Moment:
     reloads: int = 0
     reason: str = ""
     remark: str = ""
+    workers: frozenset[int] = frozenset()
 
 
 class History:
@@ -47,8 +49,7 @@ class History:
         if moment.state is last.state and not moment.reason:
             moment = replace(moment, reason=last.reason)
         self._last[name] = moment
-        states = [last.state, *_between(last, moment), moment.state]
-        changes = [pair for pair in pairwise(states) if pair[0] != pair[1]]
+        changes = _changes(last, moment)
         news = [(before, after, moment.reason) for before, after in changes]
         if not news and moment.state is State.FAILING and moment.reason != last.reason:
             news.append((moment.state, moment.state, moment.reason))
@@ -56,10 +57,19 @@ class History:
             news.append((moment.state, moment.state, moment.remark))
         return [Event(name, before, after, at, why) for before, after, why in news]
 
+    def is_change(self, name: str, moment: Moment) -> bool:
+        """Whether the state has changed since the last look, be it there and back."""
+        return bool(_changes(self.last(name), moment))
+
     def states(self) -> Iterator[tuple[str, State]]:
         """Every Act with the state it was last seen in."""
         for name, moment in self._last.items():
             yield name, moment.state
+
+
+def _changes(last: Moment, now: Moment) -> list[tuple[State, State]]:
+    states = [last.state, *_between(last, now), now.state]
+    return [pair for pair in pairwise(states) if pair[0] is not pair[1]]
 
 
 def _between(last: Moment, now: Moment) -> list[State]:
@@ -70,4 +80,7 @@ def _between(last: Moment, now: Moment) -> list[State]:
         return [State.STARTING]
     if last.pid == now.pid and now.reloads > last.reloads:
         return [State.RELOADING]
+    if last.workers and now.workers and last.workers.isdisjoint(now.workers):
+        # All have ended at once, and others are there already.
+        return [State.STARTING]
     return []

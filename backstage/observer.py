@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from . import logs, watch
 from .agenda import Agenda
@@ -32,7 +33,7 @@ _POLL = 0.1
 # So many Acts are looked at with each beat, in turn: those that hang make no sound.
 _ROUND = 5
 # An editor's save may remove a file for a moment: a removal counts after so many seconds.
-_GRACE = 0.01
+_GRACE = 0.005
 # A file that somebody opened to write in is taken as it is after so many seconds.
 _WRITING = 1.0
 # What an edit has led to, or a call at work on the same Act, is looked at after so many seconds.
@@ -83,7 +84,7 @@ class Observer:
         for look in self._survey.glance_at(names, self._known).values():
             self._edits.begin(self._act(look.name), self._known, look.workers)
             why = self._causes.reason(look, look.state, look.state)
-            self._history.begin(look.name, Moment(look.state, look.pid, _reloads(look), why))
+            self._history.begin(look.name, replace(_moment(look, look.state), reason=why))
             self._follow(look)
             if look.state in PASSING or look.unsure:
                 self._agenda.repeat(look.name, time.monotonic())
@@ -224,10 +225,11 @@ class Observer:
 
     def _look_at(self, names: set[str]) -> None:
         again = {name for name in names if self._settle(name)}
+        if again and (known := self._survey.emperor.stats()):
+            # Its word is from before it looked; the next one is from after.
+            for name in again:
+                self._edits.confirm(self._act(name), known)
         before, self._known = self._known, self._survey.emperor.stats()
-        if self._known:
-            for name in names:
-                self._edits.confirm(self._act(name), self._known)
         self._follow_emperor()
         names |= _changed(before, self._known)
         if (before is None) != (self._known is None):
@@ -257,13 +259,9 @@ class Observer:
             if again is not None:
                 self._agenda.put(look.name, again)
             state = State.STARTING if last.state in _NOT_THERE else last.state
-        now = Moment(
-            state,
-            look.pid,
-            _reloads(look),
-            reason=self._causes.reason(look, state, last.state),
-            remark=self._causes.remark(look.name),
-        )
+        now = _moment(look, state, self._causes.remark(look.name))
+        if state is State.FAILING or self._history.is_change(look.name, now):
+            now = replace(now, reason=self._causes.reason(look, state, last.state))
         for event in self._history.note(look.name, now, time.time()):
             self._tell(event)
         self._follow(look)
@@ -285,8 +283,10 @@ class Observer:
         return self._paths.act(name)
 
 
-def _reloads(look: Look) -> int:
-    return look.seen.vassal.respawns if look.seen.vassal else 0
+def _moment(look: Look, state: State, remark: str = "") -> Moment:
+    reloads = look.seen.vassal.respawns if look.seen.vassal else 0
+    workers = frozenset(look.workers)
+    return Moment(state, look.pid, reloads, remark=remark, workers=workers)
 
 
 def _changed(before: EmperorStats | None, now: EmperorStats | None) -> set[str]:

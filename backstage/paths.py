@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from .errors import NameNotAllowed
@@ -18,67 +19,67 @@ class VenuePaths:
 
     top: Path
 
-    @property
+    @cached_property
     def settings(self) -> Path:
         return self.top / "venue.yaml"
 
-    @property
+    @cached_property
     def building(self) -> Path:
         """Present from the first to the last moment of building the Venue."""
         return self.top / ".building"
 
-    @property
+    @cached_property
     def python(self) -> Path:
         return self.top / "bin" / "python"
 
-    @property
+    @cached_property
     def emperor_ini(self) -> Path:
         return self.top / "emperor.ini"
 
-    @property
+    @cached_property
     def emperor_lock(self) -> Path:
         """The file that a live Emperor holds locked; the kernel names the holder."""
         return self.top / ".emperor.lock"
 
-    @property
+    @cached_property
     def emperor_pid(self) -> Path:
         return self.run / "emperor.pid"
 
-    @property
+    @cached_property
     def emperor_stats(self) -> Path:
         return self.run / "emperor.stats"
 
-    @property
+    @cached_property
     def emperor_log(self) -> Path:
         return self.log / "emperor.log"
 
-    @property
+    @cached_property
     def acts(self) -> Path:
         return self.top / "acts"
 
-    @property
+    @cached_property
     def templates(self) -> Path:
         return self.top / "templates"
 
-    @property
+    @cached_property
     def vassals(self) -> Path:
         """What the Emperor watches: an Act is wanted while its ini is here."""
         return self.top / "vassals"
 
-    @property
+    @cached_property
     def kept(self) -> Path:
         """The last vassal file seen of each Act: what a start puts back."""
         return self.top / "kept"
 
-    @property
+    @cached_property
     def retired(self) -> Path:
         return self.top / "retired"
 
-    @property
+    @cached_property
     def run(self) -> Path:
         return self.top / "run"
 
-    @property
+    @cached_property
     def log(self) -> Path:
         return self.top / "log"
 
@@ -104,50 +105,50 @@ class ActPaths:
     venue: VenuePaths
     name: str
 
-    @property
+    @cached_property
     def top(self) -> Path:
         return self.venue.acts / self.name
 
-    @property
+    @cached_property
     def unfinished(self) -> Path:
         """Where the project is written before it gets its name."""
         return self.venue.acts / f".{self.name}.building"
 
-    @property
+    @cached_property
     def preparing(self) -> Path:
         """Present until the project's database and static files have been made once."""
         return self.venue.kept / f"{self.name}.preparing"
 
-    @property
+    @cached_property
     def environment(self) -> Path:
         return self.top / ".env"
 
-    @property
+    @cached_property
     def manage(self) -> Path:
         return self.top / "manage.py"
 
-    @property
+    @cached_property
     def vassal(self) -> Path:
         return self.venue.vassals / f"{self.name}.ini"
 
-    @property
+    @cached_property
     def kept(self) -> Path:
         return self.venue.kept / f"{self.name}.ini"
 
-    @property
+    @cached_property
     def stats(self) -> Path:
         return self.venue.run / f"{self.name}.stats"
 
-    @property
+    @cached_property
     def lock(self) -> Path:
         return self.venue.run / f"{self.name}.lock"
 
-    @property
+    @cached_property
     def refused(self) -> Path:
         """Why an edit of the vassal file is not used, and which version of the file that was."""
         return self.venue.run / f"{self.name}.refused"
 
-    @property
+    @cached_property
     def log(self) -> Path:
         return self.venue.log / f"{self.name}.log"
 

@@ -105,13 +105,14 @@ def trouble_in(life: str, worded: Callable[[Death], str]) -> str:
     return _complaint(lines) if died < 0 else worded(deaths_in(life)[-1])
 
 
-def deaths_in(log: str) -> list[Death]:
-    """The deaths of workers that a log tells, in order."""
+def deaths_in(log: str, pids: Collection[int] | None = None) -> list[Death]:
+    """The deaths of workers that a log tells, in order; of some of them if `pids` are given."""
     lines = log.splitlines()
     crashed = {match["pid"] for line in lines if (match := _SEGFAULT.search(line))}
     found = []
     for at, line in enumerate(lines):
-        if match := _DEATH.search(line):
+        match = _DEATH.search(line)
+        if match and (pids is None or int(match["pid"]) in pids):
             # uWSGI catches this signal itself, tells of it and then exits.
             told = match["signal"] or (_SIGSEGV if match["pid"] in crashed else 0)
             request = _overdue(lines[:at], match["pid"])

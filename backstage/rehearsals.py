@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
-from . import ports, processes, scripts, vassal
+from . import ports, processes, reasons, scripts, vassal
 from .emperor import uwsgi_of
 from .paths import ActPaths, VenuePaths
 from .scripts import Line, Script
@@ -39,13 +39,10 @@ _HOMES = ("virtualenv", "home", "venv", "pyhome")
 _PYTHON_PATHS = ("pythonpath", "python-path", "pp")
 _APPLICATION = ("chdir", *_FILES, *_MODULES, *_HOMES, *_PYTHON_PATHS)
 _MODULE = re.compile(r"(?P<name>[^\W\d]\w*(\.[^\W\d]\w*)*)(:|\Z)")
-_PLACEHOLDER = re.compile(r"%\([^)]+\)")
 _OPTION = re.compile(r"^ +(?:-.\|)?--(\S+)", re.MULTILINE)
 _NUMBER = re.compile(r"\d+")
-_UNKNOWN = re.compile(r"\[strict-mode\] unknown config directive: (?P<key>.*)")
 _NOISE = re.compile(r"\[uWSGI\] getting |\[uwsgi-static\] added |\*\*\* WARNING")
 _SOURCE = re.compile(r" \[\w+/\w+\.c line \d+\]$")
-_NO = frozenset({"false", "off", "no", "0"})
 _PLUGINS = ("plugin", "plugins", "need-plugin", "need-plugins", "autoload")
 _HIGHEST_PORT = 65535
 _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
@@ -62,6 +59,10 @@ except BaseException:
     missing = False
 print("missing" if missing else "found")
 """
+
+
+# Shapes of scripts that a uWSGI has accepted, so that a new value is not read as if all were new.
+_ACCEPTED: set[tuple[Path, tuple[tuple[str, str], ...]]] = set()
 
 
 class _Fault(Exception):
@@ -113,11 +114,8 @@ def _text(paths: ActPaths, data: bytes) -> str:
 
 def _refuse_includes(script: Script) -> None:
     for line in script.lines:
-        if line.circular:
-            raise _Fault(line.blame(f"{line.value} includes itself"))
-        if line.unread and not script.branches:
-            late = "; uWSGI fills in no placeholders here" if "%(" in line.value else ""
-            raise _Fault(line.blame(f"cannot read {line.value}: {line.unread}{late}"))
+        if line.circular or (line.unread and not script.branches):
+            raise _Fault(line.blame(line.unread))
 
 
 def _read_by_uwsgi(paths: ActPaths, script: Script) -> None:
@@ -128,34 +126,28 @@ def _read_by_uwsgi(paths: ActPaths, script: Script) -> None:
     if any(line.unread or line.hides for line in script.lines):
         return
     binary = uwsgi_of(paths.venue)
-    strict = script.last("strict")
-    switches = ["--strict"] if strict and strict.value.lower() not in _NO else []
+    if (binary, script.shape) in _ACCEPTED and not script.branches:
+        return
+    switches = ["--strict"] if script.strict else []
     words: list[str | Path] = [binary, *switches, "--version", "--ini", paths.vassal.name]
     status, said = _tried(words, paths.venue, paths.venue.vassals)
     if status == 1:
         raise _complaint(f"vassals/{paths.vassal.name}", script, said, binary)
+    if status == 0:
+        _ACCEPTED.add((binary, script.shape))
 
 
 def _complaint(file: str, script: Script, said: str, binary: Path) -> _Fault:
     """What uWSGI said last, at the line that it most likely speaks of."""
     what = _last_words(said)
-    if unknown := _UNKNOWN.search(what):
-        key = unknown["key"]
+    if key := reasons.unknown_option(what):
         likely = get_close_matches(key, _options(binary), n=1, cutoff=0.75)
         hint = f"; did you mean '{likely[0]}'?" if likely else ""
         line = next(iter(script.all(key)), None)
         what = f"unknown option '{key}'{hint}"
     else:
-        line = next((line for line in script.lines if _speaks_of(what, line)), None)
+        line = next((line for line in script.lines if line.fits(what)), None)
     return _Fault(line.blame(what) if line else f"{file}: {what}")
-
-
-def _speaks_of(what: str, line: Line) -> bool:
-    """Whether a complaint that names no line is likely to be about this one."""
-    name = line.value.partition("=")[0]
-    if line.key in vassal.PLACEHOLDERS:
-        return f" {name} " in what or (" placeholder/" in what and "=" not in line.value)
-    return f'"{line.key}"' in what or f'"{line.value}"' in what
 
 
 def _last_words(said: str) -> str:
@@ -252,15 +244,13 @@ def _refuse_application(venue: VenuePaths, script: Script, before: Script) -> No
 
 def _refuse_module(venue: VenuePaths, script: Script, folder: Path, python: Path) -> None:
     found = _path(script, folder, *_MODULES)
-    if found is None:
-        return
-    line, _ = found
-    if match := _MODULE.match(script.value(line)):
+    match = _MODULE.match(script.value(found[0])) if found else None
+    if found and match:
         added = [str(folder / value) for _, value in script.values(*_PYTHON_PATHS)]
         words = [python, "-c", _FIND, match["name"], *added]
         status, said = _tried(words, venue, folder)
         if status == 0 and said.splitlines()[-1:] == ["missing"]:
-            raise _Fault(line.blame(f"no module '{match['name']}' in {folder}"))
+            raise _Fault(found[0].blame(f"no module '{match['name']}' in {folder}"))
 
 
 def _path(script: Script, base: Path, *keys: str) -> tuple[Line, Path] | None:
@@ -268,10 +258,9 @@ def _path(script: Script, base: Path, *keys: str) -> tuple[Line, Path] | None:
     line = script.last(*keys)
     if line is None or not script.knows(line):
         return None
-    value = script.value(line)
-    if missing := _PLACEHOLDER.search(value):
-        raise _Fault(line.blame(f"nothing sets the placeholder {missing[0]}"))
-    return line, Path(os.path.normpath(base / value))
+    if missing := script.unset(line):
+        raise _Fault(line.blame(f"nothing sets the placeholder {missing}"))
+    return line, Path(os.path.normpath(base / script.value(line)))
 
 
 def _tried(words: Sequence[str | Path], venue: VenuePaths, cwd: Path) -> tuple[int, str]:

@@ -58,6 +58,11 @@ class Penalty:
     retry_at: float
     last_attempt: float = 0.0
 
+    @property
+    def waits(self) -> bool:
+        """Whether the Emperor waits before it tries again; after a first failure it does not."""
+        return self.retry_at > self.last_attempt
+
 
 @dataclass(frozen=True, kw_only=True)
 class Workforce:
@@ -131,7 +136,7 @@ def judge(seen: Sighting) -> State:
     if not seen.emperor:
         # A vassal that has outlived its Emperor is what it is.
         return State.RUNNING if seen.serves else State.WAITING
-    return State.FAILING if seen.penalty else State.STARTING
+    return State.FAILING if seen.penalty and seen.penalty.waits else State.STARTING
 
 
 def _judge_vassal(seen: Sighting, vassal: Vassal) -> State:

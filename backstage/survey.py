@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from . import ports, probes, processes, stats, vassal_files
@@ -30,7 +31,7 @@ class Look:
 
     `pid` is that of its master process, None while there is none; `workers` are those of its
     workers, `memory` what all of these hold in memory, in bytes. `address` is where the Act is
-    bound, or will be.
+    bound, or will be; `refused` why an edit of its file is not used.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Look:
     workers: tuple[int, ...]
     memory: int
     address: Address | None
+    refused: str = ""
 
     @property
     def pids(self) -> frozenset[int]:
@@ -100,6 +102,7 @@ class Survey:
     def __init__(self, paths: VenuePaths) -> None:
         self.paths = paths
         self.emperor = Emperor(paths)
+        self._act = lru_cache(maxsize=4096)(paths.act)
 
     def names(self) -> set[str]:
         """Every Act: those with a vassal file, wanted or kept."""
@@ -125,14 +128,15 @@ class Survey:
         self, names: Iterable[str], emperor: stats.EmperorStats | None
     ) -> dict[str, Look]:
         """Look at several Acts, given the Emperor's word, without asking any port."""
-        acts = [self.paths.act(name) for name in names]
+        acts = [self._act(name) for name in names]
         masters = _ask_masters(acts, emperor)
         return {act.name: self._assemble(act, emperor, masters.get(act.stats)) for act in acts}
 
     def _assemble(
         self, act: ActPaths, emperor: stats.EmperorStats | None, master: stats.VassalStats | None
     ) -> Look:
-        file = vassal_files.used(act)
+        refused = vassal_files.refusal(act)
+        file = vassal_files.kept(act) if refused else vassal_files.load(act)
         vassal = emperor.vassals.get(act.vassal.name) if emperor else None
         pid = _master_pid(vassal, master)
         facts = processes.facts(pid) if pid else None
@@ -156,6 +160,7 @@ class Survey:
             workers=tuple(worker.pid for worker, fact in crew if fact and fact.alive),
             memory=sum(fact.memory for fact in (facts, *(fact for _, fact in crew)) if fact),
             address=file.address if file else None,
+            refused=refused,
         )
 
     def _is_foreign(

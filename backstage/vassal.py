@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -82,7 +82,7 @@ class VassalFile:
         value = _last_values(self.text).get(key)
         return None if value is None else self._expand(value)
 
-    @property
+    @cached_property
     def address(self) -> Address | None:
         """The TCP address it answers at, preferring HTTP; None for none or a Unix socket.
 
@@ -94,7 +94,7 @@ class VassalFile:
                 return found
         return tcp_address(_PORT, f"127.0.0.1:{self._expand(f'%({_PORT})')}")
 
-    @property
+    @cached_property
     def daemon(self) -> bool:
         """Whether it has uWSGI run another program beside or instead of its own workers."""
         return not DAEMONS.isdisjoint(_last_values(self.text))

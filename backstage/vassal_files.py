@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -36,11 +37,6 @@ def current(act: ActPaths) -> VassalFile | None:
 def kept(act: ActPaths) -> VassalFile | None:
     """The file that a start would put back, if it is there."""
     return _read(act.kept)
-
-
-def used(act: ActPaths) -> VassalFile | None:
-    """The file that the Act runs with: the kept one while that in `vassals/` is refused."""
-    return kept(act) if refusal(act) else load(act)
 
 
 def keep(act: ActPaths, file: VassalFile | None = None) -> None:
@@ -92,12 +88,24 @@ def _version(act: ActPaths) -> str:
 def _read(path: Path) -> VassalFile | None:
     try:
         facts = path.stat()
-        return _parsed(path, facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size)
+        version = (facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+        slot = _slot(path)
+        if slot.held[0] != version:
+            text = path.read_text(encoding="utf-8", errors="replace")
+            slot.held = (version, VassalFile(path.stem, text))
+        return slot.held[1]
     except OSError:
         # None there, or none that can be read: a directory, another user's, a link to nowhere.
         return None
 
 
+@dataclass
+class _Slot:
+    """The last version of one file, by its inode, size, mtime and ctime; replaced as one."""
+
+    held: tuple[tuple[int, int, int, int] | None, VassalFile | None] = (None, None)
+
+
 @lru_cache(maxsize=4096)
-def _parsed(path: Path, *_version: int) -> VassalFile:
-    return VassalFile(path.stem, path.read_text(encoding="utf-8", errors="replace"))
+def _slot(path: Path) -> _Slot:
+    return _Slot()

@@ -5,20 +5,28 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .acts import measure_new_acts, measure_verbs
 from .environments import measure_pages, measure_venues
+from .flow import measure_flow
+from .idling import measure_idling
 from .imports import measure_imports
-from .measuring import Row, table
+from .latencies import measure_latencies
+from .measuring import Line, table
+from .snapshots import measure_snapshots
 from .stage import Stage, stage
 
-BENCHMARKS: dict[str, Callable[[Stage, int], list[Row]]] = {
+BENCHMARKS: dict[str, Callable[[Stage, int], Sequence[Line]]] = {
     "new_venue": measure_venues,
     "first_page": measure_pages,
     "new_act": measure_new_acts,
     "verbs": measure_verbs,
     "import": measure_imports,
+    "events": measure_latencies,
+    "watching": measure_idling,
+    "snapshot": measure_snapshots,
+    "flow": measure_flow,
 }
 
 
@@ -26,7 +34,7 @@ def main() -> None:
     arguments = _arguments()
     # Being told to end is no reason to leave anything running.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    rows: list[Row] = []
+    rows: list[Line] = []
     try:
         with stage() as place:
             for name in arguments.names or BENCHMARKS:

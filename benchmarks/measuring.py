@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Protocol
 
 # What one round measured: seconds by name.
 Timings = dict[str, float]
@@ -26,6 +28,12 @@ class Limit:
 
     def keeps(self, baseline: float, ours: float) -> bool:
         return ours <= self.times * baseline + self.plus
+
+
+class Line(Protocol):
+    """Anything that fills a line of the table."""
+
+    def cells(self) -> list[str]: ...
 
 
 @dataclass(frozen=True)
@@ -60,8 +68,45 @@ class Row:
             in_words(median(self.ours)),
             f"{self.ratio:.2f}" if self.ratio is not None else "",
             str(self.limit) if self.limit else "",
-            {True: "yes", False: "no", None: ""}[self.met],
+            _told(self.met),
         ]
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """One line of the table: seconds that are to be short as a rule, and never long."""
+
+    what: str
+    seconds: Sequence[float]
+    usual: float
+    at_most: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the median and the 99th percentile keep their limits."""
+        return median(self.seconds) <= self.usual and self._high <= self.at_most
+
+    def cells(self) -> list[str]:
+        found = f"{in_words(median(self.seconds))}, 99 %: {in_words(self._high)}"
+        target = f"≤ {in_words(self.usual)}, 99 %: ≤ {in_words(self.at_most)}"
+        return [self.what, "", found, "", target, _told(self.met)]
+
+    @property
+    def _high(self) -> float:
+        return percentile(self.seconds, 99)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the table that is not about seconds."""
+
+    what: str
+    found: str
+    target: str = ""
+    met: bool | None = None
+
+    def cells(self) -> list[str]:
+        return [self.what, "", self.found, "", self.target, _told(self.met)]
 
 
 class Rounds:
@@ -86,7 +131,13 @@ def repeat(title: str, pairs: int, measure: Callable[[int], Timings]) -> Rounds:
     return Rounds(measured)
 
 
-def table(rows: Iterable[Row]) -> str:
+def percentile(values: Iterable[float], percent: float) -> float:
+    """The least of the values that so many percent of them do not exceed."""
+    ordered = sorted(values)
+    return ordered[math.ceil(len(ordered) * percent / 100) - 1]
+
+
+def table(rows: Iterable[Line]) -> str:
     """The rows in Markdown."""
     head = ["What", "Baseline", "Backstage", "Ratio", "Target", "Met?"]
     lines = [head, ["---", "---:", "---:", "---:", "---", "---"], *(row.cells() for row in rows)]
@@ -98,3 +149,7 @@ def in_words(seconds: float) -> str:
     if seconds >= 1:
         return f"{seconds:.2f} s"
     return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
+
+
+def _told(met: bool | None) -> str:
+    return {True: "yes", False: "no", None: ""}[met]

@@ -195,6 +195,26 @@ def test_an_unknown_option_is_found_in_what_the_vassal_file_includes(
     assert why_failing(act, None) == "vassals/base.ini, line 3: unknown option 'threds'"
 
 
+@pytest.mark.parametrize(
+    "added", ["inherit = %(home)/django.ini\nset-ph = home={top}/templates", "ini = blog.ini:more"]
+)
+def test_an_unknown_option_is_found_wherever_uwsgi_reads(act: ActPaths, added: str) -> None:
+    """In an inherited file, and in another section; not in what no line includes."""
+    top = act.venue.top
+    (top / "templates/django.ini").write_text("[uwsgi]\nthreds = 4\n")
+    act.vassal.write_text(f"{VASSAL}{added.format(top=top)}\n[more]\nthreds = 4\n")
+    write(act, emperors=MINE + UNKNOWN + GONE)
+    found = why_failing(act, None)
+    assert found.endswith(", line 2: unknown option 'threds'") is added.startswith("inherit")
+    assert found.endswith(", line 8: unknown option 'threds'") is added.startswith("ini")
+
+
+def test_without_any_vassal_file_the_logs_tell_what_they_can(act: ActPaths) -> None:
+    act.vassal.unlink()
+    write(act, START + BROKEN, MINE + UNKNOWN + GONE)
+    assert why_failing(act, None) == NO_MODULE
+
+
 def test_the_kept_vassal_file_counts_where_there_is_no_other(act: ActPaths) -> None:
     act.vassal.rename(act.kept)
     act.kept.write_text(f"{VASSAL}threds = 4\n")
@@ -203,7 +223,8 @@ def test_the_kept_vassal_file_counts_where_there_is_no_other(act: ActPaths) -> N
 
 
 def test_a_missing_include_is_found_in_the_vassal_file(act: ActPaths) -> None:
-    act.vassal.write_text(f"{VASSAL}ini = %(home)/djnago.ini\n")
+    text = VASSAL.replace("\n\n", "\nini = base.ini\n")
+    act.vassal.write_text(f"{text}ini = %(home)/djnago.ini\n")
     missing = (
         "realpath() of /srv/djnago.ini failed: No such file or directory [core/utils.c line 3640]"
     )
@@ -243,6 +264,20 @@ def test_a_vassal_may_be_told_to_run_the_project_of_another(act: ActPaths) -> No
     act.vassal.write_text(f"{VASSAL}chdir = /srv/V/acts/shop\n")
     write(act, emperors=MINE + START + STRANGER + GONE)
     assert why_failing(act, None) == NO_MODULE.replace("blog", "shop")
+
+
+def test_what_a_comment_says_is_no_evidence(act: ActPaths) -> None:
+    act.vassal.write_text(f"{VASSAL}# chdir = /srv/V/acts/shop\n")
+    write(act, emperors=MINE + START + STRANGER + GONE)
+    assert why_failing(act, None) == ""
+
+
+def test_files_that_a_vassal_file_includes_are_no_strangers(act: ActPaths) -> None:
+    """Their names in the Emperor's log have no directory where the vassal file names none."""
+    (act.venue.vassals / "base.ini").write_text("[uwsgi]\nthreds = 4\n")
+    act.vassal.write_text(f"{VASSAL}set-ph = what=ba\ninherit = %(what)se.ini\n")
+    write(act, emperors=MINE + MINE.replace("blog", "base") + UNKNOWN + GONE)
+    assert why_failing(act, None) == "vassals/base.ini, line 2: unknown option 'threds'"
 
 
 @pytest.mark.parametrize("own_log", [True, False])

@@ -145,6 +145,11 @@ def test_run_ends_what_takes_too_long(tmp_path: Path) -> None:
     assert not processes.alive(int(note.read_text()))
 
 
+def test_what_takes_too_long_is_told_by_a_name_of_its_own() -> None:
+    with pytest.raises(processes.TookTooLong):
+        processes.run(["sleep", "600"], timeout=0.05)
+
+
 def test_run_says_what_cannot_be_run() -> None:
     done = processes.run([Path("/nonexistent/program")])
     assert done.returncode

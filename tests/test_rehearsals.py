@@ -84,7 +84,7 @@ def test_nothing_speaks_against_what_can_work(act: ActPaths, running: bool) -> N
     [
         "threads = 4\nenv = A=b\nmaster\nprocesses = %k\n",
         "if-exists = /no/such\nini = /no/such.ini\nprocesses = many\nendif =\n",
-        "processes = $(HOME)\nchdir = $(HOME)/nowhere\n",
+        "processes = $(HOME)\nchdir = $(HOME)/nowhere\nstatic-map = $(HOME)\n",
         "module = blog.wsgi:application.inner\n",
         "wsgi-file = blog/wsgi.py\n",
         "pythonpath = %(venue)\nmodule = acts.blog.blog.wsgi\n",
@@ -141,6 +141,11 @@ def test_what_is_wrong_in_an_included_file_is_told_there(act: ActPaths, rehearse
     )
     told = rehearse(old="act=%n", new="act=shop")
     assert told == f"templates/django.ini, line 4: no directory {act.venue.top}/acts/shop"
+
+
+def test_an_endless_inclusion_is_refused_whatever_it_depends_on(rehearse: Rehearse) -> None:
+    told = "vassals/blog.ini, line 8: blog.ini includes itself"
+    assert rehearse("if-env = A\nini = blog.ini\nendif =\n") == told
 
 
 def test_unknown_options_do_no_harm_where_uwsgi_is_not_strict(rehearse: Rehearse) -> None:
@@ -251,6 +256,9 @@ def test_no_process_is_signalled(act: ActPaths, rehearse: Rehearse, spawn: Spawn
     pid.write_text(str(bystander.pid))
     for option in ("stop", "set = reload", "pause"):
         assert rehearse(f"{option}={pid}\n") == ""
+    (act.venue.templates / "more.ini").write_text(f"[uwsgi]\nstop = {pid}\n")
+    for option in ("ini", "include", "inherit"):
+        assert rehearse(f"{option} = {act.venue.templates}/more.ini\n") == ""
     with pytest.raises(subprocess.TimeoutExpired):
         bystander.wait(0.05)
 

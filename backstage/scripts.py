@@ -1,0 +1,211 @@
+"""All that uWSGI reads for a vassal: its file and what that includes, line by line."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from . import vassal
+from .paths import VenuePaths
+
+# uWSGI reads these files the moment it meets them, before it fills in any placeholder.
+_AT_ONCE = frozenset({"ini", "include"})
+_LATE = frozenset({"inherit"})
+INCLUDES = _AT_ONCE | _LATE
+# uWSGI does these the moment it reads them, in a dry run too: they end, signal or start others,
+# wait for a lock that the running Act has, or bring in options that are not seen here.
+_ACTING = frozenset(
+    {
+        *("stop", "reload", "pause", "suspend", "resume", "signal", "fallback-config", "exit"),
+        *("flock", "flock-wait", "connect-and-read", "extract", "dlopen", "build-plugin"),
+        *("binary-append-data", "inject-before", "inject-after", "config", "xml", "xmlconfig"),
+        *("yaml", "yml", "json", "js", "ini-paste", "ini-paste-logged"),
+        *("ldap", "sqlite", "sqlite3"),
+    }
+)
+_LOGIC = re.compile(r"if(-|env|exists|plugin|dir)|for\b")
+# What only uWSGI can fill in: variables, contents of files, sums, and names in other schemes.
+_OUTSIDE = re.compile(r"[$@]\(|%\([^)]* |://|%[a-zA-Z\[]")
+_PLACEHOLDER = re.compile(r"%\([^)]+\)")
+_NO = frozenset({"false", "off", "no", "0"})
+_PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:,]*):(?P<port>\d*)")
+# A section of a file: what uWSGI reads in one go.
+_Part = tuple[Path, str]
+
+
+@dataclass(frozen=True)
+class Line:
+    """An option of a vassal file or of what it includes, with `%n`, `%d` and the like spelt out.
+
+    `unread` says why the file that it includes is not read; `circular` where that is because it
+    is being read already.
+    """
+
+    place: str
+    key: str
+    value: str
+    unread: str = ""
+    circular: bool = False
+
+    def blame(self, what: str) -> str:
+        """What is wrong, with where: `vassals/blog.ini, line 4: unknown option 'threds'`."""
+        return f"{self.place}: {what}"
+
+    @property
+    def shape(self) -> tuple[str, str]:
+        """As much of it as decides whether uWSGI can read it; for most options, not the value."""
+        if self.key in vassal.PLACEHOLDERS:
+            return self.key, "".join(self.value.partition("=")[:2])
+        return self.key, self.value if self.key in INCLUDES or self.key == "strict" else ""
+
+    @property
+    def hides(self) -> bool:
+        """Whether uWSGI would do more for it than to read an ini, or read what is not seen here."""
+        elsewhere = "://" in self.value and (self.key in _AT_ONCE or "@(" in self.value)
+        # A section alone means the file that uWSGI opened last, which need not be this one.
+        elsewhere |= self.key in _AT_ONCE and self.value.startswith(":")
+        foreign = self.key == "include" and not self.value.endswith(".ini")
+        set_key = self.value.partition("=")[0] if self.key == "set" else self.key
+        return set_key in _ACTING or elsewhere or foreign
+
+    @property
+    def waits(self) -> bool:
+        """Whether what it includes can be told only when all placeholders are known."""
+        return self.key in _LATE or (self.unread != "" and "%(" in self.value)
+
+    def fits(self, complaint: str) -> bool:
+        """Whether a complaint of uWSGI's that names no line is likely to be about this one."""
+        name = self.value.partition("=")[0]
+        if self.key in vassal.PLACEHOLDERS:
+            nameless = " placeholder/" in complaint and "=" not in self.value
+            return f" {name} " in complaint or nameless
+        return f'"{self.key}"' in complaint or f'"{self.value}"' in complaint
+
+
+@dataclass(frozen=True)
+class Script:
+    """The lines that uWSGI reads for a vassal, and what they mean together."""
+
+    lines: tuple[Line, ...] = ()
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What `%(name)` means."""
+        return vassal.names((line.key, line.value) for line in self.lines)
+
+    @cached_property
+    def branches(self) -> bool:
+        """Whether some of its lines may count and others not."""
+        return any(_LOGIC.match(line.key) for line in self.lines)
+
+    @property
+    def shape(self) -> tuple[tuple[str, str], ...]:
+        """All by which uWSGI tells a script that it can read: options, includes, placeholders."""
+        return tuple(line.shape for line in self.lines)
+
+    @property
+    def strict(self) -> bool:
+        """Whether uWSGI is told to refuse options that it does not know."""
+        line = self.last("strict")
+        return line is not None and line.value.lower() not in _NO
+
+    def value(self, line: Line) -> str:
+        """The value of a line with its placeholders filled in."""
+        return vassal.filled(line.value, self.names)
+
+    def knows(self, line: Line) -> bool:
+        """Whether the value of a line holds nothing that only uWSGI can fill in."""
+        return not _OUTSIDE.search(self.value(line))
+
+    def unset(self, line: Line) -> str:
+        """The first placeholder in a line that nothing sets; '' for none."""
+        left = _PLACEHOLDER.search(self.value(line))
+        return left[0] if left else ""
+
+    def all(self, *keys: str) -> list[Line]:
+        """The lines with one of these options."""
+        return [line for line in self.lines if line.key in keys]
+
+    def last(self, *keys: str) -> Line | None:
+        """The line that counts of options that mean the same."""
+        return next(iter(self.all(*keys)[::-1]), None)
+
+    def values(self, *keys: str) -> list[tuple[str, str]]:
+        """Options and values of the lines with one of these options."""
+        return [(line.key, self.value(line)) for line in self.all(*keys)]
+
+    def addresses(self) -> Iterator[tuple[Line, str, re.Match[str]]]:
+        """Lines that bind a TCP port, their values, and what is host and port in them."""
+        for line in self.lines:
+            value = self.value(line) if line.key in vassal.SOCKETS else ""
+            if line.key in vassal.PLACEHOLDERS and line.value.startswith("port="):
+                value = f"127.0.0.1:{line.value[5:]}"
+            match = _PORT.match(value)
+            if match and "/" not in match["host"] and not _OUTSIDE.search(value):
+                yield line, value, match
+
+
+def read(venue: VenuePaths, file: Path, text: str) -> Script:
+    """What uWSGI reads, before it applies any of it, for a vassal `file` that holds `text`.
+
+    What cannot be read is left out, and the line that includes it says why.
+    """
+    return Script(tuple(_lines(venue, text, [(file, "uwsgi")])))
+
+
+def read_all(venue: VenuePaths, file: Path, text: str) -> Script:
+    """The same, with what waits for placeholders at its end.
+
+    That is what an `inherit` names, as uWSGI does it, and what is meant by an include that has
+    placeholders: uWSGI refuses that one, so its line is `unread` all the same.
+    """
+    lines = list(_lines(venue, text, [(file, "uwsgi")]))
+    seen: set[_Part] = set()
+    # It grows while it is gone through.
+    for line in lines:
+        part = _part(venue, Script(tuple(lines)).value(line)) if line.waits else None
+        if part and part not in seen:
+            seen.add(part)
+            with suppress(OSError):
+                lines += _lines(venue, _content(part), [(file, "uwsgi"), part])
+    return Script(tuple(lines))
+
+
+def _lines(venue: VenuePaths, text: str, chain: list[_Part]) -> Iterator[Line]:
+    """The options of the last part of a chain of inclusions, and of what it includes itself."""
+    file, section = chain[-1]
+    signs = vassal.signs_of(file, chain[0][0])
+    shown = file.relative_to(venue.top) if file.is_relative_to(venue.top) else file
+    for number, key, written in vassal.settings(text, section):
+        line = Line(f"{shown}, line {number}", key, vassal.magic(written, signs))
+        if key not in _AT_ONCE or line.hides:
+            yield line
+            continue
+        part = _part(venue, line.value)
+        if part in chain:
+            yield replace(line, unread=f"{line.value} includes itself", circular=True)
+            continue
+        try:
+            content = _content(part)
+        except OSError as error:
+            late = "; uWSGI fills in no placeholders here" if "%(" in line.value else ""
+            why = f"cannot read {line.value}: {error.strerror}{late}"
+            yield replace(line, unread=why)
+            continue
+        yield line
+        yield from _lines(venue, content, [*chain, part])
+
+
+def _part(venue: VenuePaths, name: str) -> _Part:
+    """What an include names: uWSGI looks from vassals/ on."""
+    file, _, section = name.partition(":")
+    return Path(os.path.normpath(venue.vassals / file)), section or "uwsgi"
+
+
+def _content(part: _Part) -> str:
+    return part[0].read_bytes().decode(errors="replace")
