@@ -31,6 +31,11 @@ def words(events: list[Event]) -> list[str]:
     ]
 
 
+def crew(*workers: int) -> Moment:
+    """A look at a running Act with these workers."""
+    return Moment(RUNNING, 7, workers=frozenset(workers))
+
+
 STORIES = {
     "it starts and is stopped": (
         [
@@ -82,6 +87,12 @@ STORIES = {
             "1: reloading → running (changed: threads = 4 → 8)",
         ],
     ),
+    "all its workers were replaced between two looks": (
+        [crew(1, 2), crew(3, 4)],
+        ["0: stopped → running", "1: running → starting", "1: starting → running"],
+    ),
+    "one of its workers was replaced": ([crew(1, 2), crew(2, 3)], ["0: stopped → running"]),
+    "a look found no workers to speak of": ([crew(1), crew()], ["0: stopped → running"]),
     "several reloads between two looks are one": (
         [Moment(RUNNING, 7), Moment(RUNNING, 7, 4)],
         ["0: stopped → running", "1: running → reloading", "1: reloading → running"],

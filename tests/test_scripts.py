@@ -282,3 +282,22 @@ def test_a_complaint_fits_the_line_whose_words_it_has(key: str, value: str, comp
     assert Line("", key, value).fits(complaint)
     assert not Line("", "set-ph", "colours=b").fits(complaint)
     assert not Line("", "a", "b").fits(complaint)
+
+
+@pytest.mark.parametrize(
+    ("lines", "others", "alike"),
+    [
+        ("threads = 4", "threads = 8", True),
+        ("threads = 4", "threds = 4", False),
+        ("threads = 4", "threads = 4\nmaster = true", False),
+        ("strict = true", "strict = false", False),
+        ("ini = one.ini", "ini = two.ini", False),
+        ("set-placeholder = a=1", "set-placeholder = a=2", True),
+        ("set-placeholder = a=1", "set-placeholder = b=1", False),
+        ("set-placeholder = a=1", "set-placeholder = a", False),
+    ],
+)
+def test_scripts_of_one_shape_are_read_alike(
+    read: Read, lines: str, others: str, alike: bool
+) -> None:
+    assert (read(lines).shape == read(others).shape) is alike

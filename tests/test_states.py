@@ -116,6 +116,8 @@ def daemons(vassal: Vassal, *, answers: bool | None = None, alive: bool = True) 
         (wanted(answers=True), State.STARTING),
         (wanted(penalty=PENALTY), State.FAILING),
         (wanted(penalty=PENALTY, answers=True), State.FAILING),
+        # After a first failure the Emperor does not wait.
+        (wanted(penalty=Penalty(attempts=1, retry_at=9.0, last_attempt=9.0)), State.STARTING),
         # In the list, and only the Emperor and the port have been asked.
         (wanted(NEW, answers=False), State.STARTING),
         (wanted(LOADING, answers=False), State.STARTING),

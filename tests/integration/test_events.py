@@ -27,8 +27,10 @@ from .listening import PATIENCE, RELOAD, START, STOP, Listener
 
 
 @pytest.fixture(scope="module")
-def act(venue: Venue) -> Act:
-    return new_act(venue, "watched")
+def act(venue: Venue) -> Iterator[Act]:
+    act = new_act(venue, "watched")
+    yield act
+    act.retire()
 
 
 @pytest.fixture

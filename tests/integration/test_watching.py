@@ -24,8 +24,10 @@ from .listening import RELOAD, START, STOP, Listener
 
 
 @pytest.fixture(scope="module")
-def act(venue: Venue) -> Act:
-    return new_act(venue, "longtimer")
+def act(venue: Venue) -> Iterator[Act]:
+    act = new_act(venue, "longtimer")
+    yield act
+    act.retire()
 
 
 @pytest.fixture
