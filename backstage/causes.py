@@ -30,6 +30,10 @@ class Causes:
         """A process of the Act has ended."""
         self._ended.setdefault(name, []).append(pid)
 
+    def calm(self, name: str) -> None:
+        """Whatever has ended, the Act goes on."""
+        self._ended.pop(name, None)
+
     def edited(self, name: str, edit: Edit) -> None:
         """The Act's vassal file has changed."""
         self._edits[name] = edit

@@ -63,6 +63,7 @@ class Edits:
         self._emperor = emperor
         self._settled: dict[str, _Version] = {}
         self._used: dict[str, VassalFile] = {}
+        self._dealt_with: dict[str, VassalFile | None] = {}
         self._doubtful: set[str] = set()
         # What the Emperor had acted on before an edit that is not dealt with yet.
         self._before: dict[str, int] = {}
@@ -76,16 +77,21 @@ class Edits:
         vassal = known.vassals.get(act.vassal.name) if known else None
         if not version or not file or (vassal and version.second > vassal.last_mod):
             return
-        if vassal_files.refusal(act):
+        if vassal_files.refusal(act) or file == vassal_files.kept(act) or _is_older(act, pids):
             self._settled[act.name] = version
-        elif file == vassal_files.kept(act) or _is_older(act, pids):
-            self._settled[act.name] = version
+            self._dealt_with[act.name] = file
             with suppress(OSError):
-                self._use(act, file)
+                if not vassal_files.refusal(act):
+                    self._use(act, file)
 
     def is_new(self, act: ActPaths) -> bool:
-        """Whether the file has changed since it was dealt with."""
-        return _version(act) != self._settled.get(act.name)
+        """Whether the file has changed since it was dealt with.
+
+        Two writes within a tick of the kernel's clock leave the same dates, so the content counts.
+        """
+        if _version(act) != self._settled.get(act.name):
+            return True
+        return vassal_files.current(act) != self._dealt_with.get(act.name)
 
     def unsettled(self, paths: VenuePaths) -> set[str]:
         """The Acts whose files have changed since they were dealt with, gone ones included."""
@@ -103,9 +109,10 @@ class Edits:
         written where it is, so that the Emperor may have read half of it: `confirm` it.
         """
         version = _version(act)
-        if version is None or version == self._settled.get(act.name):
-            if version is None:
-                self._settled.pop(act.name, None)
+        if version is None:
+            self._settled.pop(act.name, None)
+            self._dealt_with.pop(act.name, None)
+        if version is None or not self.is_new(act):
             return Edit()
         vassal = known.vassals.get(act.vassal.name) if known else None
         if vassal:
@@ -122,6 +129,7 @@ class Edits:
                 self._doubtful.add(act.name)
             return edit
         # Not our Venue to write in: whoever may will see to it.
+        self._dealt_with[act.name] = vassal_files.current(act)
         self._conclude(act, version, None)
         return Edit()
 
@@ -143,7 +151,7 @@ class Edits:
         self, act: ActPaths, version: _Version, known: EmperorStats | None
     ) -> tuple[Edit, int | None]:
         """What becomes of the edit, and the mtime to give the file, if any."""
-        file = vassal_files.current(act)
+        file = self._dealt_with[act.name] = vassal_files.current(act)
         used = self._used.get(act.name) or vassal_files.kept(act)
         vassal = known.vassals.get(act.vassal.name) if known else None
         if vassal is None:

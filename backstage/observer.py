@@ -262,6 +262,8 @@ class Observer:
         now = _moment(look, state, self._causes.remark(look.name))
         if state is State.FAILING or self._history.is_change(look.name, now):
             now = replace(now, reason=self._causes.reason(look, state, last.state))
+        elif state in _QUIET and not look.unsure:
+            self._causes.calm(look.name)
         for event in self._history.note(look.name, now, time.time()):
             self._tell(event)
         self._follow(look)

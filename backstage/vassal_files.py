@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +12,9 @@ from pathlib import Path
 from . import files
 from .paths import ActPaths
 from .vassal import VassalFile
+
+# Longer than any tick of a kernel's clock, in nanoseconds.
+_TICK = 100_000_000
 
 
 def names(directory: Path) -> set[str]:
@@ -90,13 +94,16 @@ def _read(path: Path) -> VassalFile | None:
         facts = path.stat()
         version = (facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
         slot = _slot(path)
-        if slot.held[0] != version:
-            text = path.read_text(encoding="utf-8", errors="replace")
-            slot.held = (version, VassalFile(path.stem, text))
-        return slot.held[1]
+        if slot.held[0] == version:
+            return slot.held[1]
+        file = VassalFile(path.stem, path.read_text(encoding="utf-8", errors="replace"))
     except OSError:
         # None there, or none that can be read: a directory, another user's, a link to nowhere.
         return None
+    # Two writes within a tick of the kernel's clock leave the same dates.
+    if time.time_ns() - facts.st_ctime_ns > _TICK:
+        slot.held = (version, file)
+    return file
 
 
 @dataclass

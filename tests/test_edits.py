@@ -519,3 +519,15 @@ def test_an_edit_that_all_processes_have_read_is_used(
     edits.begin(act, known(), [spawn("sleep", "60").pid])
     assert not edits.is_new(act)
     assert "threads = 8" in act.kept.read_text()
+
+
+def test_a_second_save_within_a_tick_of_the_clock_is_an_edit(
+    edits: Edits, act: ActPaths, save: Save
+) -> None:
+    """Two writes that leave the same inode, size and date."""
+    save("threads = 4", "threads = 8", second=ACTED + 1)
+    edits.settle(act, known())
+    save("threads = 8", "threads = 9", second=ACTED + 1)
+    assert edits.is_new(act)
+    assert edits.settle(act, known(last_mod=ACTED + 1)).change == "threads = 8 → 9"
+    assert mtime(act.vassal)[0] == ACTED + 2

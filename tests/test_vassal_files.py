@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from backstage import vassal_files
+from backstage.deadlines import Deadline, until
 from backstage.paths import ActPaths, VenuePaths
 from backstage.vassal import VassalFile
 
@@ -57,7 +58,7 @@ def test_the_file_in_use_counts_before_the_kept_one(act: ActPaths) -> None:
 
 def test_a_file_is_parsed_once(act: ActPaths) -> None:
     write(act.vassal, OLD)
-    assert vassal_files.current(act) is vassal_files.current(act)
+    assert until(lambda: vassal_files.current(act) is vassal_files.current(act), Deadline(30.0))
 
 
 @pytest.mark.parametrize("replaced", [True, False])
