@@ -8,11 +8,14 @@ import threading
 import weakref
 from queue import Empty, SimpleQueue
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from .deadlines import Deadline
 from .events import Event
-from .observer import Observer
 from .survey import Survey
+
+if TYPE_CHECKING:
+    from .observer import Observer
 
 # How soon a stream notices that its `stop_event` is set, in seconds.
 _NOTICE = 0.1
@@ -138,6 +141,9 @@ class Broadcast:
         self._observer = self._thread = None
 
     def _start(self) -> None:
+        # Only who listens pays for the import of watchdog.
+        from .observer import Observer
+
         observer = Observer(self._survey, self._tell)
         observer.begin()
         name = f"backstage observer of {self._survey.paths.top}"

@@ -109,4 +109,4 @@ def test_our_own_modules_are_imported_at_the_top_of_a_file() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef) and neighbours(node)
     }
-    assert hidden == {"shortcuts", "sources"}
+    assert hidden == {"shortcuts", "sources", "streams"}
