@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from . import diagnosis
+from . import diagnosis, stats
 from .deadlines import Deadline
 from .edits import Edit
 from .paths import ActPaths, VenuePaths
@@ -12,8 +12,9 @@ from .snapshots import Snapshot
 from .states import State
 from .survey import Look
 
-# A master that was just asked for its stats writes what its workers died of so many seconds later.
-_WORDS = 0.02
+# What processes died of is waited for so many seconds: their master tells when it tends to them …
+_WORDS = 0.08
+# … which it does when it is asked for its stats, and else once a second.
 _PAUSE = 0.002
 
 
@@ -95,6 +96,7 @@ class Causes:
             if mark != read:
                 told, read = diagnosis.why_ended(act, pids), mark
             else:
+                stats.read_vassals([act.stats], _PAUSE)
                 time.sleep(_PAUSE)
         return told or f"process {', '.join(map(str, pids))} has ended"
 

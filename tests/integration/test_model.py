@@ -291,7 +291,7 @@ def test_what_is_seen_is_what_is_so(make_venue: MakeVenue) -> None:
         except Exception as error:
             if not MINUTES:
                 raise
-            failures.append(f"{error!r}\n" + "\n".join(error.__notes__))
+            failures.append(f"{error!r}\n" + "\n".join(getattr(error, "__notes__", [])))
             print("FAILURE", failures[-1], flush=True)
 
     phases = settings(
