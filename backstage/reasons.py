@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+_CURSED = re.compile(r"\[emperor\] curse the uwsgi instance (?P<file>.+) \(pid: (?P<pid>\d+)\)")
+_PID = re.compile(r"\bpid:? (?P<pid>\d+)\b")
 _FRAME = re.compile(r'\s+File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _NAMED_ERROR = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Configured): ")
 _TIME = re.compile(r"^(?:\d{4}-\d\d-\d\d [\d:]{8} - |\w{3} \w{3} [ \d]\d [\d:]{8} \d{4} - )")
@@ -129,10 +131,10 @@ def last_life(log: str) -> str:
 
 def life_of(log: str, pids: Collection[int]) -> str:
     """The last life in a log that names one of these processes; empty where none does."""
-    named = re.compile(rf"\bpid:? (?:{'|'.join(map(str, pids))})\b")
     lines = log.splitlines()
-    at = _last(named, lines)
-    if not pids or at < 0:
+    naming = (at for at in range(len(lines) - 1, -1, -1) if _names_one_of(pids, lines[at]))
+    at = next(naming, -1)
+    if at < 0:
         return ""
     end = next((n for n in range(at + 1, len(lines)) if _START.search(lines[n])), len(lines))
     return last_life("\n".join(lines[: at + 1])) + "\n" + "\n".join(lines[at + 1 : end])
@@ -194,8 +196,7 @@ def told_by_emperor(log: str, vassal: str, included: Collection[str] = ()) -> st
 
 def cursed_in(log: str, vassal: str) -> set[int]:
     """The pids under which the Emperor gave up this vassal, by its log."""
-    told = re.compile(rf"\[emperor\] curse the uwsgi instance {re.escape(vassal)} \(pid: (\d+)\)")
-    return {int(pid) for pid in told.findall(log)}
+    return {int(match["pid"]) for match in _CURSED.finditer(log) if match["file"] == vassal}
 
 
 def _is_strangers(line: str, vassal: str, included: Collection[str]) -> bool:
@@ -256,6 +257,10 @@ def _complaint(lines: list[str]) -> str:
             if match := complaint.search(line):
                 return _C_SOURCE.sub("", match["what"].strip())
     return ""
+
+
+def _names_one_of(pids: Collection[int], line: str) -> bool:
+    return any(int(match["pid"]) in pids for match in _PID.finditer(line))
 
 
 def _overdue(lines: list[str], pid: str) -> str:
