@@ -190,6 +190,7 @@ def test_a_killed_master_is_told_and_replaced(listener: Listener) -> None:
     assert listener.act.pid != pid
 
 
+@pytest.mark.slow
 def test_an_act_that_hangs_is_failing_until_it_answers(venue: Venue) -> None:
     act = new_act(venue, "hanging")
     views = act.paths.top / act.name / "wsgi.py"
@@ -276,6 +277,7 @@ def test_a_program_that_the_library_never_made_is_an_act(venue: Venue) -> None:
     act.retire()
 
 
+@pytest.mark.slow
 def test_an_emperor_that_dies_and_comes_back_is_told_for_every_act(make_venue: MakeVenue) -> None:
     venue = make_venue()
     act = new_act(venue, "waiter")
@@ -292,6 +294,7 @@ def test_an_emperor_that_dies_and_comes_back_is_told_for_every_act(make_venue: M
         assert act.state is State.WAITING
 
 
+@pytest.mark.slow
 def test_a_run_directory_that_was_removed_does_no_harm(make_venue: MakeVenue) -> None:
     """It is safe to delete while nothing runs."""
     venue = make_venue()
