@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from . import logs, watch
+from . import logs, vassal_files, watch
 from .agenda import Agenda
 from .alarms import Alarms
 from .causes import Causes
@@ -180,8 +180,8 @@ class Observer:
         return stirred
 
     def _take_file(self, hint: watch.Hint, names: set[str], now: float) -> None:
-        name, _, suffix = hint.name.rpartition(".")
-        if suffix != "ini" or not name or name.startswith("."):
+        name = vassal_files.act_of(hint.name)
+        if not name:
             return
         if not self._act(name).vassal.exists():
             self._files.put(name, now + _GRACE)
@@ -301,8 +301,4 @@ def _changed(before: EmperorStats | None, now: EmperorStats | None) -> set[str]:
         changed |= {
             file for file in told.keys() | tells.keys() if told.get(file) != tells.get(file)
         }
-    return {
-        file.removesuffix(".ini")
-        for file in changed
-        if file.endswith(".ini") and not file.startswith(".")
-    }
+    return {vassal_files.act_of(file) for file in changed} - {""}

@@ -24,8 +24,6 @@ class State(Enum):
 
 # States that pass by themselves, so that what comes after them is to be looked for.
 PASSING = frozenset({State.STARTING, State.RELOADING, State.STOPPING})
-
-
 # So many workers that have ended while they were loading are no accident.
 _DEATHS = 2
 

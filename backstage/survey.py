@@ -190,7 +190,7 @@ def _spawned(master: stats.VassalStats | None) -> list[stats.WorkerStats]:
 
 def _is_daemons(file: VassalFile) -> bool:
     """Whether other programs than workers open the port or, without one, do the work."""
-    return file.daemon if file.address is None else not _is_direct(file.address)
+    return file.daemon if file.address is None else not file.address.direct
 
 
 def _workforce(
@@ -229,8 +229,3 @@ def _ask_masters(
     patience = _PATIENCE_WITH_MASTERS + _PATIENCE_WITH_EACH * len(prompt)
     answers = stats.read_vassals(prompt, patience)
     return {**answers, **stats.read_vassals(busy, _PATIENCE_WITH_BUSY)}
-
-
-def _is_direct(address: Address) -> bool:
-    """Whether workers listen at an address themselves, not a router or a daemon for them."""
-    return address.option.endswith("socket")

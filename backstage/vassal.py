@@ -56,6 +56,11 @@ class Address:
         return self.option in _HTTP_SOCKETS
 
     @property
+    def direct(self) -> bool:
+        """Whether workers listen there themselves, not a router or a daemon for them."""
+        return self.option.endswith("socket")
+
+    @property
     def bound_host(self) -> str:
         """The host as bind() wants it."""
         return self.host.strip("[]") or "0.0.0.0"

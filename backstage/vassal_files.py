@@ -17,14 +17,16 @@ from .vassal import VassalFile
 _TICK = 100_000_000
 
 
+def act_of(file_name: str) -> str:
+    """The Act that a file of this name is for; '' for backups, swap files and hidden ones."""
+    name, _, suffix = file_name.rpartition(".")
+    return name if suffix == "ini" and not name.startswith(".") else ""
+
+
 def names(directory: Path) -> set[str]:
-    """The Acts that have a file in `vassals/` or `kept/`; editors' hidden files are none."""
+    """The Acts that have a file in `vassals/` or `kept/`."""
     with suppress(FileNotFoundError), os.scandir(directory) as entries:
-        return {
-            entry.name.removesuffix(".ini")
-            for entry in entries
-            if entry.name.endswith(".ini") and not entry.name.startswith(".") and entry.is_file()
-        }
+        return {act_of(entry.name) for entry in entries if entry.is_file()} - {""}
     return set()
 
 
