@@ -7,11 +7,10 @@ vassal goes on; the content is never touched.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from . import processes, rehearsals, vassal_files
 from .emperor import Emperor
@@ -19,8 +18,7 @@ from .locks import locked_if_free
 from .paths import ActPaths, VenuePaths
 from .stats import EmperorStats
 from .vassal import VassalFile
-
-_NANO = 1_000_000_000
+from .vassal_files import Overtaken, Version
 
 
 @dataclass(frozen=True)
@@ -35,33 +33,12 @@ class Edit:
     undecided: bool = False
 
 
-@dataclass(frozen=True)
-class _Version:
-    """A vassal file as it was dealt with: its inode, size and mtime in nanoseconds."""
-
-    inode: int
-    size: int
-    mtime: int
-
-    @classmethod
-    def of(cls, facts: os.stat_result) -> _Version:
-        return cls(facts.st_ino, facts.st_size, facts.st_mtime_ns)
-
-    def dated(self, second: int) -> int:
-        """An mtime in that second; vim takes a file that moved by a whole second for the same."""
-        return second * _NANO + self.mtime % _NANO
-
-    @property
-    def second(self) -> int:
-        return self.mtime // _NANO
-
-
 class Edits:
     """Deals with each version of each vassal file of a Venue once."""
 
     def __init__(self, emperor: Emperor) -> None:
         self._emperor = emperor
-        self._settled: dict[str, _Version] = {}
+        self._settled: dict[str, Version] = {}
         self._used: dict[str, VassalFile] = {}
         self._dealt_with: dict[str, VassalFile | None] = {}
         self._doubtful: set[str] = set()
@@ -73,29 +50,29 @@ class Edits:
 
         It does if its processes, `pids`, have all begun since the file was changed.
         """
-        version, file = _version(act), vassal_files.current(act)
+        version, file = vassal_files.version(act), vassal_files.current(act)
         vassal = known.vassals.get(act.vassal.name) if known else None
         if not version or not file or (vassal and version.second > vassal.last_mod):
             return
         if vassal_files.refusal(act) or file == vassal_files.kept(act) or _is_older(act, pids):
             self._settled[act.name] = version
             self._dealt_with[act.name] = file
-            with suppress(OSError):
-                if not vassal_files.refusal(act):
-                    self._use(act, file)
+            if not vassal_files.refusal(act):
+                self._use(act, file)
 
     def is_new(self, act: ActPaths) -> bool:
         """Whether the file has changed since it was dealt with.
 
         Two writes within a tick of the kernel's clock leave the same dates, so the content counts.
         """
-        if _version(act) != self._settled.get(act.name):
+        if vassal_files.version(act) != self._settled.get(act.name):
             return True
         return vassal_files.current(act) != self._dealt_with.get(act.name)
 
     def unsettled(self, paths: VenuePaths) -> set[str]:
         """The Acts whose files have changed since they were dealt with, gone ones included."""
-        found = {name: _version(paths.act(name)) for name in vassal_files.names(paths.vassals)}
+        names = vassal_files.names(paths.vassals)
+        found = {name: vassal_files.version(paths.act(name)) for name in names}
         return {
             name
             for name in found.keys() | self._settled.keys()
@@ -108,7 +85,7 @@ class Edits:
         `known` is what the Emperor said last, before the edit. `in_place` tells that the file was
         written where it is, so that the Emperor may have read half of it: `confirm` it.
         """
-        version = _version(act)
+        version = vassal_files.version(act)
         if version is None:
             self._settled.pop(act.name, None)
             self._dealt_with.pop(act.name, None)
@@ -117,20 +94,19 @@ class Edits:
         vassal = known.vassals.get(act.vassal.name) if known else None
         if vassal:
             self._before.setdefault(act.name, vassal.last_mod)
+        file = vassal_files.current(act)
         with suppress(OSError), locked_if_free(act.lock) as free:
             if not free:
                 return Edit(undecided=True)
-            edit, mtime = self._decide(act, version, known)
-            self._conclude(act, version, mtime)
-            if edit.refused:
-                with suppress(OSError):
-                    vassal_files.refuse(act, edit.refused)
-            elif in_place:
+            try:
+                edit = self._decide(act, version, file, known)
+            except Overtaken:
+                return Edit(undecided=True)
+            if in_place and not edit.refused:
                 self._doubtful.add(act.name)
             return edit
         # Not our Venue to write in: whoever may will see to it.
-        self._dealt_with[act.name] = vassal_files.current(act)
-        self._conclude(act, version, None)
+        self._conclude(act, version, file)
         return Edit()
 
     def confirm(self, act: ActPaths, known: EmperorStats) -> None:
@@ -144,39 +120,42 @@ class Edits:
             return
         self._doubtful.remove(act.name)
         if version and vassal and vassal.last_mod >= version.second:
-            with suppress(OSError):
-                self._conclude(act, version, version.dated(vassal.last_mod + 1))
+            with suppress(OSError, Overtaken):
+                mtime = version.dated(vassal.last_mod + 1)
+                self._settled[act.name] = vassal_files.date(act, version, mtime)
 
     def _decide(
-        self, act: ActPaths, version: _Version, known: EmperorStats | None
-    ) -> tuple[Edit, int | None]:
-        """What becomes of the edit, and the mtime to give the file, if any."""
-        file = self._dealt_with[act.name] = vassal_files.current(act)
+        self, act: ActPaths, found: Version, file: VassalFile | None, known: EmperorStats | None
+    ) -> Edit:
+        """Find out what becomes of the edit, and date the file as that wants it."""
         used = self._used.get(act.name) or vassal_files.kept(act)
         vassal = known.vassals.get(act.vassal.name) if known else None
         if vassal is None:
             self._let_start(act, known)
         if file is None:
-            return Edit(), None
-        before = self._before.get(act.name, 0)
+            self._conclude(act, found, None)
+            return Edit()
+        before, version = self._before.get(act.name, 0), found
         if vassal and file != used:
             # Whoever asks the Emperor makes it look; until this is over it is to see nothing new.
-            vassal_files.date(act, version.dated(before))
+            version = vassal_files.date(act, version, found.dated(before))
             if fault := rehearsals.fault(act, running=used):
-                return Edit(refused=fault), version.dated(vassal.last_mod)
+                version = vassal_files.date(act, version, found.dated(vassal.last_mod))
+                self._conclude(act, version, file)
+                with suppress(OSError):
+                    vassal_files.refuse(act, version, fault)
+                return Edit(refused=fault)
         is_known = file == used and act.name not in self._settled
+        is_seen = vassal is None or is_known or found.second > before
+        mtime = found.mtime if is_seen or not vassal else found.dated(vassal.last_mod + 1)
+        self._conclude(act, vassal_files.date(act, version, mtime), file)
         self._use(act, file)
-        change = ", ".join(file.differences(used)) if used else ""
-        if vassal is None or is_known or version.second > before:
-            return Edit(change=change), version.mtime
-        return Edit(change=change), version.dated(vassal.last_mod + 1)
+        return Edit(change=", ".join(file.differences(used)) if used else "")
 
-    def _conclude(self, act: ActPaths, version: _Version, mtime: int | None) -> None:
-        """Take a version as dealt with, and give it an mtime if need be."""
-        if mtime is not None:
-            vassal_files.date(act, mtime)
-            version = replace(version, mtime=mtime)
+    def _conclude(self, act: ActPaths, version: Version, file: VassalFile | None) -> None:
+        """Take a version as dealt with."""
         self._settled[act.name] = version
+        self._dealt_with[act.name] = file
         self._before.pop(act.name, None)
 
     def _let_start(self, act: ActPaths, known: EmperorStats | None) -> None:
@@ -185,18 +164,11 @@ class Edits:
 
     def _use(self, act: ActPaths, file: VassalFile) -> None:
         self._used[act.name] = file
-        vassal_files.keep(act, file)
+        with suppress(OSError):
+            vassal_files.keep(act, file)
 
 
 def _is_older(act: ActPaths, pids: Collection[int]) -> bool:
     """Whether all of these processes began after the Act's file had been changed."""
     changed = act.vassal.stat().st_ctime - time.time() + processes.boot_clock()
     return all(processes.started_after(pid, changed) for pid in pids)
-
-
-def _version(act: ActPaths) -> _Version | None:
-    try:
-        facts = act.vassal.stat()
-    except FileNotFoundError:
-        return None
-    return _Version.of(facts)

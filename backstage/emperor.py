@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
-import struct
 from contextlib import suppress
 from pathlib import Path
 
 from . import logs, processes, stats
 from .deadlines import Deadline, until
 from .errors import EmperorFailed
-from .files import refuse_foreign, refuse_writable_by_others
+from .files import lock_holder, refuse_foreign, refuse_writable_by_others
 from .locks import locked
 from .paths import VenuePaths
 
-# struct flock of 64-bit Linux: type, whence, start, length, pid.
-_FLOCK = "hhqqi"
 # A log this long is set aside when the Emperor starts, in bytes.
 _LOG_MAX = 10_000_000
 _START_PATIENCE = 15.0
@@ -42,14 +38,7 @@ class Emperor:
 
         Neither a stale pid file nor a reused pid can be mistaken for it.
         """
-        question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-        try:
-            with self._paths.emperor_lock.open("rb") as file:
-                answer = fcntl.fcntl(file, fcntl.F_GETLK, question)
-        except FileNotFoundError:
-            return None
-        kind, _, _, _, pid = struct.unpack(_FLOCK, answer)
-        return None if kind == fcntl.F_UNLCK else int(pid)
+        return lock_holder(self._paths.emperor_lock)
 
     def stats(self) -> stats.EmperorStats | None:
         """What the Emperor says of its vassals; asking makes it look at `vassals/` too.

@@ -34,7 +34,7 @@ _POLL = 0.1
 _ROUND = 5
 # An editor's save may remove a file for a moment: a removal counts after so many seconds.
 _GRACE = 0.005
-# A file that somebody opened to write in is taken as it is after so many seconds.
+# A file in which somebody writes, and is not heard to close, is looked at after so many seconds.
 _WRITING = 1.0
 # What an edit has led to, or a call at work on the same Act, is looked at after so many seconds.
 _AGAIN = 0.01
@@ -188,8 +188,7 @@ class Observer:
         elif hint.complete:
             names.add(name)
         else:
-            self._writing.add(name)
-            self._files.put(name, now + _WRITING)
+            self._await_writer(name)
 
     def _beat(self, names: set[str], now: float) -> bool:
         """Find what nobody has told of; whether that is something of the Emperor's."""
@@ -246,9 +245,16 @@ class Observer:
         self._writing.discard(name)
         if not self._edits.is_new(act):
             return False
+        if vassal_files.is_being_written(act):
+            self._await_writer(name)
+            return False
         edit = self._edits.settle(act, self._known, in_place=in_place)
         self._causes.edited(name, edit)
         return True
+
+    def _await_writer(self, name: str) -> None:
+        self._writing.add(name)
+        self._files.put(name, time.monotonic() + min(_WRITING, self._beat_length))
 
     def _note(self, look: Look) -> None:
         look = self._questions.answered(look)

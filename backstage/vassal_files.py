@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +15,33 @@ from .vassal import VassalFile
 
 # Longer than any tick of a kernel's clock, in nanoseconds.
 _TICK = 100_000_000
+# A file that is open to write in, but was not written in for so long, counts as it is: nanoseconds.
+_AT_REST = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Version:
+    """A vassal file on disk: its inode, its size and its mtime in nanoseconds since the epoch."""
+
+    inode: int
+    size: int
+    mtime: int
+
+    @property
+    def second(self) -> int:
+        """The mtime as the Emperor compares it."""
+        return self.mtime // 1_000_000_000
+
+    def dated(self, second: int) -> int:
+        """An mtime in that second; vim takes a file that moved by a whole second for the same."""
+        return second * 1_000_000_000 + self.mtime % 1_000_000_000
+
+    def __str__(self) -> str:
+        return f"{self.inode} {self.size} {self.mtime}"
+
+
+class Overtaken(Exception):
+    """Raised where somebody has changed a vassal file meanwhile."""
 
 
 def act_of(file_name: str) -> str:
@@ -36,8 +63,29 @@ def load(act: ActPaths) -> VassalFile | None:
 
 
 def current(act: ActPaths) -> VassalFile | None:
-    """The file in `vassals/`, if it is there."""
+    """The file in `vassals/`, if it is there; as it was before while somebody writes in it."""
     return _read(act.vassal)
+
+
+def version(act: ActPaths) -> Version | None:
+    """The version of the file in `vassals/`, if it is there."""
+    try:
+        facts = act.vassal.stat()
+    except FileNotFoundError:
+        return None
+    return Version(facts.st_ino, facts.st_size, facts.st_mtime_ns)
+
+
+def is_being_written(act: ActPaths) -> bool:
+    """Whether somebody has the file in `vassals/` open to write in, and did so a second ago."""
+    try:
+        files.read_whole(act.vassal)
+    except BlockingIOError:
+        with suppress(FileNotFoundError):
+            return not _rests(act.vassal.stat())
+    except OSError:
+        pass
+    return False
 
 
 def kept(act: ActPaths) -> VassalFile | None:
@@ -62,33 +110,34 @@ def keep(act: ActPaths, file: VassalFile | None = None) -> None:
 
 def put_back(act: ActPaths) -> None:
     """Put the kept file into `vassals/`. Raises FileNotFoundError where none was kept."""
-    text = act.kept.read_text(encoding="utf-8")
+    text = act.kept.read_bytes().decode()
     files.write_vassal(act.vassal, text, not_before=act.kept.stat().st_mtime)
 
 
-def refuse(act: ActPaths, fault: str) -> None:
-    """Note why the file in `vassals/`, as it is now, is not used."""
-    files.write_atomically(act.refused, f"{_version(act)}\n{fault}\n")
+def refuse(act: ActPaths, refused: Version, fault: str) -> None:
+    """Note why that version of the file in `vassals/` is not used."""
+    files.write_atomically(act.refused, f"{refused}\n{fault}\n")
 
 
 def refusal(act: ActPaths) -> str:
     """Why the file in `vassals/` is not used; '' unless it was refused as it is now."""
     try:
-        version, _, fault = act.refused.read_text(encoding="utf-8").partition("\n")
-        return fault.strip() if version == _version(act) else ""
+        refused, _, fault = act.refused.read_text(encoding="utf-8").partition("\n")
+        return fault.strip() if refused == str(version(act)) else ""
     except FileNotFoundError:
         return ""
 
 
-def date(act: ActPaths, mtime: int) -> None:
-    """Give the file in `vassals/` an mtime, in nanoseconds since the epoch."""
-    if act.vassal.stat().st_mtime_ns != mtime:
+def date(act: ActPaths, present: Version, mtime: int) -> Version:
+    """Give the file in `vassals/` an mtime, in nanoseconds since the epoch.
+
+    Returns its version then. Raises Overtaken where the file is not in the version `present` now.
+    """
+    if version(act) != present:
+        raise Overtaken
+    if present.mtime != mtime:
         os.utime(act.vassal, ns=(mtime, mtime))
-
-
-def _version(act: ActPaths) -> str:
-    facts = act.vassal.stat()
-    return f"{facts.st_ino} {facts.st_size} {facts.st_mtime_ns}"
+    return replace(present, mtime=mtime)
 
 
 def _read(path: Path) -> VassalFile | None:
@@ -98,19 +147,29 @@ def _read(path: Path) -> VassalFile | None:
         slot = _slot(path)
         if slot.held[0] == version:
             return slot.held[1]
-        file = VassalFile(path.stem, path.read_text(encoding="utf-8", errors="replace"))
+        try:
+            data = files.read_whole(path)
+        except BlockingIOError:
+            if not _rests(facts):
+                return slot.held[1]
+            data = path.read_bytes()
+        file = VassalFile(path.stem, data.decode(errors="replace"))
     except OSError:
         # None there, or none that can be read: a directory, another user's, a link to nowhere.
         return None
     # Two writes within a tick of the kernel's clock leave the same dates.
-    if time.time_ns() - facts.st_ctime_ns > _TICK:
-        slot.held = (version, file)
+    is_sure = time.time_ns() - facts.st_ctime_ns > _TICK
+    slot.held = (version if is_sure else None, file)
     return file
+
+
+def _rests(facts: os.stat_result) -> bool:
+    return time.time_ns() - facts.st_ctime_ns > _AT_REST
 
 
 @dataclass
 class _Slot:
-    """The last version of one file, by its inode, size, mtime and ctime; replaced as one."""
+    """What one file held last, and its inode, size, mtime and ctime if it can be told by them."""
 
     held: tuple[tuple[int, int, int, int] | None, VassalFile | None] = (None, None)
 

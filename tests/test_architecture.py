@@ -37,7 +37,7 @@ HOMES = {
     "packaging": "distributions",
     "python_discovery": "interpreters",
     "uv": "virtualenvs",
-    "fcntl": "emperor",
+    "fcntl": "files",
     "watchdog": "watch",
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from backstage import vassal_files
+from backstage import rehearsals, vassal_files
 from backstage.edits import Edit, Edits
 from backstage.emperor import Emperor
 from backstage.locks import locked
@@ -531,3 +531,26 @@ def test_a_second_save_within_a_tick_of_the_clock_is_an_edit(
     assert edits.is_new(act)
     assert edits.settle(act, known(last_mod=ACTED + 1)).change == "threads = 8 → 9"
     assert mtime(act.vassal)[0] == ACTED + 2
+
+
+@pytest.mark.parametrize("first", [BAD, "threads = 6\n"])
+def test_what_is_changed_while_it_is_tried_is_tried_again(
+    edits: Edits, act: ActPaths, save: Save, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """Nothing of the first edit is kept or refused, nor its date given to the second."""
+    try_it = rehearsals.fault
+
+    def disturbed(paths: ActPaths, running: VassalFile | None = None) -> str:
+        fault = try_it(paths, running)
+        save(first, "threads = 8\n", second=ACTED + 3)
+        return fault
+
+    save("threads = 4\n", first, second=ACTED + 2)
+    with monkeypatch.context() as patch:
+        patch.setattr("backstage.rehearsals.fault", disturbed)
+        assert edits.settle(act, known()) == Edit(undecided=True)
+    assert vassal_files.refusal(act) == ""
+    assert "threads = 4" in act.kept.read_text()
+    assert mtime(act.vassal) == (ACTED + 3, EDITED)
+    assert edits.is_new(act)
+    assert edits.settle(act, known()) == Edit(change="threads = 4 → 8")

@@ -6,9 +6,11 @@ import errno
 import os
 import resource
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from backstage.errors import CannotWrite, UnsafeDirectory
 from backstage.files import (
     make_private,
+    read_whole,
     refuse_foreign,
     refuse_writable_by_others,
     remove_tree,
@@ -157,6 +160,47 @@ def test_touching_leaves_the_content_and_makes_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         touch_vassal(tmp_path / "shop.ini")
     assert os.listdir(tmp_path) == ["blog.ini"]
+
+
+def test_a_file_is_read_unless_somebody_writes_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "blog.ini"
+    path.write_bytes(b"whole\r\n")
+    assert read_whole(path) == b"whole\r\n"
+    with path.open("rb"):
+        assert read_whole(path) == b"whole\r\n"
+    with path.open("ab"), pytest.raises(BlockingIOError):
+        read_whole(path)
+    assert read_whole(path) == b"whole\r\n"
+
+
+def test_who_reads_sees_all_or_nothing_of_what_is_written_in_place(tmp_path: Path) -> None:
+    """And neither the reader nor the writer is ended by the kernel's signals, or held up."""
+    path = tmp_path / "blog.ini"
+    path.write_bytes(b"a" * 4096)
+    write = (
+        "import os, sys\n"
+        "for count in range(2000):\n"
+        "    with open(sys.argv[1], 'wb', buffering=0) as file:\n"
+        "        file.write(b'ab'[count % 2 : count % 2 + 1] * 2048)\n"
+        "        file.write(b'ab'[count % 2 : count % 2 + 1] * 2048)\n"
+    )
+    writer = subprocess.Popen([sys.executable, "-c", write, path])
+    try:
+        seen = 0
+        while writer.poll() is None:
+            with suppress(BlockingIOError):
+                assert read_whole(path) in {b"a" * 4096, b"b" * 4096}
+                seen += 1
+    finally:
+        writer.kill()
+        writer.wait()
+    assert writer.returncode == 0
+    assert seen > 1
+
+
+def test_where_the_kernel_does_not_tell_a_file_is_read_as_it_is() -> None:
+    """A file on which no lease is to be had."""
+    assert read_whole(Path("/dev/null")) == b""
 
 
 def test_a_private_directory_is_private_also_if_it_was_not(tmp_path: Path) -> None:

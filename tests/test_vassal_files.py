@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from backstage import vassal_files
 from backstage.deadlines import Deadline, until
 from backstage.paths import ActPaths, VenuePaths
 from backstage.vassal import VassalFile
+from backstage.vassal_files import Overtaken, Version
 
 NANO = 1_000_000_000
 OLD, NEW = "[uwsgi]\nthreads = 4\n", "[uwsgi]\nthreads = 8\n"
@@ -28,6 +30,12 @@ def write(path: Path, text: str, mtime: float | None = None) -> None:
     path.write_text(text)
     if mtime is not None:
         os.utime(path, (mtime, mtime))
+
+
+def now(act: ActPaths) -> Version:
+    version = vassal_files.version(act)
+    assert version
+    return version
 
 
 def second(path: Path) -> int:
@@ -137,12 +145,12 @@ def test_a_refusal_holds_for_the_file_as_it_is(act: ActPaths) -> None:
     other = act.venue.act("shop")
     write(other.vassal, NEW, 1_700_000_000)
     assert vassal_files.refusal(act) == ""
-    vassal_files.refuse(act, "line 2: unknown option")
+    vassal_files.refuse(act, now(act), "line 2: unknown option")
     assert vassal_files.refusal(act) == "line 2: unknown option"
     assert vassal_files.refusal(other) == ""
     write(act.vassal, f"{NEW}\n", 1_700_000_000)
     assert vassal_files.refusal(act) == ""
-    vassal_files.refuse(act, "line 3: another")
+    vassal_files.refuse(act, now(act), "line 3: another")
     assert vassal_files.refusal(act) == "line 3: another"
     os.utime(act.vassal, (1_700_000_001, 1_700_000_001))
     assert vassal_files.refusal(act) == ""
@@ -153,15 +161,61 @@ def test_a_refusal_holds_for_the_file_as_it_is(act: ActPaths) -> None:
 def test_a_refusal_is_no_vassal_file(act: ActPaths) -> None:
     """Neither the Emperor nor who looks for Acts takes it for one."""
     write(act.vassal, NEW)
-    vassal_files.refuse(act, "line 2: unknown option")
+    vassal_files.refuse(act, now(act), "line 2: unknown option")
     assert {path.name for path in act.venue.vassals.iterdir()} == {"blog.ini"}
     assert list(act.venue.kept.glob("*.ini")) == []
 
 
 def test_dating_changes_nothing_but_the_mtime(act: ActPaths) -> None:
     write(act.vassal, NEW)
-    inode = act.vassal.stat().st_ino
+    present = now(act)
     for mtime in (1_800_000_000_123_456_789, 1_600_000_000_000_000_001):
-        vassal_files.date(act, mtime)
-        assert act.vassal.stat().st_mtime_ns == mtime
-    assert (act.vassal.read_text(), act.vassal.stat().st_ino) == (NEW, inode)
+        dated = vassal_files.date(act, present, mtime)
+        assert dated == replace(present, mtime=mtime) == now(act)
+        present = dated
+    assert act.vassal.read_text() == NEW
+
+
+def test_what_was_changed_meanwhile_is_not_dated(act: ActPaths) -> None:
+    write(act.vassal, NEW, 1_700_000_000)
+    present = now(act)
+    write(act.vassal, f"{NEW}\n", 1_700_000_005)
+    with pytest.raises(Overtaken):
+        vassal_files.date(act, present, 1_600_000_000_000_000_000)
+    act.vassal.unlink()
+    with pytest.raises(Overtaken):
+        vassal_files.date(act, present, 1_600_000_000_000_000_000)
+    assert not act.vassal.exists()
+
+
+def test_while_it_is_written_a_file_is_as_it_was(act: ActPaths) -> None:
+    """Who writes in place empties it first."""
+    write(act.vassal, OLD)
+    assert vassal_files.current(act) == VassalFile("blog", OLD)
+    assert not vassal_files.is_being_written(act)
+    with act.vassal.open("w") as file:
+        assert vassal_files.is_being_written(act)
+        assert vassal_files.load(act) == VassalFile("blog", OLD)
+        file.write(NEW[:10])
+        file.flush()
+        assert vassal_files.load(act) == VassalFile("blog", OLD)
+        file.write(NEW[10:])
+    assert not vassal_files.is_being_written(act)
+    assert vassal_files.load(act) == VassalFile("blog", NEW)
+
+
+def test_a_file_that_somebody_keeps_open_counts_as_it_rests(act: ActPaths) -> None:
+    with act.vassal.open("w") as file:
+        file.write(NEW)
+        file.flush()
+        assert until(lambda: not vassal_files.is_being_written(act), Deadline(30.0))
+        assert vassal_files.current(act) == VassalFile("blog", NEW)
+
+
+def test_line_ends_are_kept_as_they_are(act: ActPaths) -> None:
+    """As an editor on another system leaves them."""
+    act.vassal.write_bytes(b"[uwsgi]\r\nthreads = 4\r\n")
+    vassal_files.keep(act)
+    act.vassal.unlink()
+    vassal_files.put_back(act)
+    assert act.vassal.read_bytes() == b"[uwsgi]\r\nthreads = 4\r\n"
