@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -80,11 +80,11 @@ class VassalFile:
 
     def options(self) -> Iterator[tuple[str, str]]:
         """Every option with its value as written, in order."""
-        return ((key, value) for _, key, value in settings(self.text))
+        return ((key, value) for _, key, value in self._settings)
 
     def get(self, key: str) -> str | None:
         """The value that counts, the last one, with placeholders filled in."""
-        value = _last_values(self.text).get(key)
+        value = self._values.get(key)
         return None if value is None else self._expand(value)
 
     @cached_property
@@ -93,16 +93,16 @@ class VassalFile:
 
         Where no socket has one, `set-placeholder = port=8005` tells the port of its daemon.
         """
-        values = _last_values(self.text)
         for option in SOCKETS:
-            if option in values and (found := tcp_address(option, self._expand(values[option]))):
+            value = self._values.get(option)
+            if value and (found := tcp_address(option, self._expand(value))):
                 return found
         return tcp_address(_PORT, f"127.0.0.1:{self._expand(f'%({_PORT})')}")
 
     @cached_property
     def daemon(self) -> bool:
         """Whether it has uWSGI run another program beside or instead of its own workers."""
-        return not DAEMONS.isdisjoint(_last_values(self.text))
+        return not DAEMONS.isdisjoint(self._values)
 
     def differences(self, other: VassalFile) -> list[str]:
         """What has changed since `other`, in words: `threads = 4 → 8`, `+ harakiri = 30`."""
@@ -113,13 +113,25 @@ class VassalFile:
             return ["options in another order"]
         return changes
 
+    @cached_property
+    def _settings(self) -> tuple[Setting, ...]:
+        return settings(self.text)
+
+    @cached_property
+    def _values(self) -> Mapping[str, str]:
+        return dict(self.options())
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        signs = _signs_of_name(self.name)
+        return names((key, magic(value, signs)) for key, value in self.options())
+
     def _expand(self, value: str) -> str:
         if "%" not in value:
             return value
-        return filled(magic(value, _signs_of_name(self.name)), _named(self.text, self.name))
+        return filled(magic(value, _signs_of_name(self.name)), self._names)
 
 
-@lru_cache(maxsize=1024)
 def settings(text: str, section: str = "uwsgi") -> tuple[Setting, ...]:
     """Every option in one section of an ini, in order, as uWSGI reads it."""
     found = []
@@ -186,17 +198,6 @@ def tcp_address(option: str, value: str) -> Address | None:
     if match and 0 < int(match["port"]) < 65536:
         return Address(match["host"], int(match["port"]), option)
     return None
-
-
-@lru_cache(maxsize=1024)
-def _last_values(text: str) -> Mapping[str, str]:
-    return {key: value for _, key, value in settings(text)}
-
-
-@lru_cache(maxsize=1024)
-def _named(text: str, name: str) -> Mapping[str, str]:
-    signs = _signs_of_name(name)
-    return names((key, magic(value, signs)) for _, key, value in settings(text))
 
 
 def _signs_of_name(name: str) -> dict[str, str]:

@@ -154,6 +154,8 @@ def _read(path: Path) -> VassalFile | None:
                 return slot.held[1]
             data = path.read_bytes()
         file = VassalFile(path.stem, data.decode(errors="replace"))
+        if file == slot.held[1]:
+            file = slot.held[1]
     except OSError:
         # None there, or none that can be read: a directory, another user's, a link to nowhere.
         return None

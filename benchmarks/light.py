@@ -107,7 +107,13 @@ class LightAct:
         return began
 
     def processes(self) -> tuple[int, list[int]]:
-        """The pids of the master and of its workers, by the master's word."""
+        """The pids of the master and of its workers, by the master's word.
+
+        It binds its socket a moment after its first worker is there.
+        """
+        end = time.monotonic() + _PATIENCE
+        while not self.stats_socket.exists() and time.monotonic() < end:
+            time.sleep(_PAUSE)
         said = answer(self.stats_socket)
         return said["pid"], [worker["pid"] for worker in said["workers"] if worker["pid"]]
 
