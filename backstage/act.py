@@ -206,6 +206,15 @@ class Act:
             )
         return done.stdout
 
+    def manage_here(self, *arguments: str) -> int:
+        """Run a manage.py command in this terminal, so that it can ask; returns its exit code."""
+        venue = self.paths.venue
+        return processes.attend(
+            [venue.python, self.paths.manage, *arguments],
+            cwd=self.paths.top,
+            env=processes.service_environment(venue.top),
+        )
+
     @contextmanager
     def _acting(self, doing: str) -> Iterator[None]:
         with (

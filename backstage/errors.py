@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -32,11 +33,13 @@ class NotAVenue(BackstageError):
 
 
 class NoSuchAct(BackstageError):
-    """Raised when a Venue has no Act of this name."""
+    """Raised when a Venue has no Act of this name; names the one that was probably meant."""
 
     def __init__(self, name: str, venue: Path, known: tuple[str, ...]) -> None:
         acts = ", ".join(known) if known else "none yet"
-        super().__init__(f"no Act {name!r} in {venue}; its Acts: {acts}")
+        meant = get_close_matches(name, known, n=1)
+        hint = f"did you mean {meant[0]!r}?" if meant else f"its Acts: {acts}"
+        super().__init__(f"no Act {name!r} in {venue}; {hint}")
         self.name = name
         self.venue = venue
         self.known = known

@@ -28,6 +28,8 @@ _KEPT_VARIABLES = {
 }
 # Set by emperor.ini for everything below the Emperor.
 _MARK = "BACKSTAGE_VENUE"
+# What programs in a terminal go by.
+_TERMINAL_VARIABLES = ("TERM", "COLORTERM", "NO_COLOR", "VISUAL", "EDITOR", "PAGER")
 # A helper that outlived a killed caller would go on writing where the next call builds anew.
 _DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -40,13 +42,15 @@ class Facts:
     """What the kernel knows of a process.
 
     `halted` by a signal; `began` in seconds of `boot_clock`, good to a tick (10 ms); `memory` is
-    what it has in memory, shared pages included, in bytes.
+    what it has in memory, shared pages included, in bytes; `cpu` the processor time it has used, in
+    seconds.
     """
 
     alive: bool
     halted: bool
     began: float
     memory: int
+    cpu: float
 
 
 def service_environment(venue: Path) -> dict[str, str]:
@@ -105,6 +109,22 @@ def start(
     )
 
 
+def attend(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> int:
+    """Run a program in this terminal to its end; returns its exit code, as a shell would.
+
+    Ctrl-C is the program's: it may go on.
+    """
+    terminal = {key: os.environ[key] for key in _TERMINAL_VARIABLES if key in os.environ}
+    # A handler, unlike ignoring, is not inherited.
+    handler = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        words = [str(word) for word in command]
+        status = subprocess.call(words, cwd=cwd, env={**env, **terminal})
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    return status if status >= 0 else 128 - status
+
+
 def detach(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], log: Path) -> int:
     """Start a program that outlives this one, alone in a session of its own; returns its pid.
 
@@ -149,6 +169,7 @@ def facts(pid: int) -> Facts | None:
         halted=fields[0] in {b"T", b"t"},
         began=int(fields[19]) / _TICKS,
         memory=int(fields[21]) * _PAGE,
+        cpu=(int(fields[11]) + int(fields[12])) / _TICKS,
     )
 
 

@@ -15,9 +15,10 @@ class Snapshot:
     `since` is when the state began and `next_try` when the Emperor tries a failing Act again, both
     in seconds since the epoch, None where nobody can tell. `workers` are its worker processes,
     `busy` of `threads` the requests that they are at. `requests` and `restarts`, of workers and of
-    the whole vassal, are counted since its master process began. `memory` is in bytes, shared pages
-    counted for each process. `attempts` in vain the Emperor has made lately. `reason` says in one
-    line why the Act fails, or what keeps an edit of its file from being used.
+    the whole vassal, are counted since its master process began. `latency` is how long answers take
+    lately, and `cpu` the processor time that its processes have used, both in seconds. `memory` is
+    in bytes, shared pages counted for each process. `attempts` in vain the Emperor has made lately.
+    `reason` says in one line why the Act fails, or what keeps an edit of its file from being used.
     """
 
     name: str
@@ -29,7 +30,9 @@ class Snapshot:
     threads: int
     busy: int
     requests: int
+    latency: float
     memory: int
+    cpu: float
     restarts: int
     attempts: int
     next_try: float | None

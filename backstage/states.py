@@ -69,6 +69,7 @@ class Workforce:
     `threads` are those of the workers that accept requests, `busy` how many of them are at work.
     `loading` counts workers that do not accept yet, `ended` those whose process is no more,
     `halted` those that a signal has stopped, `asleep` those that the next request brings back.
+    `latency` is how long answers take lately, in seconds.
     """
 
     threads: int
@@ -79,6 +80,7 @@ class Workforce:
     asleep: int = 0
     requests: int = 0
     respawns: int = 0
+    latency: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

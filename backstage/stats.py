@@ -29,7 +29,10 @@ class EmperorStats:
 
 @dataclass(frozen=True)
 class WorkerStats:
-    """One worker of a vassal; `pid` is 0 where it is not running, `cheap` if until a request."""
+    """One worker of a vassal; `pid` is 0 where it is not running, `cheap` if until a request.
+
+    `latency` is how long answers take lately, in seconds.
+    """
 
     pid: int
     accepting: bool
@@ -38,6 +41,7 @@ class WorkerStats:
     cheap: bool
     requests: int
     respawns: int
+    latency: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ def _worker(entry: dict[str, Any]) -> WorkerStats:
         cheap=entry["status"] == "cheap",
         requests=entry["requests"],
         respawns=max(0, entry["respawn_count"] - 1),
+        latency=entry["avg_rt"] / 1e6,
     )
 
 

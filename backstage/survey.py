@@ -30,8 +30,9 @@ class Look:
     """One look at an Act.
 
     `pid` is that of its master process, None while there is none; `workers` are those of its
-    workers, `memory` what all of these hold in memory, in bytes. `address` is where the Act is
-    bound, or will be; `refused` why an edit of its file is not used.
+    workers, `memory` what all of these hold in memory, in bytes, `cpu` the processor time they have
+    used, in seconds. `address` is where the Act is bound, or will be; `refused` why an edit of its
+    file is not used.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Look:
     pid: int | None
     workers: tuple[int, ...]
     memory: int
+    cpu: float
     address: Address | None
     refused: str = ""
 
@@ -83,7 +85,9 @@ class Look:
             threads=workforce.threads,
             busy=workforce.busy,
             requests=workforce.requests,
+            latency=workforce.latency,
             memory=self.memory,
+            cpu=self.cpu,
             restarts=(self.seen.vassal.respawns if self.seen.vassal else 0) + workforce.respawns,
             attempts=penalty.attempts if penalty else 0,
             next_try=penalty.retry_at if penalty else None,
@@ -152,13 +156,15 @@ class Survey:
             daemon=daemon,
             answers=False if self._is_foreign(file, emperor, master) else None,
         )
+        known = [fact for fact in (facts, *(fact for _, fact in crew)) if fact]
         return Look(
             name=act.name,
             seen=seen,
             state=judge(seen),
             pid=pid if seen.alive else None,
             workers=tuple(worker.pid for worker, fact in crew if fact and fact.alive),
-            memory=sum(fact.memory for fact in (facts, *(fact for _, fact in crew)) if fact),
+            memory=sum(fact.memory for fact in known),
+            cpu=sum(fact.cpu for fact in known),
             address=file.address if file else None,
             refused=refused,
         )
@@ -212,6 +218,7 @@ def _workforce(
         asleep=sum(worker.cheap for worker in master.workers),
         requests=sum(worker.requests for worker in master.workers),
         respawns=sum(worker.respawns for worker in master.workers),
+        latency=max((worker.latency for worker in master.workers), default=0.0),
     )
 
 

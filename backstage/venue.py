@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from . import causes, host, ports
 from .act import Act
+from .batches import Outcome, Verb, carry_out
 from .emperor import Emperor
 from .errors import BackstageError, NoSuchAct, NotAVenue
 from .paths import VenuePaths
@@ -18,9 +18,6 @@ from .settings import Settings, read_settings
 from .snapshots import Snapshot
 from .streams import Broadcast, EventStream
 from .survey import Survey
-
-# Acts started or restarted side by side; more would only wait for the processor.
-_AT_ONCE = 4
 
 
 class Venue:
@@ -156,17 +153,32 @@ class Venue:
 
     def start_all_acts(self, wait: float | None = 30.0) -> None:
         """Start every Act. One that fails keeps no other from it; then raises the failures."""
-        self.start()
-        self._with_each(self.acts, lambda act: act.start(wait))
+        _insist(self.each(Verb.START, wait=wait))
 
     def stop_all_acts(self, wait: float | None = 30.0) -> None:
         """Stop every Act; the Emperor goes on."""
-        self._with_each(self.acts, lambda act: act.stop(wait))
+        _insist(self.each(Verb.STOP, wait=wait))
 
     def restart_all_acts(self, wait: float | None = 30.0) -> None:
-        """Restart the Acts that are wanted; those that are stopped stay so."""
-        wanted = [act for act in self.acts if act.wanted]
-        self._with_each(wanted, lambda act: act.restart(wait))
+        """Restart the Acts that are wanted, one after the other; those that are stopped stay so."""
+        _insist(self.each(Verb.RESTART, wait=wait))
+
+    def each(
+        self, verb: Verb, names: Iterable[str] | None = None, wait: float | None = 30.0
+    ) -> Iterator[Outcome]:
+        """Start, stop or restart several Acts, and yield what became of each as soon as it is so.
+
+        Without `names`, every Act is meant; to restart, those that are wanted. Acts start and stop
+        side by side and restart one after the other. Raises NoSuchAct before anything is done, and
+        what `start` raises.
+        """
+        if names is not None:
+            acts = [self[name] for name in dict.fromkeys(names)]
+        else:
+            acts = [act for act in self if act.wanted or verb is not Verb.RESTART]
+        if verb is Verb.START:
+            self.start()
+        return carry_out(verb, acts, wait)
 
     def choose_port(self, port: int | None) -> int:
         """A port for a new Act: `port`, if it is free, or the next of the Venue's range.
@@ -186,11 +198,11 @@ class Venue:
             yield from paths.vassals.glob("*.ini")
             yield from paths.kept.glob("*.ini")
 
-    def _with_each(self, acts: Iterable[Act], verb: Callable[[Act], None]) -> None:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            outcomes = [pool.submit(verb, act) for act in acts]
-        failures = [error for outcome in outcomes if (error := outcome.exception())]
-        if len(failures) == 1:
-            raise failures[0]
-        if failures:
-            raise BackstageError("\n\n".join(str(error) for error in failures))
+
+def _insist(outcomes: Iterable[Outcome]) -> None:
+    """Wait for every outcome, then raise what went wrong."""
+    failures = [outcome.error for outcome in outcomes if outcome.error]
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise BackstageError("\n\n".join(str(error) for error in failures))

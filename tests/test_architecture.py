@@ -17,6 +17,7 @@ PACKAGE = Path(backstage.__file__).parent
 LAYERS = {
     "words": {"errors", "states", "events", "snapshots"},
     "pure": {
+        "rates",
         *("names", "paths", "settings", "vassal", "deadlines", "reasons", "histories", "agenda"),
     },
     "effects": {
@@ -25,7 +26,7 @@ LAYERS = {
         *("projects", "vassal_files", "scripts", "rehearsals", "diagnosis", "survey", "lookout"),
         *("watch", "alarms", "questions", "edits", "causes", "observer", "streams"),
     },
-    "domain": {"act", "venue", "new_venues", "new_acts"},
+    "domain": {"act", "batches", "venue", "new_venues", "new_acts"},
     "faces": {"shortcuts"},
 }
 HEIGHT = {module: height for height, modules in enumerate(LAYERS.values()) for module in modules}

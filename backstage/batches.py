@@ -1,0 +1,84 @@
+"""One verb for several Acts: side by side, each with an outcome of its own."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from queue import SimpleQueue
+from threading import Thread
+
+from .act import Act
+from .errors import BackstageError
+from .states import State
+
+
+class Verb(Enum):
+    """What several Acts can be told at once."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+# Acts that are at it side by side. More would only wait for the processor; restarts roll, so that
+# code which takes an Act down takes down one at a time.
+_AT_ONCE = {Verb.START: 4, Verb.STOP: 4, Verb.RESTART: 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a verb: the Act's `state` after so many `seconds`, and what went wrong."""
+
+    act: str
+    verb: Verb
+    state: State
+    seconds: float
+    error: BackstageError | None
+
+
+def carry_out(verb: Verb, acts: Sequence[Act], wait: float | None) -> Iterator[Outcome]:
+    """Tell each Act, and yield what became of it as soon as that is known.
+
+    One that fails keeps no other from it. Who stops iterating lets no further Act begin; those that
+    are at it go on.
+    """
+    waiting = deque(acts)
+    known: SimpleQueue[Outcome | BaseException] = SimpleQueue()
+
+    def work() -> None:
+        while waiting:
+            try:
+                known.put(_carry_out(verb, waiting.popleft(), wait))
+            except IndexError:  # another thread has taken the last one
+                return
+            except BaseException as error:  # noqa: BLE001 raised again where the outcomes are read
+                known.put(error)
+
+    for _ in range(min(_AT_ONCE[verb], len(acts))):
+        # Not waited for when the program ends, as after Ctrl-C.
+        Thread(target=work, name=f"backstage {verb}", daemon=True).start()
+    try:
+        for _ in acts:
+            outcome = known.get()
+            if isinstance(outcome, BaseException):
+                raise outcome
+            yield outcome
+    finally:
+        waiting.clear()
+
+
+def _carry_out(verb: Verb, act: Act, wait: float | None) -> Outcome:
+    tell = {Verb.START: act.start, Verb.STOP: act.stop, Verb.RESTART: act.restart}[verb]
+    began, failure = time.monotonic(), None
+    try:
+        tell(wait)
+    except BackstageError as error:
+        failure = error
+    seconds = time.monotonic() - began
+    return Outcome(act=act.name, verb=verb, state=act.state, seconds=seconds, error=failure)

@@ -1,0 +1,49 @@
+"""`backstage url`, `port` and `open`: where an Act answers."""
+
+from __future__ import annotations
+
+import click
+
+from .exits import Exit
+from .options import act_argument, command
+from .results import Result
+from .session import Session
+
+_NO_PORT = (Exit.PORT,)
+
+
+@command("url", examples="curl -s $(backstage url blog)healthz", exits=_NO_PORT)
+@act_argument
+def url(session: Session, act: str) -> Result:
+    """Print the URL of an Act.
+
+    It is where a browser on this machine finds the Act, also while it is stopped.
+    """
+    found = session.act(act).url
+    return Result({"act": act, "url": found}, lambda screen: screen.line(found))
+
+
+@command("port", examples="ss -tn sport = :$(backstage port blog)", exits=_NO_PORT)
+@act_argument
+def port(session: Session, act: str) -> Result:
+    """Print the port of an Act.
+
+    It follows the vassal file, edits by hand included, also while the Act is stopped.
+    """
+    found = session.act(act).get_uwsgi_port()
+    return Result({"act": act, "port": found}, lambda screen: screen.line(str(found)))
+
+
+@command("open", examples="backstage open blog", exits=_NO_PORT)
+@act_argument
+def open_(session: Session, act: str) -> Result:
+    """Open an Act in the browser.
+
+    Prints the URL as well. Which browser it is, the system's settings and $BROWSER say.
+    """
+    found = session.act(act).url
+    opened = click.launch(found) == 0
+    note = "" if opened else "  (no browser to open it with)"
+    return Result(
+        {"act": act, "url": found, "opened": opened}, lambda screen: screen.line(f"{found}{note}")
+    )

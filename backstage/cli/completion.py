@@ -1,0 +1,28 @@
+"""`backstage completion`: what makes a shell complete commands and the names of Acts."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+from .options import command
+from .results import Result
+from .session import Session
+
+_EXAMPLES = """
+backstage completion bash > ~/.local/share/bash-completion/completions/backstage
+backstage completion zsh > ~/.zfunc/_backstage
+backstage completion fish > ~/.config/fish/completions/backstage.fish
+"""
+_VARIABLE = "_BACKSTAGE_COMPLETE"
+
+
+@command("completion", examples=_EXAMPLES)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(session: Session, shell: str) -> Result:
+    """Print what makes a shell complete commands, options and the names of Acts."""
+    kind = get_completion_class(shell)
+    assert kind is not None
+    root = click.get_current_context().find_root().command
+    script = kind(root, {}, "backstage", _VARIABLE).source()
+    return Result({"shell": shell, "script": script}, lambda screen: screen.line(script))

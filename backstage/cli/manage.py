@@ -1,0 +1,33 @@
+"""`backstage manage`: manage.py of an Act, with the Act's environment."""
+
+from __future__ import annotations
+
+import click
+
+from .exits import Exit
+from .options import act_argument, command
+from .results import Result
+from .session import Session
+
+_EXAMPLES = """
+backstage manage blog migrate
+backstage manage blog createsuperuser
+backstage manage blog shell
+"""
+
+
+@command("manage", examples=_EXAMPLES, exits=(Exit.FAILED,), ignore_unknown_options=True)
+@act_argument
+@click.argument("words", nargs=-1, required=True, metavar="COMMAND...", type=click.UNPROCESSED)
+def manage(session: Session, act: str, words: tuple[str, ...]) -> Result:
+    """Run a manage.py command of an Act.
+
+    It runs with the Venue's Python in the Act's directory and has the terminal, so that `shell` and
+    `createsuperuser` can ask. Its exit code is that of the command. With --json its output is in
+    the result.
+    """
+    found = session.act(act)
+    if session.as_json:
+        return Result({"act": act, "output": found.manage(*words)}, lambda _: None)
+    status = found.manage_here(*words)
+    return Result({"act": act}, lambda _: None, status)

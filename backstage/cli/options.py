@@ -1,0 +1,121 @@
+"""Commands with what all of them share: options, completion, examples and exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Concatenate, ParamSpec
+
+import click
+from click.shell_completion import CompletionItem
+
+from ..errors import BackstageError
+from .exits import Exit
+from .results import Returned
+from .screen import Screen
+from .session import Session
+
+_P = ParamSpec("_P")
+_ALWAYS = (Exit.DONE, Exit.USAGE, Exit.NOT_THERE, Exit.INTERRUPTED)
+
+
+class Command(click.Command):
+    """A command that also knows its examples and exit codes, for its page and `--help`."""
+
+    examples: str = ""
+    exits: tuple[Exit, ...] = ()
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.examples:
+            with formatter.section("Examples"):
+                for line in self.examples.splitlines():
+                    formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+def command(
+    name: str, *, examples: str, exits: Sequence[Exit] = (), **settings: object
+) -> Callable[[Callable[Concatenate[Session, _P], Returned]], Command]:
+    """Make a function a command; `exits` are the codes beside those that every command has.
+
+    `examples` are lines as one would type them, each with what it does behind a `#`. `settings` go
+    to click's parser.
+    """
+
+    def decorate(function: Callable[Concatenate[Session, _P], Returned]) -> Command:
+        wrapped = click.make_pass_decorator(Session)(function)
+        made = click.command(name, cls=Command, context_settings=dict(settings))(
+            _with_shared_options(wrapped)
+        )
+        made.examples = examples.strip("\n")
+        made.exits = tuple(sorted({*_ALWAYS, *exits}))
+        return made
+
+    return decorate
+
+
+def complete_acts(ctx: click.Context, _: click.Parameter, typed: str) -> list[CompletionItem]:
+    """The Acts whose names begin so, for the shell."""
+    try:
+        acts = _session(ctx).venue.acts
+        return [CompletionItem(act.name) for act in acts if act.name.startswith(typed)]
+    except BackstageError:
+        return []
+
+
+act_argument = click.argument("act", shell_complete=complete_acts)
+acts_argument = click.argument("acts", nargs=-1, metavar="[ACT]...", shell_complete=complete_acts)
+
+
+def _with_shared_options(function: Callable[..., object]) -> Callable[..., object]:
+    for option in reversed(shared_options()):
+        function = option(function)
+    return function
+
+
+def shared_options() -> list[Callable[[Callable[..., object]], Callable[..., object]]]:
+    """The options that may stand before and behind every command's name."""
+    return [
+        click.option(
+            "--venue",
+            type=click.Path(path_type=Path),
+            metavar="PATH",
+            expose_value=False,
+            callback=_set_venue,
+            help="The Venue, if it is not that of the current directory or BACKSTAGE_VENUE.",
+        ),
+        click.option(
+            "--json",
+            is_flag=True,
+            expose_value=False,
+            callback=_set_json,
+            help="Print one JSON object for programs.",
+        ),
+        click.option(
+            "--debug",
+            is_flag=True,
+            expose_value=False,
+            callback=_set_debug,
+            help="Show the traceback of an error.",
+        ),
+    ]
+
+
+def _set_venue(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+    if path is not None:
+        _session(ctx).path = path
+
+
+def _set_json(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    _session(ctx).as_json |= wanted
+
+
+def _set_debug(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    _session(ctx).debug |= wanted
+
+
+def _session(ctx: click.Context) -> Session:
+    """That of this call; a new one while the shell asks for completions."""
+    found = ctx.find_object(Session)
+    if found is None:
+        found = ctx.find_root().obj = Session(Screen())
+    return found

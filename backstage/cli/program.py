@@ -1,0 +1,164 @@
+"""The `backstage` command: which commands there are, and what happens when one fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import version
+
+import click
+
+from ..errors import BackstageError
+from .exits import Exit
+from .options import shared_options
+from .results import Returned, render, render_error, tell_error
+from .screen import Screen
+from .session import Session
+
+# Each command with the place of its code and its line in the help, so that the help needs none of
+# the code.
+SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "Make and retire": {
+        "new-venue": ("making:new_venue", "Make a Venue and start its Emperor."),
+        "new-act": ("making:new_act", "Make an Act and start it."),
+        "retire": ("making:retire", "Stop an Act and put its files aside."),
+    },
+    "Run": {
+        "start": ("verbs:start", "Start Acts."),
+        "stop": ("verbs:stop", "Stop Acts."),
+        "restart": ("verbs:restart", "Restart Acts with their new code and settings."),
+        "venue": ("venues:venue", "Start, stop or describe the Venue itself."),
+    },
+    "Look": {
+        "status": ("status:status", "Show the state of every Act."),
+        "top": ("top:top", "Watch what the Acts do, live."),
+        "logs": ("logs:logs", "Show the logs of Acts, interleaved."),
+        "events": ("events:events", "Print every change of every Act as it happens."),
+        "doctor": ("doctor:doctor", "Look for what is wrong, and say what to type."),
+        "venues": ("venues:venues", "List all Venues of this user."),
+    },
+    "Change": {
+        "manage": ("manage:manage", "Run a manage.py command of an Act."),
+        "edit": ("edit:edit", "Edit the vassal file of an Act, checked before it counts."),
+        "env": ("env:env", "Show or change the .env of an Act."),
+    },
+    "Find": {
+        "open": ("addresses:open_", "Open an Act in the browser."),
+        "url": ("addresses:url", "Print the URL of an Act."),
+        "port": ("addresses:port", "Print the port of an Act."),
+        "completion": ("completion:completion", "Print what makes a shell complete commands."),
+    },
+}
+_COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+
+
+class Program(click.Group):
+    """Knows its commands by name and loads the code of the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
+        command = getattr(import_module(f"{__package__}.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-"):
+            meant = get_close_matches(name, _COMMANDS, n=1)
+            hint = f"did you mean '{meant[0]}'?" if meant else "see: backstage --help"
+            raise click.UsageError(f"no command '{name}'; {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, _COMMANDS))
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(name.ljust(width), line) for name, (_, line) in commands.items()]
+                )
+
+
+def _program() -> Program:
+    program = Program(
+        "backstage",
+        help="Many Django services on one host: create them, start, restart and stop them.",
+        epilog="`backstage COMMAND --help` tells more of each. Exit codes: see docs/cli.",
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        callback=lambda: None,
+    )
+    click.version_option(version("django_backstage"), prog_name="backstage")(program)
+    for option in shared_options():
+        option(program)
+    return program
+
+
+program = _program()
+
+
+def main() -> None:
+    """Run the command and end with its exit code."""
+    code = run(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads that wait for Acts are not waited for.
+    os._exit(code)
+
+
+def run(words: Sequence[str]) -> int:
+    """Run the command with these words; returns its exit code."""
+    session = Session(Screen())
+    name = _name_of(words)
+    try:
+        return _run(words, session, name)
+    except BrokenPipeError:
+        # Whoever read has read enough.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        return Exit.DONE
+    except KeyboardInterrupt:
+        return _interrupted(session)
+
+
+def _run(words: Sequence[str], session: Session, name: str) -> int:
+    screen = session.screen
+    try:
+        returned: Returned | int | None = program.main(
+            list(words), prog_name="backstage", standalone_mode=False, obj=session
+        )
+        if returned is None or isinstance(returned, int):
+            return returned or Exit.DONE
+        return render(name, returned, screen, as_json=session.as_json)
+    except click.Abort:
+        return _interrupted(session)
+    except click.UsageError as error:
+        as_json = session.as_json or "--json" in words
+        message = error.format_message()
+        tell_error(name, "UsageError", message, Exit.USAGE, screen, as_json=as_json)
+        if not as_json and error.ctx:
+            screen.hint(f"{error.ctx.get_usage()}\nsee: {error.ctx.command_path} --help")
+        return Exit.USAGE
+    except BackstageError as error:
+        if session.debug:
+            raise
+        return render_error(name, error, screen, as_json=session.as_json)
+
+
+def _interrupted(session: Session) -> int:
+    going = ", ".join(sorted(session.under_way))
+    session.screen.hint(f"\nInterrupted. Still going on: {going}." if going else "\nInterrupted.")
+    return Exit.INTERRUPTED
+
+
+def _name_of(words: Sequence[str]) -> str:
+    """The command that is meant, for the envelope."""
+    return next((word for word in words if word in _COMMANDS), "backstage")

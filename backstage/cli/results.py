@@ -1,0 +1,81 @@
+"""What commands return, and the one place where it becomes text or JSON.
+
+With `--json` a command prints one envelope on a line:
+
+    {"backstage": 1, "command": "port", "ok": true, "result": {…}}
+    {"backstage": 1, "command": "port", "ok": false, "error": {…}}
+
+`backstage` is the version of this format: within one version, fields are added, never changed.
+`result` and `error` are objects. Commands that go on, such as `events`, print an envelope a line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ..errors import BackstageError
+from .exits import Exit, exit_of
+from .screen import Screen
+
+VERSION = 1
+
+Document = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command has found or done: as an object for JSON, and how it is shown to people.
+
+    `exit` is an exit code, of `Exit` or of a program that was run.
+    """
+
+    document: Document
+    show: Callable[[Screen], None]
+    exit: int = Exit.DONE
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Results that come one by one, each to be rendered at once."""
+
+    results: Iterator[Result]
+
+
+Returned = Result | Stream
+
+
+def render(command: str, returned: Returned, screen: Screen, *, as_json: bool) -> int:
+    """Print what a command returned; the exit code is the highest of its results."""
+    exits: list[int] = [Exit.DONE]
+    for result in [returned] if isinstance(returned, Result) else returned.results:
+        if as_json:
+            ok = result.exit is Exit.DONE
+            screen.line(_envelope(command, ok=ok, result=result.document))
+        else:
+            result.show(screen)
+        exits.append(result.exit)
+    return max(exits)
+
+
+def render_error(command: str, error: BackstageError, screen: Screen, *, as_json: bool) -> Exit:
+    """Print what went wrong, with its exit code."""
+    code = exit_of(error)
+    tell_error(command, type(error).__name__, str(error), code, screen, as_json=as_json)
+    return code
+
+
+def tell_error(
+    command: str, kind: str, message: str, code: Exit, screen: Screen, *, as_json: bool
+) -> None:
+    """Print an error of any kind: on the error stream for people, as an envelope for programs."""
+    if as_json:
+        error = {"kind": kind, "message": message, "exit": int(code)}
+        screen.line(_envelope(command, ok=False, error=error))
+    else:
+        screen.complain(message)
+
+
+def _envelope(command: str, *, ok: bool, **content: object) -> str:
+    return json.dumps({"backstage": VERSION, "command": command, "ok": ok, **content})

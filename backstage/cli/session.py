@@ -1,0 +1,42 @@
+"""What all commands of one call share: its Venue, and how it talks."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..shortcuts import use_venue, venue_from_cwd
+from .screen import Screen
+
+if TYPE_CHECKING:
+    from ..act import Act
+    from ..venue import Venue
+
+_VARIABLE = "BACKSTAGE_VENUE"
+
+
+class Session:
+    """One call of the command."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.screen = screen
+        self.path: Path | None = None
+        self.as_json = False
+        self.debug = False
+        # What goes on although the command ends, as after Ctrl-C.
+        self.under_way: set[str] = set()
+
+    @cached_property
+    def venue(self) -> Venue:
+        """The Venue of `--venue` or BACKSTAGE_VENUE, or that which the directory lies in.
+
+        Raises NotAVenue, SettingsError.
+        """
+        named = self.path or os.environ.get(_VARIABLE)
+        return use_venue(named) if named else venue_from_cwd()
+
+    def act(self, name: str) -> Act:
+        """An Act of the Venue. Raises NoSuchAct with the name that was probably meant."""
+        return self.venue[name]

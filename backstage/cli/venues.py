@@ -1,0 +1,105 @@
+"""`backstage venue` and `backstage venues`: Venues as a whole."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from .. import host
+from ..errors import BackstageError
+from ..shortcuts import use_venue
+from ..states import State
+from . import wording
+from .exits import Exit
+from .options import command
+from .results import Result
+from .screen import Screen
+from .session import Session
+
+_EXAMPLES = """
+backstage venue info
+backstage venue stop       # ends the Emperor and every process of every Act
+backstage venue start      # and with it every Act that is wanted
+"""
+_EXITS = (Exit.FAILED, Exit.REFUSED, Exit.SYSTEM, Exit.BUSY)
+
+
+@command("venue", examples=_EXAMPLES, exits=_EXITS)
+@click.argument("verb", type=click.Choice(["start", "stop", "info"]))
+def venue(session: Session, verb: str) -> Result:
+    """Start, stop or describe the Venue itself.
+
+    `start` starts its Emperor, and with it every Act that is wanted; `stop` ends them all, and
+    those that were wanted stay so. `info` tells where it is and what runs in it.
+    """
+    if verb == "start":
+        session.venue.start()
+    elif verb == "stop":
+        session.under_way.add(f"stopping {session.venue.path}")
+        session.venue.stop()
+        session.under_way.clear()
+    return _described(session)
+
+
+@command("venues", examples="backstage venues")
+def venues(session: Session) -> Result:
+    """List all Venues of this user, with what runs in them."""
+    found = [entry for path in host.venues() if (entry := _entry(path))]
+
+    def show(screen: Screen) -> None:
+        width = max((len(str(entry["venue"])) for entry in found), default=0)
+        for entry in found:
+            pid = entry["emperor"]
+            state = State.RUNNING if pid else State.STOPPED
+            acts = f"{entry['running']} of {wording.count(int(str(entry['acts'])), 'Act')} running"
+            screen.state_line(str(entry["venue"]).ljust(width), state, acts)
+        if not found:
+            screen.line("No Venues yet; make one: backstage new-venue MyVenue")
+
+    return Result({"venues": found}, show)
+
+
+def _entry(path: Path) -> dict[str, object] | None:
+    try:
+        seen = use_venue(path)
+        snapshots = seen.snapshot()
+    except BackstageError:
+        return None
+    return {
+        "venue": str(path),
+        "emperor": seen.emperor.pid,
+        "acts": len(snapshots),
+        "running": sum(now.state is State.RUNNING for now in snapshots),
+    }
+
+
+def _described(session: Session) -> Result:
+    seen = session.venue
+    acts = seen.snapshot()
+    running = sum(now.state is State.RUNNING for now in acts)
+    ports = seen.settings.ports
+    document = {
+        "venue": str(seen.path),
+        "emperor": seen.emperor.pid,
+        "acts": len(acts),
+        "running": running,
+        "ports": {"first": ports.start, "last": ports.stop - 1},
+        "memory": sum(now.memory for now in acts),
+        "python": ".".join(map(str, sys.version_info[:3])),
+    }
+
+    def show(screen: Screen) -> None:
+        pid = seen.emperor.pid
+        lines = {
+            "Venue": str(seen.path),
+            "Emperor": f"runs, pid {pid}" if pid else "does not run",
+            "Acts": f"{running} of {len(acts)} running",
+            "Memory": wording.size(sum(now.memory for now in acts)),
+            "Ports": f"{ports.start} to {ports.stop - 1}",
+        }
+        for title, text in lines.items():
+            screen.line(f"{title:<9}{text}")
+
+    return Result(document, show)

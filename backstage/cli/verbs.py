@@ -1,0 +1,129 @@
+"""`backstage start`, `stop` and `restart`: several Acts at once, each with its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import click
+
+from ..batches import Outcome, Verb
+from ..errors import ActFailed, NotInTime
+from ..states import State
+from .exits import Exit, exit_of
+from .options import Command, acts_argument, command
+from .results import Result, Stream
+from .screen import Screen, harmless
+from .session import Session
+
+_EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
+_DOING = {Verb.START: "starting", Verb.STOP: "stopping", Verb.RESTART: "restarting"}
+_EXAMPLES = """
+backstage {verb} blog shop      # both at once
+backstage {verb} --all
+backstage {verb} blog --wait 0  # do not wait until it is so
+"""
+
+
+def _make(verb: Verb, text: str) -> Command:
+    @command(str(verb), examples=_EXAMPLES.format(verb=verb), exits=_EXITS)
+    @acts_argument
+    @click.option("--all", "everybody", is_flag=True, help="All Acts of the Venue.")
+    @click.option(
+        "--wait",
+        type=click.FloatRange(min=0),
+        default=30.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to wait for each; 0 not to wait.",
+    )
+    def made(session: Session, acts: tuple[str, ...], everybody: bool, wait: float) -> Stream:
+        if bool(acts) == everybody:
+            raise click.UsageError("name Acts, or type --all for all of them")
+        return Stream(_outcomes(session, verb, acts or None, wait or None))
+
+    made.help = text
+    return made
+
+
+start = _make(
+    Verb.START,
+    """Start Acts.
+
+    Several start side by side; those that run already stay as they are. Each is done when it
+    answers. The Emperor is started if need be. A failing Act is tried again at once.""",
+)
+stop = _make(
+    Verb.STOP,
+    """Stop Acts.
+
+    Several stop side by side; requests under way may finish. Each is done when its port is closed
+    and no process of it is left.""",
+)
+restart = _make(
+    Verb.RESTART,
+    """Restart Acts with their new code and settings.
+
+    Several restart one after the other, each on the socket that it has, so that no request is
+    lost. Stopped ones are started; with --all they stay stopped. Each is done when all its workers
+    are new ones and it answers.""",
+)
+
+
+def _outcomes(
+    session: Session, verb: Verb, names: tuple[str, ...] | None, wait: float | None
+) -> Iterator[Result]:
+    outcomes = session.venue.each(verb, names, wait)
+    meant = names or [act.name for act in session.venue]
+    width = max((len(name) for name in meant), default=0)
+    session.under_way.update(f"{_DOING[verb]} {name}" for name in meant)
+    for outcome in outcomes:
+        session.under_way.discard(f"{_DOING[verb]} {outcome.act}")
+        yield _result(session, outcome, width)
+
+
+def _result(session: Session, outcome: Outcome, width: int) -> Result:
+    error = outcome.error
+    address = _address(session, outcome)
+    document: dict[str, object] = {
+        "act": outcome.act,
+        "state": str(outcome.state),
+        "seconds": round(outcome.seconds, 3),
+        "url": address or None,
+        "reason": _reason(outcome) if error else "",
+    }
+    return Result(
+        document,
+        _shown(outcome, width, address),
+        exit_of(error) if error else Exit.DONE,
+    )
+
+
+def _shown(outcome: Outcome, width: int, address: str) -> Callable[[Screen], None]:
+    def show(screen: Screen) -> None:
+        state = outcome.state
+        told = harmless(_reason(outcome)) if outcome.error else address
+        screen.state_line(outcome.act.ljust(width), state, f"{outcome.seconds:5.1f} s  {told}")
+        for line in _tail(outcome):
+            screen.line(f"    {harmless(line)}")
+
+    return show
+
+
+def _address(session: Session, outcome: Outcome) -> str:
+    snapshot = session.venue[outcome.act].snapshot()
+    reachable = outcome.state is State.RUNNING and snapshot.port
+    return f"http://localhost:{snapshot.port}/" if reachable else ""
+
+
+def _reason(outcome: Outcome) -> str:
+    """What went wrong, in one line."""
+    error = outcome.error
+    if isinstance(error, ActFailed) and not isinstance(error, NotInTime) and error.reason:
+        return error.reason
+    return str(error).partition("\n")[0]
+
+
+def _tail(outcome: Outcome) -> list[str]:
+    """The last lines of the log of what went wrong."""
+    error = outcome.error
+    return error.log_tail.splitlines()[-6:] if isinstance(error, ActFailed) else []
