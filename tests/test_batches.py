@@ -1,0 +1,112 @@
+"""One verb for several Acts: side by side or rolling, each with its outcome."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterator
+from typing import cast
+
+import pytest
+
+from backstage.act import Act
+from backstage.batches import Verb, carry_out
+from backstage.deadlines import Deadline, until
+from backstage.errors import ActFailed
+from backstage.states import State
+
+
+class Dummy:
+    """Counts how many like it are at work at the same time; goes on when it is let."""
+
+    at_work = 0
+    most = 0
+    lock = threading.Lock()
+
+    def __init__(self, name: str, *, error: BaseException | None = None) -> None:
+        self.name = name
+        self.state = State.STOPPED
+        self.go = threading.Event()
+        self.begun = threading.Event()
+        self._error = error
+
+    def start(self, wait: float | None) -> None:
+        with Dummy.lock:
+            Dummy.at_work += 1
+            Dummy.most = max(Dummy.most, Dummy.at_work)
+        self.begun.set()
+        try:
+            assert self.go.wait(60.0)
+            if self._error:
+                raise self._error
+            self.state = State.RUNNING
+        finally:
+            with Dummy.lock:
+                Dummy.at_work -= 1
+
+    stop = restart = start
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    Dummy.at_work = Dummy.most = 0
+    yield
+    assert until(lambda: Dummy.at_work == 0, Deadline(60.0))
+
+
+def acts(*dummies: Dummy) -> list[Act]:
+    return cast(list[Act], list(dummies))
+
+
+def test_outcomes_come_as_they_are_known_and_failures_keep_nobody_from_it() -> None:
+    slow, broken, quick = (
+        Dummy("slow"),
+        Dummy("broken", error=ActFailed("broken", "fails")),
+        Dummy("q"),
+    )
+    outcomes = carry_out(Verb.START, acts(slow, broken, quick), 1.0)
+    quick.go.set()
+    first = next(outcomes)
+    assert (first.act, first.state, first.error) == ("q", State.RUNNING, None)
+    broken.go.set()
+    second = next(outcomes)
+    assert (second.act, str(second.error)) == ("broken", "Act 'broken' fails")
+    slow.go.set()
+    assert [outcome.act for outcome in outcomes] == ["slow"]
+
+
+@pytest.mark.parametrize(("verb", "most"), [(Verb.START, 4), (Verb.STOP, 4), (Verb.RESTART, 1)])
+def test_restarts_roll_and_the_rest_goes_side_by_side(verb: Verb, most: int) -> None:
+    dummies = [Dummy(f"a{n}") for n in range(6)]
+    outcomes = carry_out(verb, acts(*dummies), None)
+    starter = threading.Thread(target=lambda: [None for _ in outcomes])
+    starter.start()
+    assert until(lambda: Dummy.at_work == most, Deadline(60.0))
+    for dummy in dummies:
+        dummy.go.set()
+    starter.join(60.0)
+    assert not starter.is_alive()
+    assert Dummy.most == most
+
+
+def test_who_leaves_early_lets_no_further_act_begin() -> None:
+    dummies = [Dummy("a"), Dummy("b"), Dummy("c")]
+    dummies[0].go.set()
+    outcomes = carry_out(Verb.RESTART, acts(*dummies), None)
+    next(outcomes)
+    assert dummies[1].begun.wait(60.0)
+    assert isinstance(outcomes, Generator)
+    outcomes.close()
+    dummies[1].go.set()
+    assert until(lambda: dummies[1].state is State.RUNNING, Deadline(60.0))
+    assert not dummies[2].begun.wait(0.2)
+
+
+def test_what_nobody_expected_is_raised() -> None:
+    broken = Dummy("broken", error=ZeroDivisionError())
+    broken.go.set()
+    with pytest.raises(ZeroDivisionError):
+        list(carry_out(Verb.START, acts(broken), None))
+
+
+def test_nothing_to_do_is_done() -> None:
+    assert list(carry_out(Verb.START, [], None)) == []
