@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import click
 
 from ..batches import Outcome, Verb
-from ..errors import ActFailed, NotInTime
+from ..errors import ActFailed, BackstageError
 from ..states import State
 from .exits import Exit, exit_of
 from .options import Command, acts_argument, command
@@ -103,7 +103,7 @@ def _shown(outcome: Outcome, width: int, address: str) -> Callable[[Screen], Non
         state = outcome.state
         told = harmless(_reason(outcome)) if outcome.error else address
         screen.state_line(outcome.act.ljust(width), state, f"{outcome.seconds:5.1f} s  {told}")
-        for line in _tail(outcome):
+        for line in _more(outcome):
             screen.line(f"    {harmless(line)}")
 
     return show
@@ -117,13 +117,18 @@ def _address(session: Session, outcome: Outcome) -> str:
 
 def _reason(outcome: Outcome) -> str:
     """What went wrong, in one line."""
-    error = outcome.error
-    if isinstance(error, ActFailed) and not isinstance(error, NotInTime) and error.reason:
-        return error.reason
-    return str(error).partition("\n")[0]
+    return _known_reason(outcome.error) or str(outcome.error).partition("\n")[0]
 
 
-def _tail(outcome: Outcome) -> list[str]:
-    """The last lines of the log of what went wrong."""
+def _known_reason(error: BackstageError | None) -> str:
+    return error.reason if isinstance(error, ActFailed) else ""
+
+
+def _more(outcome: Outcome) -> list[str]:
+    """Where to read on, or the last lines of the log where nothing else tells why."""
     error = outcome.error
-    return error.log_tail.splitlines()[-6:] if isinstance(error, ActFailed) else []
+    if not isinstance(error, ActFailed):
+        return []
+    if _known_reason(error):
+        return [f"more: backstage logs {outcome.act}"]
+    return error.log_tail.splitlines()[-6:]
