@@ -27,7 +27,7 @@ LAYERS = {
         *("watch", "alarms", "questions", "edits", "causes", "observer", "streams"),
     },
     "domain": {"act", "batches", "venue", "new_venues", "new_acts"},
-    "faces": {"shortcuts"},
+    "faces": {"shortcuts", "cli"},
 }
 HEIGHT = {module: height for height, modules in enumerate(LAYERS.values()) for module in modules}
 HOMES = {
@@ -40,13 +40,29 @@ HOMES = {
     "uv": "virtualenvs",
     "fcntl": "files",
     "watchdog": "watch",
+    "click": "cli",
+    "rich": "cli",
 }
 
 
 def trees() -> list[tuple[str, ast.Module]]:
-    """The modules of the package by name."""
+    """The modules of the package by name; all of the command's are `cli`."""
     paths = sorted(path for path in PACKAGE.glob("*.py") if path.stem != "__init__")
-    return [(path.stem, ast.parse(path.read_text(encoding="utf-8"))) for path in paths]
+    commands = sorted((PACKAGE / "cli").glob("*.py"))
+    return [
+        *((path.stem, ast.parse(path.read_text(encoding="utf-8"))) for path in paths),
+        *(("cli", from_above(ast.parse(path.read_text(encoding="utf-8")))) for path in commands),
+    ]
+
+
+def from_above(tree: ast.Module) -> ast.Module:
+    """A module of the command, with its relative imports as seen from the package."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            node.module = ".".join(filter(None, ["cli", node.module]))
+        elif isinstance(node, ast.ImportFrom) and node.level > 1:
+            node.level -= 1
+    return tree
 
 
 def imported(node: ast.AST) -> Iterator[str]:
@@ -76,8 +92,12 @@ def test_imports_point_down(name: str, tree: ast.Module) -> None:
     assert not {other for other in neighbours(tree) if HEIGHT[other] > HEIGHT[name]}
 
 
+def test_nobody_imports_the_command_but_itself() -> None:
+    assert {name for name, tree in trees() if "cli" in neighbours(tree)} == {"cli"}
+
+
 def test_imports_go_in_no_circle() -> None:
-    TopologicalSorter({name: neighbours(tree) for name, tree in trees()}).prepare()
+    TopologicalSorter({name: neighbours(tree) - {"cli"} for name, tree in trees()}).prepare()
 
 
 @pytest.mark.parametrize("layer", ["words", "pure"])
