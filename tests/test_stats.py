@@ -26,6 +26,7 @@ WORKER = {
     "requests": 17,
     "status": "idle",
     "respawn_count": 1,
+    "avg_rt": 2500,
     "cores": [{"id": 0, "in_request": 1}, {"id": 1, "in_request": 0}, {"id": 2, "in_request": 1}],
 }
 VASSAL = {
@@ -161,9 +162,15 @@ def test_a_master_tells_of_its_workers(serve: Serve) -> None:
     told = stats.read_vassals([path], PATIENCE)[path]
     assert told.pid == 810
     assert told.workers == (
-        WorkerStats(812, True, threads=3, busy=2, cheap=False, requests=17, respawns=0),
-        WorkerStats(0, False, threads=0, busy=0, cheap=True, requests=17, respawns=0),
-        WorkerStats(814, True, threads=1, busy=1, cheap=False, requests=17, respawns=3),
+        WorkerStats(
+            812, True, threads=3, busy=2, cheap=False, requests=17, respawns=0, latency=0.0025
+        ),
+        WorkerStats(
+            0, False, threads=0, busy=0, cheap=True, requests=17, respawns=0, latency=0.0025
+        ),
+        WorkerStats(
+            814, True, threads=1, busy=1, cheap=False, requests=17, respawns=3, latency=0.0025
+        ),
     )
 
 
