@@ -253,6 +253,7 @@ def test_more_than_the_kernel_can_hold_is_told_to_be_lost(place: Path) -> None:
         assert until(lambda: Hint(place, "news.ini", complete=False) in hints, Deadline(PATIENCE))
 
 
+@pytest.mark.slow
 def test_where_the_kernel_grants_no_instance_an_error_says_so() -> None:
     """So that whoever watches can look for himself instead."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)

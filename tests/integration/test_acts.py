@@ -154,6 +154,7 @@ def test_a_stop_finishes_requests_under_way(act: Act) -> None:
     assert answers == [(200, "done")]
 
 
+@pytest.mark.slow
 def test_verbs_in_quick_succession_do_what_they_say(act: Act) -> None:
     """The last one counts, however early in the life of the vassal it comes."""
     for pause in (0.0, 0.02, 0.1, 0.2, 0.3):
@@ -178,6 +179,7 @@ def test_verbs_in_quick_succession_do_what_they_say(act: Act) -> None:
         assert fetch(act)[0] == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("early_signals", "pauses"),
     [(True, (0.0, 0.05, 0.15, 0.2, 0.25, 0.3, 0.4)), (False, (0.1, 0.2))],
@@ -269,6 +271,7 @@ def test_a_broken_act_fails_alone_and_says_why(venue: Venue, act: Act, fresh_nam
     assert fetch(act)[0] == 200
 
 
+@pytest.mark.slow
 def test_a_start_after_a_repair_does_not_wait_for_the_emperors_next_try(act: Act) -> None:
     """The Emperor tries what fails more and more rarely; an explicit start is tried now."""
     settings = act.paths.top / act.name / "settings.py"
