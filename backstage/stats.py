@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import socket
 from collections.abc import Iterable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,13 +124,13 @@ def _worker(entry: dict[str, Any]) -> WorkerStats:
 def _read(paths: Iterable[Path], timeout: float) -> dict[Path, dict[str, Any]]:
     """The answers of several sockets, all asked before the first is heard."""
     said: dict[Path, dict[str, Any]] = {}
-    with ExitStack() as closing:
-        asked: dict[int, tuple[Path, socket.socket, bytearray]] = {}
-        # poll, not select, which fails where a process has more than a thousand files open.
-        waiting = select.poll()
+    asked: dict[int, tuple[Path, socket.socket, bytearray]] = {}
+    # poll, not select, which fails where a process has more than a thousand files open.
+    waiting = select.poll()
+    _drop_the_late()
+    try:
         for path in paths:
-            if connection := _connected(path):
-                closing.enter_context(connection)
+            if connection := _late.pop(path, None) or _connected(path):
                 asked[connection.fileno()] = (path, connection, bytearray())
                 waiting.register(connection, select.POLLIN)
         deadline = Deadline(timeout)
@@ -140,10 +140,38 @@ def _read(paths: Iterable[Path], timeout: float) -> dict[Path, dict[str, Any]]:
                 if _hear(connection, heard):
                     waiting.unregister(descriptor)
                     del asked[descriptor]
+                    connection.close()
                     document = _document(heard)
                     if isinstance(document, dict):
                         said[path] = document
+    finally:
+        for path, connection, heard in asked.values():
+            _leave(path, connection, answered=bool(heard))
     return said
+
+
+# Connections on which nobody has answered yet. Were they closed, uWSGI would complain of it in the
+# Act's log once it comes to answer; so the next question waits on them instead of asking again.
+_late: dict[Path, socket.socket] = {}
+
+
+# A connection is its process's own.
+os.register_at_fork(after_in_child=_late.clear)
+
+
+def _leave(path: Path, connection: socket.socket, *, answered: bool) -> None:
+    if answered or _late.setdefault(path, connection) is not connection:
+        connection.close()
+
+
+def _drop_the_late() -> None:
+    """Close those where an answer has come by now: it is from before the next question."""
+    for path in list(_late):
+        # Another thread may have taken it.
+        if connection := _late.pop(path, None):
+            answered = select.poll()
+            answered.register(connection, select.POLLIN)
+            _leave(path, connection, answered=bool(answered.poll(0)))
 
 
 def _connected(path: Path) -> socket.socket | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 import time
@@ -327,3 +328,67 @@ def test_many_open_files_do_not_matter(serve: Serve) -> None:
         path = serve("blog", telling(VASSAL))
         told = stats.read_vassals([path], PATIENCE)
         assert isinstance(told[path], VassalStats)
+
+
+class Hesitant:
+    """A master that answers only when it is told to, with another pid each time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.answered = 0
+        self.complaints: list[OSError] = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+
+    def answer(self) -> None:
+        connection, _ = self._listener.accept()
+        self.answered += 1
+        try:
+            with connection:
+                connection.sendall(json.dumps({**VASSAL, "pid": self.answered}).encode())
+        except OSError as error:
+            self.complaints.append(error)
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+@pytest.fixture
+def hesitant(tmp_path: Path) -> Iterator[Hesitant]:
+    master = Hesitant(tmp_path / "hesitant.stats")
+    yield master
+    master.close()
+
+
+def test_a_master_that_answers_late_finds_somebody_who_listens(hesitant: Hesitant) -> None:
+    """Else uWSGI complains in the Act's log, once for each time that it was asked."""
+    for _ in range(3):
+        assert stats.read_vassals([hesitant.path], 0.01) == {}
+    thread = threading.Timer(0.2, hesitant.answer)
+    thread.start()
+    assert stats.read_vassals([hesitant.path], PATIENCE)[hesitant.path].pid == 1
+    thread.join()
+    assert not hesitant.complaints
+
+
+def test_what_was_answered_before_the_question_is_no_answer(hesitant: Hesitant) -> None:
+    assert stats.read_vassals([hesitant.path], 0.01) == {}
+    hesitant.answer()
+    thread = threading.Timer(0.2, hesitant.answer)
+    thread.start()
+    assert stats.read_vassals([hesitant.path], PATIENCE)[hesitant.path].pid == 2
+    thread.join()
+    assert not hesitant.complaints
+
+
+def test_a_forked_process_asks_for_itself(hesitant: Hesitant) -> None:
+    assert stats.read_vassals([hesitant.path], 0.01) == {}
+    child = os.fork()
+    if child == 0:
+        told = stats.read_vassals([hesitant.path], PATIENCE)
+        os._exit(told[hesitant.path].pid)
+    hesitant.answer()
+    hesitant.answer()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+    assert not hesitant.complaints
