@@ -8,8 +8,20 @@ from datetime import date
 from pathlib import Path
 from types import TracebackType
 
-from . import causes, diagnosis, files, logs, ports, processes, reasons, rehearsals, vassal_files
+from . import (
+    causes,
+    diagnosis,
+    files,
+    logs,
+    ports,
+    processes,
+    reasons,
+    rehearsals,
+    rewrites,
+    vassal_files,
+)
 from .deadlines import Deadline
+from .environments import Environment
 from .errors import ActFailed, PortUnavailable
 from .locks import locked
 from .lookout import Lookout
@@ -94,6 +106,16 @@ class Act:
             raise PortUnavailable(f"the vassal file of Act {self.name!r} names no TCP port")
         return address.port
 
+    @property
+    def environment(self) -> Environment:
+        """The variables in the Act's .env, to be read and changed."""
+        return Environment(self.paths)
+
+    @property
+    def vassal_text(self) -> str:
+        """The text of the vassal file, of the kept one while the Act is stopped."""
+        return rewrites.present(self.paths).text
+
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the Act's log."""
         return logs.tail(self.paths.log, lines)
@@ -149,6 +171,35 @@ class Act:
             deadline = Deadline(wait)
             self._lookout.await_renewal(moment, deadline, log)
             self._lookout.await_running(deadline, log)
+
+    def check(self, text: str) -> None:
+        """Raise EditRefused where the Act could not work if its vassal file had this text."""
+        with self._acting("checking"):
+            rewrites.check(self.paths, text, self._emperor.stats())
+
+    def rewrite(self, text: str, *, based_on: str, wait: float | None = 30.0) -> tuple[str, ...]:
+        """Give the vassal file a new text; returns what has changed, as `threads = 4 → 8`.
+
+        `based_on` is the `vassal_text` that was edited. Returns when the Act runs with the new one,
+        or at once with `wait=None`; a stopped Act stays stopped. Raises EditRefused where the new
+        one cannot work or the file has changed meanwhile: then nothing is written, and the Act runs
+        on as before. Otherwise raises as `restart` does.
+        """
+        if text == based_on:
+            return ()
+        log = diagnosis.log_mark(self.paths)
+        with self._acting("editing"):
+            moment = processes.boot_clock()
+            changes = rewrites.rewrite(self.paths, text, based_on, self._emperor.stats())
+            is_reloading = self.wanted and self._emperor.pid is not None
+            if is_reloading:
+                self._emperor.forgive()
+                self._emperor.wake()
+        if is_reloading and wait is not None:
+            deadline = Deadline(wait)
+            self._lookout.await_renewal(moment, deadline, log)
+            self._lookout.await_running(deadline, log)
+        return changes
 
     def wait(self, state: State | str, timeout: float = 30.0) -> None:
         """Return as soon as the Act is in a state.
@@ -241,6 +292,11 @@ class Act:
         """Keep a running Act from being reloaded with a file that cannot work."""
         used = vassal_files.kept(self.paths)
         if used is None or used == vassal_files.current(self.paths) or not self._lookout.listed():
+            return
+        look = self._lookout.look()
+        address = look.address if look.address != used.address else None
+        if address and processes.listener(address.port) in look.pids:
+            # The Emperor has taken the edit already.
             return
         if fault := rehearsals.fault(self.paths, running=used):
             raise ActFailed(self.name, "cannot be restarted, it runs on as before", fault)

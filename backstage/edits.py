@@ -97,7 +97,7 @@ class Edits:
         file = vassal_files.current(act)
         with suppress(OSError), locked_if_free(act.lock) as free:
             if not free:
-                return Edit(undecided=True)
+                return Edit(change=self._change(act, file), undecided=True)
             try:
                 edit = self._decide(act, version, file, known)
             except Overtaken:
@@ -148,9 +148,15 @@ class Edits:
         is_known = file == used and act.name not in self._settled
         is_seen = vassal is None or is_known or found.second > before
         mtime = found.mtime if is_seen or not vassal else found.dated(vassal.last_mod + 1)
+        change = self._change(act, file)
         self._conclude(act, vassal_files.date(act, version, mtime), file)
         self._use(act, file)
-        return Edit(change=", ".join(file.differences(used)) if used else "")
+        return Edit(change=change)
+
+    def _change(self, act: ActPaths, file: VassalFile | None) -> str:
+        """What is new in the file since it was used last."""
+        used = self._used.get(act.name) or vassal_files.kept(act)
+        return ", ".join(file.differences(used)) if file and used else ""
 
     def _conclude(self, act: ActPaths, version: Version, file: VassalFile | None) -> None:
         """Take a version as dealt with."""

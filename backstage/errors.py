@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -36,6 +35,8 @@ class NoSuchAct(BackstageError):
     """Raised when a Venue has no Act of this name; names the one that was probably meant."""
 
     def __init__(self, name: str, venue: Path, known: tuple[str, ...]) -> None:
+        from difflib import get_close_matches
+
         acts = ", ".join(known) if known else "none yet"
         meant = get_close_matches(name, known, n=1)
         hint = f"did you mean {meant[0]!r}?" if meant else f"its Acts: {acts}"
@@ -46,7 +47,7 @@ class NoSuchAct(BackstageError):
 
 
 class SettingsError(BackstageError):
-    """Raised when venue.yaml or a vassal file holds something that cannot be meant."""
+    """Raised when venue.yaml, a vassal file or a .env holds something that cannot be meant."""
 
     def __init__(self, path: Path, line: int | None, why: str) -> None:
         where = f"{path}, line {line}" if line else str(path)
@@ -54,6 +55,13 @@ class SettingsError(BackstageError):
         self.path = path
         self.line = line
         self.why = why
+
+
+class EditRefused(SettingsError):
+    """Raised when a new text for a vassal file is not used; nothing has been changed then.
+
+    `path` and `line` tell where it is at fault: there, or in a file that it includes.
+    """
 
 
 class EnvironmentFailed(BackstageError):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from . import ports, processes, reasons, scripts, vassal
 from .emperor import uwsgi_of
+from .files import write_atomically
 from .paths import ActPaths, VenuePaths
 from .scripts import Line, Script
 from .vassal import VassalFile
@@ -82,13 +83,51 @@ def fault(paths: ActPaths, running: VassalFile | None = None) -> str:
         return ""
     except OSError as error:
         return f"vassals/{paths.vassal.name} cannot be read: {error.strerror}"
+    return _judge(paths, data, running, paths.vassal)
+
+
+def fault_in(text: str, paths: ActPaths, running: VassalFile | None = None) -> str:
+    """Why the Act could not work if its vassal file had this text, as `fault` tells it.
+
+    uWSGI reads a copy in `run/`, which the Emperor does not see. As there is one copy for an Act,
+    the Act has to be locked.
+    """
+    copy = paths.venue.run / paths.vassal.name
+    data = _as_if_in_place(text, paths, copy).encode(errors="surrogateescape")
+    try:
+        write_atomically(copy, data, mode=0o600)
+        told = _judge(paths, data, running, copy)
+    finally:
+        copy.unlink(missing_ok=True)
+    told = told.replace(str(copy), str(paths.vassal))
+    return re.sub(rf"^run/{re.escape(copy.name)}, ", f"vassals/{copy.name}, ", told)
+
+
+def _as_if_in_place(text: str, paths: ActPaths, copy: Path) -> str:
+    """A text that means in the copy what the other would mean in `vassals/`, line by line."""
+    signs = {
+        sign: means.replace("%", "%%")
+        for sign, means in vassal.signs_of(paths.vassal, paths.vassal).items()
+    }
+    spelt = vassal.magic(text, {**signs, "(": "%("})
+    return _own_section(paths).sub(lambda found: f"{found[1]}{copy}:", spelt)
+
+
+def _own_section(paths: ActPaths) -> re.Pattern[str]:
+    """An include of another section of the vassal file itself, up to the section's name."""
+    own = "|".join(re.escape(str(path)) for path in (paths.vassal, paths.vassal.name))
+    return re.compile(rf"^([ \t]*(?:{'|'.join(scripts.INCLUDES)})[ \t]*=[ \t]*)(?:{own}):", re.M)
+
+
+def _judge(paths: ActPaths, data: bytes, running: VassalFile | None, file: Path) -> str:
+    """The fault in what would be the Act's vassal file; `file` is where uWSGI can read it."""
     try:
         script = scripts.read(paths.venue, paths.vassal, _text(paths, data))
         before = scripts.read(paths.venue, paths.vassal, running.text) if running else Script()
         _refuse_includes(script)
         if not script.branches:
             _refuse_numbers(script)
-        _read_by_uwsgi(paths, script)
+        _read_by_uwsgi(paths, script, file)
         if not script.branches:
             _refuse_values(paths, script, before)
             _refuse_ports(script, before)
@@ -118,7 +157,7 @@ def _refuse_includes(script: Script) -> None:
             raise _Fault(line.blame(line.unread))
 
 
-def _read_by_uwsgi(paths: ActPaths, script: Script) -> None:
+def _read_by_uwsgi(paths: ActPaths, script: Script, file: Path) -> None:
     """Let uWSGI read the file, and apply nothing of it: what it reads, it only complains about.
 
     Were its options applied, then `vacuum` would remove the sockets of the running Act.
@@ -129,7 +168,8 @@ def _read_by_uwsgi(paths: ActPaths, script: Script) -> None:
     if (binary, script.shape) in _ACCEPTED and not script.branches:
         return
     switches = ["--strict"] if script.strict else []
-    words: list[str | Path] = [binary, *switches, "--version", "--ini", paths.vassal.name]
+    named = os.path.relpath(file, paths.venue.vassals)
+    words: list[str | Path] = [binary, *switches, "--version", "--ini", named]
     status, said = _tried(words, paths.venue, paths.venue.vassals)
     if status == 1:
         raise _complaint(f"vassals/{paths.vassal.name}", script, said, binary)

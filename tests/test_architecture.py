@@ -15,16 +15,22 @@ PACKAGE = Path(backstage.__file__).parent
 
 # From the bottom to the top: a module imports from its own layer or from those above it here.
 LAYERS = {
-    "words": {"errors", "states", "events", "snapshots"},
+    "words": {"errors", "states", "events", "snapshots", "findings"},
     "pure": {
-        "rates",
+        *("rates", "dotenv"),
+        "secrecy",
         *("names", "paths", "settings", "vassal", "deadlines", "reasons", "histories", "agenda"),
+        "stamps",
     },
     "effects": {
+        *("equipment", "premises", "bindings", "limits", "checkups", "deployments"),
+        "examinations",
         *("files", "locks", "logs", "templates", "processes", "ports", "probes", "stats", "host"),
         *("interpreters", "distributions", "copies", "virtualenvs", "sources", "emperor"),
         *("projects", "vassal_files", "scripts", "rehearsals", "diagnosis", "survey", "lookout"),
         *("watch", "alarms", "questions", "edits", "causes", "observer", "streams"),
+        "journals",
+        *("environments", "rewrites"),
     },
     "domain": {"act", "batches", "venue", "new_venues", "new_acts"},
     "faces": {"shortcuts", "cli"},
@@ -130,4 +136,7 @@ def test_our_own_modules_are_imported_at_the_top_of_a_file() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef) and neighbours(node)
     }
-    assert hidden == {"shortcuts", "sources", "streams"}
+    assert hidden == {
+        *("causes", "emperor", "host"),
+        *("journals", "shortcuts", "sources", "streams", "venue"),
+    }

@@ -274,3 +274,80 @@ def test_a_rehearsal_that_hangs_tells_nothing(
     )
     uwsgi.chmod(0o755)
     assert rehearse("threds = 4\n") == ""
+
+
+@pytest.fixture
+def rehearse_text(act: ActPaths) -> Rehearse:
+    """Rehearse another text while the file stays as it is; nothing of the trial is left."""
+    before = act.vassal.read_text()
+
+    def attempt(added: str = "", old: str = "", new: str = "") -> str:
+        told = rehearsals.fault_in(
+            before.replace(old, new) + added, act, VassalFile("blog", before)
+        )
+        assert [path.name for path in act.vassal.parent.iterdir()] == ["blog.ini"]
+        assert act.vassal.read_text() == before
+        assert not list(act.venue.run.iterdir())
+        return told
+
+    return attempt
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        "",
+        "threads = 4\nmaster\nprocesses = %k\nlog-date = %%Y\n",
+        "ini = %d../templates/%n.more\n",
+        "ini = ../templates/capitals.ini\n",
+        "chdir = %d../acts/%n\n",
+        "ini = blog.ini:more\n[more]\nthreads = 4\n",
+        "ini = %p:more\n[more]\nthreads = 4\nini = %d../templates/%n.more\n",
+    ],
+)
+def test_a_text_that_can_work(act: ActPaths, rehearse_text: Rehearse, added: str) -> None:
+    """`%n` and the like mean what they will mean in vassals/, in included files too."""
+    (act.venue.templates / "blog.more").write_text("[uwsgi]\nthreads = 4\n")
+    capitals = "[uwsgi]\nini = %D../templates/%N.more\n"
+    (act.venue.templates / "capitals.ini").write_text(capitals)
+    assert rehearse_text(added) == ""
+
+
+@pytest.mark.parametrize(
+    ("added", "told"),
+    [
+        ("threds = 4", "line 7: unknown option 'threds'; did you mean 'threads'?"),
+        ("processes = many", "line 7: processes wants a number, not 'many'"),
+        ("ini = %dno.ini", "line 7: cannot read {venue}/vassals/no.ini: No such file or directory"),
+        ("set-ph = colour", "line 7: invalid placeholder/--set value"),
+        ("chdir = %d../acts/%n%%", "line 7: no directory {venue}/acts/blog%"),
+        ("ini = blog.ini", "line 7: blog.ini includes itself"),
+        ("ini = %p:more\n[more]\nthreds = 4",
+         "line 9: unknown option 'threds'; did you mean 'threads'?"),
+        ("# caf\udce9", "line 7: byte 0xe9 is not UTF-8"),
+    ],
+)  # fmt: skip
+def test_a_text_that_cannot_work(
+    act: ActPaths, rehearse_text: Rehearse, added: str, told: str
+) -> None:
+    expected = f"vassals/blog.ini, {told.format(venue=act.venue.top)}"
+    assert rehearse_text(f"{added}\n") == expected
+
+
+def test_a_text_is_tried_also_where_there_is_no_file(act: ActPaths) -> None:
+    text = act.vassal.read_text()
+    act.vassal.unlink()
+    own = "ini = blog.ini:more\n[more]\nthreds = 4\n"
+    assert rehearsals.fault_in(text, act) == ""
+    assert rehearsals.fault_in(text + own, act).startswith("vassals/blog.ini, line 9: unknown")
+
+
+def test_the_ports_that_the_act_has_are_not_asked_for_in_a_text_either(
+    act: ActPaths, listen: Listen, rehearse_text: Rehearse
+) -> None:
+    file = VassalFile("blog", act.vassal.read_text())
+    assert file.address
+    listen(port=file.address.port)
+    taken = listen().getsockname()[1]
+    assert rehearse_text("threads = 4\n") == ""
+    assert f"port {taken} is held by" in rehearse_text(f"http-socket = 127.0.0.1:{taken}\n")

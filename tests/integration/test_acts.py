@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from backstage import processes
 from backstage.act import Act
 from backstage.deadlines import Deadline, until
 from backstage.emperor import Emperor
@@ -237,6 +239,20 @@ def test_hand_edits_survive_everything_and_count(venue: Venue, act: Act) -> None
 
 def _threads(act: Act) -> list[int]:
     return [worker.num_threads() for worker in psutil.Process(act.pid).children()]
+
+
+def test_a_port_that_was_edited_by_hand_is_the_acts_own(act: Act) -> None:
+    """While nobody watches the Emperor takes the edit by itself, and a restart finds it so."""
+    old = act.get_uwsgi_port()
+    text = act.paths.vassal.read_text().replace(f":{old}", f":{old + 700}")
+    mtime = act.paths.vassal.stat().st_mtime + 2
+    act.paths.vassal.write_text(text)
+    os.utime(act.paths.vassal, (mtime, mtime))
+    port = act.get_uwsgi_port()
+    assert until(lambda: processes.listener(port) is not None, Deadline(60.0))
+    act.restart()
+    assert act.get_uwsgi_port() == old + 700
+    assert fetch(act)[0] == 200
 
 
 def test_an_operator_stops_starts_and_restarts_with_plain_files(act: Act) -> None:

@@ -1,0 +1,186 @@
+"""`backstage edit`: the vassal file of an Act in an editor, checked before it counts."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from difflib import unified_diff
+from pathlib import Path
+
+import click
+
+from .. import processes
+from ..act import Act
+from ..errors import ActFailed, BackstageError, EditRefused
+from ..files import remove_tree, write_atomically
+from ..vassal import VassalFile
+from .aftermath import Aftermath
+from .exits import Exit
+from .options import act_argument, command
+from .results import Result
+from .screen import Screen, harmless
+from .session import Session
+
+_EXAMPLES = """
+backstage edit blog
+EDITOR=nano backstage edit blog
+"""
+_EXITS = (Exit.FAILED, Exit.REFUSED, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
+# The first of these that is there is used where nobody has chosen one.
+_USUAL = ("editor", "nano", "vim", "vi", "emacs")
+_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@command("edit", examples=_EXAMPLES, exits=_EXITS)
+@act_argument
+def edit(session: Session, act: str) -> Result:
+    """Edit the vassal file of an Act, checked before it counts.
+
+    $VISUAL or $EDITOR opens a copy. When it is saved and the editor ends, the copy is tried: where
+    it cannot work, the line at fault is shown, nothing is changed, and you may go on editing.
+    Otherwise the difference is shown, the file is written, and a running Act restarts with it. A
+    stopped one stays stopped. What somebody else writes meanwhile is not overwritten. A text that
+    was not used is kept, and it is told where.
+    """
+    found = session.act(act)
+    before = found.vassal_text
+    with _draft(session, found, before) as draft:
+        text = _edited(session, found, before, draft)
+        if text == before:
+            unchanged = {"act": act, "changed": False}
+            return Result(unchanged, lambda screen: screen.line(f"{act}: nothing has changed"))
+        difference = _difference(found, before, text)
+        if not session.as_json:
+            _show(session.screen, difference)
+        aftermath = _used(session, found, before, text)
+        if aftermath.error and _can_ask(session):
+            aftermath.show(session.screen)
+            if click.confirm("Put the text from before back?", err=True):
+                aftermath = _used(session, found, text, before)
+    changes = VassalFile(act, text).differences(VassalFile(act, before))
+    document = {
+        **{"act": act, "changed": True, "changes": changes, "diff": "\n".join(difference)},
+        **aftermath.document,
+    }
+    return Result(document, aftermath.show, aftermath.exit)
+
+
+class _Draft:
+    """The copy that is edited, in a directory of its own, as editors put files beside it."""
+
+    def __init__(self, act: Act, text: str) -> None:
+        self._before = text
+        self._top = Path(tempfile.mkdtemp(prefix=f"backstage-{act.name}-"))
+        self.path = self._top / act.paths.vassal.name
+        write_atomically(self.path, text, mode=0o600)
+
+    def read(self) -> str:
+        """What it says now; bytes that are no UTF-8 are for the check to tell."""
+        try:
+            return self.path.read_bytes().decode(errors="surrogateescape")
+        except FileNotFoundError:
+            return self._before
+
+    def remove(self) -> None:
+        remove_tree(self._top)
+
+
+@contextmanager
+def _draft(session: Session, act: Act, before: str) -> Iterator[_Draft]:
+    """A copy of the text `before`, which stays where it was edited in vain."""
+    draft = _Draft(act, before)
+    try:
+        yield draft
+    except BaseException:
+        if draft.read() == before:
+            draft.remove()
+        else:
+            session.screen.hint(f"Your text is kept in {draft.path}")
+        raise
+    draft.remove()
+
+
+def _edited(session: Session, act: Act, before: str, draft: _Draft) -> str:
+    """A text that can work, from the editor, or that from before. Raises EditRefused."""
+    while True:
+        _open_editor(act, draft.path)
+        text = draft.read()
+        if text == before:
+            return text
+        try:
+            act.check(text)
+        except EditRefused as error:
+            if not _can_ask(session):
+                raise
+            _tell_fault(session.screen, act, text, error)
+            if not click.confirm("Edit again?", default=True, err=True):
+                raise
+        else:
+            return text
+
+
+def _open_editor(act: Act, path: Path) -> None:
+    words = _editor()
+    status = processes.attend([*words, path], cwd=Path.cwd(), env=os.environ)
+    if status:
+        stays = f"Act {act.name!r} stays as it is"
+        raise BackstageError(f"the editor {words[0]} ended with exit code {status}; {stays}")
+
+
+def _editor() -> list[str]:
+    chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    advice = "name one, as in: EDITOR=vim backstage edit …"
+    try:
+        words = shlex.split(chosen) if chosen else []
+    except ValueError as error:
+        raise BackstageError(f"the editor {chosen!r} cannot be read: {error}; {advice}") from error
+    for word in words[:1] or _USUAL:
+        if shutil.which(word):
+            return words or [word]
+    missing = f"there is no editor {words[0]!r} here" if words else "there is no editor here"
+    raise BackstageError(f"{missing}; {advice}")
+
+
+def _tell_fault(screen: Screen, act: Act, text: str, error: EditRefused) -> None:
+    lines = text.split("\n")
+    if error.path in {act.paths.vassal, act.paths.kept} and error.line:
+        screen.hint(f"{error.line:5} | {lines[error.line - 1]}")
+        screen.complain(f"line {error.line}: {error.why}")
+    else:
+        screen.complain(str(error))
+
+
+def _difference(act: Act, before: str, text: str) -> list[str]:
+    name = str(act.paths.vassal.relative_to(act.paths.venue.top))
+    old, new = before.splitlines(), text.splitlines()
+    return list(unified_diff(old, new, name, f"{name} (edited)", lineterm=""))
+
+
+def _show(screen: Screen, difference: list[str]) -> None:
+    for line in difference:
+        style = _STYLES.get(line[0]) if screen.has_colour else None
+        screen.line(click.style(harmless(line), fg=style) if style else harmless(line))
+
+
+def _used(session: Session, act: Act, before: str, text: str) -> Aftermath:
+    """Write the text; how the Act is then. Raises EditRefused."""
+    error = None
+    with nullcontext() if session.as_json else session.screen.waiting(f"Restarting {act.name}"):
+        try:
+            act.rewrite(text, based_on=before)
+        except ActFailed as failure:
+            error = failure
+        except KeyboardInterrupt:
+            if act.vassal_text == text:
+                session.under_way.add(f"{act.name} restarts with the new text")
+            raise
+    return Aftermath(act.snapshot(), error)
+
+
+def _can_ask(session: Session) -> bool:
+    return session.screen.is_terminal and sys.stdin.isatty() and not session.as_json

@@ -1,0 +1,138 @@
+"""`backstage env`: the .env of an Act, shown without its secrets, and changed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import click
+
+from ..act import Act
+from ..errors import BackstageError
+from .aftermath import Aftermath
+from .exits import Exit
+from .options import act_argument, command
+from .results import Result
+from .screen import Screen, harmless
+from .session import Session
+
+_EXAMPLES = """
+backstage env blog                              # secrets are masked
+backstage env blog set DEBUG=on LOG_LEVEL=DEBUG --restart
+backstage env blog set SENTRY_DSN=-             # asks for it, or reads a pipe
+backstage env blog unset DEBUG --restart
+"""
+_EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
+# As a value: to be asked for, so that it stands in no history of a shell and no list of processes.
+_ASK = "-"
+
+
+@command("env", examples=_EXAMPLES, exits=_EXITS)
+@act_argument
+@click.argument("action", type=click.Choice(["list", "set", "unset"]), default="list")
+@click.argument("words", nargs=-1, metavar="[KEY[=VALUE]]...")
+@click.option("--reveal", is_flag=True, help="List secrets as they are.")
+@click.option("--restart", is_flag=True, help="Restart the Act, and wait until it answers.")
+def env(
+    session: Session, act: str, action: str, words: tuple[str, ...], reveal: bool, restart: bool
+) -> Result:
+    """Show or change the .env of an Act.
+
+    Values are taken as they are typed; quotes that .env needs are put around them. A value of `-`
+    is asked for, or read from the standard input. Comments and other lines stay as they are. The
+    Act reads its .env when it starts, so a change needs a restart. Variables that its process has
+    already, such as those of `env =` in the vassal file, win over it.
+    """
+    if bool(words) == (action == "list"):
+        raise click.UsageError(_usage(act, action))
+    if (reveal and action != "list") or (restart and action == "list"):
+        raise click.UsageError("--reveal is for list, --restart for set and unset")
+    found = session.act(act)
+    if action == "list":
+        return _listed(found, reveal)
+    changed = _set(found, words) if action == "set" else _unset(found, words)
+    aftermath = _restarted(session, found) if restart else None
+    document = {
+        **{"act": act, "path": str(found.environment.path)},
+        **{"changed": changed, "restarted": restart},
+        **(aftermath.document if aftermath else {}),
+    }
+
+    def show(screen: Screen) -> None:
+        names = ", ".join(changed)
+        screen.line(f"{act}: {action} {names}" if changed else f"{act}: all of it is so already")
+        if aftermath:
+            aftermath.show(screen)
+        elif changed:
+            verb = "restart" if found.wanted else "start"
+            screen.hint(f"So that it takes effect, type: backstage {verb} {act}")
+
+    return Result(document, show, aftermath.exit if aftermath else Exit.DONE)
+
+
+def _usage(act: str, action: str) -> str:
+    if action == "list":
+        return "list takes no names"
+    what = "KEY=VALUE" if action == "set" else "KEY"
+    return f"{action} what? Type: backstage env {act} {action} {what}"
+
+
+def _listed(act: Act, reveal: bool) -> Result:
+    environment = act.environment
+    variables = dict(environment) if reveal else environment.masked
+    unread = environment.unread
+    document = {
+        **{"act": act.name, "path": str(environment.path)},
+        **{"variables": variables, "masked": not reveal, "unread": list(unread)},
+    }
+
+    def show(screen: Screen) -> None:
+        for key, value in variables.items():
+            screen.line(f"{key}={harmless(value)}")
+        if not variables:
+            screen.hint(f"{environment.path} has nothing yet; see .env.example beside it")
+        if unread:
+            lines = ", ".join(map(str, unread))
+            screen.hint(f"Django passes over what is no KEY=VALUE without spaces: line {lines}")
+
+    return Result(document, show)
+
+
+def _set(act: Act, words: Sequence[str]) -> tuple[str, ...]:
+    variables: dict[str, str] = {}
+    for word in words:
+        key, sign, value = word.partition("=")
+        if not sign:
+            raise click.UsageError(f"'{word}' is no KEY=VALUE")
+        variables[key] = value
+    asked = [key for key, value in variables.items() if value == _ASK]
+    if len(asked) > 1 and not sys.stdin.isatty():
+        raise click.UsageError(f"the standard input is one value, not {len(asked)}")
+    return act.environment.set({**variables, **{key: _ask(key) for key in asked}})
+
+
+def _ask(key: str) -> str:
+    if sys.stdin.isatty():
+        value: str = click.prompt(key, hide_input=True, default="", show_default=False, err=True)
+        return value
+    return sys.stdin.buffer.read().decode(errors="surrogateescape").removesuffix("\n")
+
+
+def _unset(act: Act, words: Sequence[str]) -> tuple[str, ...]:
+    keys = tuple(dict.fromkeys(words))
+    act.environment.unset(*keys)
+    return keys
+
+
+def _restarted(session: Session, act: Act) -> Aftermath:
+    going_on = f"{act.name} restarts"
+    session.under_way.add(going_on)
+    with nullcontext() if session.as_json else session.screen.waiting(f"Restarting {act.name}"):
+        try:
+            act.restart()
+            error = None
+        except BackstageError as failure:
+            error = failure
+    session.under_way.discard(going_on)
+    return Aftermath(act.snapshot(), error)

@@ -1,0 +1,116 @@
+"""The .env of an Act on disk: its own settings and secrets, which Django reads as it starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import dotenv
+from .dotenv import DotEnv
+from .errors import ActFailed, SettingsError
+from .files import telling_disk_trouble, write_atomically
+from .locks import locked
+from .paths import ActPaths
+
+
+class Environment(Mapping[str, str]):
+    """The variables in the .env of one Act, read anew each time; changed by `set` and `unset`.
+
+    A change reaches the Act with its next restart. A variable that the Act's process has already
+    wins over its .env. Raises ActFailed where the Act has no project directory, SettingsError
+    where the file is no text.
+    """
+
+    def __init__(self, act: ActPaths) -> None:
+        self._act = act
+
+    def __repr__(self) -> str:
+        return f"<Environment of {self._act.name!r}: {', '.join(self)}>"
+
+    def __getitem__(self, key: str) -> str:
+        return self._read().values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read().values)
+
+    def __len__(self) -> int:
+        return len(self._read().values)
+
+    @property
+    def path(self) -> Path:
+        return self._act.environment
+
+    @property
+    def masked(self) -> dict[str, str]:
+        """All variables, their secrets and the passwords within URLs replaced by asterisks."""
+        return self._read().masked
+
+    @property
+    def unread(self) -> tuple[int, ...]:
+        """The lines of the file, counted from 1, that Django cannot read and passes over."""
+        return self._read().unread
+
+    def set(self, variables: Mapping[str, str] | None = None, /, **more: str) -> tuple[str, ...]:
+        """Set variables to values that Django will then see; returns those that have changed.
+
+        All other lines stay as they are. Raises SettingsError, with nothing changed, for a name or
+        a value that a .env cannot hold.
+        """
+        wanted = {**(variables or {}), **more}
+        for key, value in wanted.items():
+            if fault := dotenv.fault(key, value):
+                raise SettingsError(self.path, None, fault)
+        with self._changing() as before:
+            after = before.changed(wanted)
+            for fault in filter(None, map(after.dangling, wanted)):
+                raise SettingsError(self.path, None, fault)
+            self._write(before, after)
+            return tuple(key for key in wanted if before.values.get(key) != wanted[key])
+
+    def unset(self, *keys: str) -> None:
+        """Remove variables. Raises SettingsError, with nothing changed, for one not there."""
+        with self._changing() as before:
+            if missing := [key for key in keys if key not in before.values]:
+                known = ", ".join(before.values) or "nothing"
+                raise SettingsError(self.path, None, f"has no {missing[0]!r}; it has: {known}")
+            self._write(before, before.changed(dict.fromkeys(keys)))
+
+    @contextmanager
+    def _changing(self) -> Iterator[DotEnv]:
+        with (
+            locked(self._act.lock, f"changing the .env of {self._act.name}"),
+            telling_disk_trouble(f"changing the .env of Act {self._act.name!r}"),
+        ):
+            yield self._read()
+
+    def _read(self) -> DotEnv:
+        if not self._act.top.is_dir():
+            missing = f"has no project in {self._act.top}, so there is no .env either"
+            raise ActFailed(self._act.name, missing)
+        with telling_disk_trouble(f"reading the .env of Act {self._act.name!r}"):
+            try:
+                return DotEnv(self.path.read_bytes().decode())
+            except FileNotFoundError:
+                return DotEnv("")
+            except UnicodeDecodeError as error:
+                line = error.object.count(b"\n", 0, error.start) + 1
+                why = f"byte {error.object[error.start]:#x} is not UTF-8, so Django cannot read it"
+                raise SettingsError(self.path, line, why) from error
+
+    def _write(self, before: DotEnv, after: DotEnv) -> None:
+        if after == before:
+            return
+        # What a link names is what the operator edits.
+        target = self.path.resolve()
+        owner = (target if target.exists() else self._act.top).stat()
+        # It gets its name when it has its owner: the Act might start in between.
+        part = target.with_name(f".{target.name}.{self._act.name}.part")
+        try:
+            write_atomically(part, after.text, mode=0o600)
+            os.chown(part, owner.st_uid, owner.st_gid)
+            part.replace(target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise

@@ -1,0 +1,223 @@
+"""New texts for vassal files, on a real disk and with the real uWSGI."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backstage import rewrites, vassal_files
+from backstage.errors import ActFailed, EditRefused, UnsafeDirectory
+from backstage.paths import ActPaths, VenuePaths
+from backstage.states import Vassal
+from backstage.stats import EmperorStats
+
+from .conftest import Listen
+
+UWSGI = Path(sys.executable).parent / "uwsgi"
+pytestmark = pytest.mark.skipif(not UWSGI.exists(), reason="no uWSGI beside this Python")
+
+# The second in which the Emperor has acted upon the file; it lies ahead of now.
+ACTED = 2_100_000_000
+
+Rewrite = Callable[..., tuple[str, ...]]
+
+
+@pytest.fixture
+def act(tmp_path: Path) -> ActPaths:
+    """An Act that runs with its vassal file."""
+    venue = VenuePaths(tmp_path)
+    for name in ("bin", "run", "vassals", "kept"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "bin/uwsgi").symlink_to(UWSGI)
+    (tmp_path / "bin/python").symlink_to(sys.executable)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    paths = venue.act("blog")
+    text = f"[uwsgi]\nstrict = true\nhttp-socket = 127.0.0.1:{port}\nthreads = 4\n"
+    for path in (paths.vassal, paths.kept):
+        path.write_text(text)
+        os.utime(path, (ACTED, ACTED))
+    return paths
+
+
+def stats(last_mod: int = ACTED) -> EmperorStats:
+    """What the Emperor says of an Act that runs."""
+    vassal = Vassal(
+        pid=os.getpid(),
+        ready=True,
+        accepting=True,
+        cursed=False,
+        on_demand=False,
+        respawns=0,
+        last_mod=last_mod,
+    )
+    return EmperorStats(pid=1, vassals={"blog.ini": vassal}, blacklist={})
+
+
+@pytest.fixture
+def text(act: ActPaths) -> str:
+    return act.vassal.read_text()
+
+
+@pytest.fixture
+def rewrite(act: ActPaths, text: str) -> Rewrite:
+    def attempt(
+        new: str, based_on: str = text, known: EmperorStats | None = None
+    ) -> tuple[str, ...]:
+        return rewrites.rewrite(act, new, based_on, known or stats())
+
+    return attempt
+
+
+def test_a_good_text_is_written_so_that_the_emperor_takes_it(
+    act: ActPaths, text: str, rewrite: Rewrite
+) -> None:
+    new = text.replace("threads = 4", "threads = 8") + "harakiri = 30\n"
+    assert rewrite(new) == ("threads = 4 → 8", "+ harakiri = 30")
+    assert act.vassal.read_text() == act.kept.read_text() == new
+    assert int(act.vassal.stat().st_mtime) == ACTED + 1
+    assert act.kept.stat().st_mtime >= act.vassal.stat().st_mtime
+    assert [path.name for path in act.vassal.parent.iterdir()] == ["blog.ini"]
+
+
+def test_it_is_newer_than_what_the_emperor_knows_whatever_its_own_date(
+    act: ActPaths, text: str, rewrite: Rewrite
+) -> None:
+    os.utime(act.vassal, (1_500_000_000, 1_500_000_000))
+    rewrite(f"{text}threads = 8\n")
+    assert int(act.vassal.stat().st_mtime) == ACTED + 1
+
+
+def test_a_text_that_cannot_work_changes_nothing(
+    act: ActPaths, text: str, rewrite: Rewrite
+) -> None:
+    before = vassal_files.version(act), act.kept.stat().st_mtime_ns
+    with pytest.raises(EditRefused) as caught:
+        rewrite(f"{text}threds = 8\n")
+    assert (caught.value.path, caught.value.line) == (act.vassal, 5)
+    assert caught.value.why == "unknown option 'threds'; did you mean 'threads'?"
+    assert (vassal_files.version(act), act.kept.stat().st_mtime_ns) == before
+    assert act.kept.read_text() == text
+
+
+def test_a_fault_without_a_line_is_told_as_well(act: ActPaths, rewrite: Rewrite) -> None:
+    with pytest.raises(EditRefused) as caught:
+        rewrite("")
+    assert str(caught.value) == f"{act.vassal}: is empty"
+
+
+def test_a_fault_in_an_included_file_is_told_there(
+    act: ActPaths, text: str, rewrite: Rewrite
+) -> None:
+    (act.venue.top / "more.ini").write_text("[uwsgi]\nthreds = 4\n")
+    with pytest.raises(EditRefused) as caught:
+        rewrite(f"{text}ini = ../more.ini\n")
+    assert (caught.value.path, caught.value.line) == (act.venue.top / "more.ini", 2)
+
+
+def test_a_file_that_somebody_else_has_changed_is_left_to_them(
+    act: ActPaths, text: str, rewrite: Rewrite
+) -> None:
+    act.vassal.write_text(f"{text}# mine\n")
+    with pytest.raises(EditRefused, match="changed by somebody else meanwhile"):
+        rewrite(f"{text}threads = 8\n")
+    assert act.vassal.read_text() == f"{text}# mine\n"
+
+
+def test_a_file_that_somebody_is_writing_is_left_to_them(
+    act: ActPaths, text: str, rewrite: Rewrite
+) -> None:
+    with act.vassal.open("a") as file:
+        file.write("# mi")
+        file.flush()
+        with pytest.raises(EditRefused, match="changed by somebody else meanwhile"):
+            rewrite(f"{text}threads = 8\n")
+
+
+def test_the_kept_file_of_a_stopped_act_is_rewritten(
+    act: ActPaths, text: str, rewrite: Rewrite
+) -> None:
+    act.vassal.unlink()
+    known = EmperorStats(pid=1, vassals={}, blacklist={})
+    with pytest.raises(EditRefused) as caught:
+        rewrite(f"{text}threds = 8\n", known=known)
+    assert (caught.value.path, caught.value.line) == (act.kept, 5)
+    assert rewrite(f"{text}processes = 2\n", known=known) == ("+ processes = 2",)
+    assert not act.vassal.exists()
+    assert act.kept.read_text() == f"{text}processes = 2\n"
+    vassal_files.put_back(act)
+    assert act.vassal.stat().st_mtime > act.kept.stat().st_mtime
+
+
+def test_an_act_without_any_file_is_told_so(act: ActPaths) -> None:
+    act.vassal.unlink()
+    act.kept.unlink()
+    with pytest.raises(ActFailed, match=r"has no vassal file; make one with new_act\(venue, 'blog"):
+        rewrites.present(act)
+
+
+def port_of(text: str) -> int:
+    return int(text.partition("127.0.0.1:")[2].split()[0])
+
+
+def test_the_ports_of_the_running_act_are_not_asked_for(
+    act: ActPaths, text: str, rewrite: Rewrite, listen: Listen
+) -> None:
+    """Also where it was given another one by hand while nobody kept that file."""
+    port = listen().getsockname()[1]
+    edited = text.replace(str(port_of(text)), str(port))
+    act.vassal.write_text(edited)
+    os.utime(act.vassal, (ACTED, ACTED))
+    assert rewrite(f"{edited}processes = 2\n", based_on=edited) == ("+ processes = 2",)
+
+
+def test_a_port_of_an_edit_that_is_not_taken_yet_has_to_be_free(
+    act: ActPaths, text: str, rewrite: Rewrite, listen: Listen
+) -> None:
+    port = listen().getsockname()[1]
+    edited = text.replace(str(port_of(text)), str(port))
+    act.vassal.write_text(edited)
+    os.utime(act.vassal, (ACTED + 1, ACTED + 1))
+    with pytest.raises(EditRefused, match=f"port {port} is held by"):
+        rewrite(f"{edited}processes = 2\n", based_on=edited)
+
+
+def test_an_edit_that_was_refused_can_be_mended(
+    act: ActPaths, text: str, rewrite: Rewrite, listen: Listen
+) -> None:
+    """What runs is the kept file, and has its ports."""
+    listen(port=port_of(text))
+    bad = f"{text}threds = 8\n"
+    act.vassal.write_text(bad)
+    os.utime(act.vassal, (ACTED, ACTED))
+    version = vassal_files.version(act)
+    assert version
+    vassal_files.refuse(act, version, "vassals/blog.ini, line 5: unknown option 'threds'")
+    new = bad.replace("threds", "processes")
+    assert rewrite(new, based_on=bad) == ("- threds", "+ processes = 8")
+    assert vassal_files.refusal(act) == ""
+    assert act.kept.read_text() == new
+
+
+def test_what_a_link_names_is_rewritten(act: ActPaths, text: str, rewrite: Rewrite) -> None:
+    real = act.venue.top / "blog.conf"
+    act.vassal.rename(real)
+    act.vassal.symlink_to(real)
+    rewrite(f"{text}processes = 2\n")
+    assert act.vassal.is_symlink()
+    assert real.read_text() == f"{text}processes = 2\n"
+    assert int(act.vassal.stat().st_mtime) == ACTED + 1
+
+
+def test_nothing_is_written_where_others_can_write(
+    act: ActPaths, text: str, rewrite: Rewrite
+) -> None:
+    act.vassal.parent.chmod(0o777)
+    with pytest.raises(UnsafeDirectory):
+        rewrite(f"{text}processes = 2\n")
+    assert act.vassal.read_text() == text
