@@ -1,0 +1,140 @@
+"""Examining where Acts are bound: by whom a port is wanted or held, and who can reach it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from shlex import quote
+
+from . import host, ports, processes, scripts, vassal_files
+from .errors import PortUnavailable
+from .findings import Finding, note, ok, trouble, warning
+from .paths import VenuePaths
+from .settings import read_settings
+from .survey import Look
+from .vassal import Address
+
+_EVERYWHERE = frozenset({"0.0.0.0", "::"})
+_OTHER_PROTOCOLS = frozenset({"socket", "uwsgi-socket"})
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the vassal file of an Act of this host wants."""
+
+    venue: Path
+    name: str
+    address: Address
+    wanted: bool
+
+    def clashes(self, other: Claim) -> bool:
+        """Whether only one of the two can have the port."""
+        hosts = {self.address.bound_host, other.address.bound_host}
+        return self.address.port == other.address.port and (
+            len(hosts) == 1 or not hosts.isdisjoint(_EVERYWHERE)
+        )
+
+    def seen_from(self, venue: Path) -> str:
+        return self.name if self.venue == venue else f"{self.name} of {self.venue}"
+
+
+def examine(paths: VenuePaths, looks: Mapping[str, Look]) -> Iterator[Finding]:
+    """Ports that two Acts want or that others hold, and Acts that the network can reach."""
+    claims = [*_claims({*host.venues(), paths.top})]
+    own = [claim for claim in claims if claim.venue == paths.top and claim.name in looks]
+    remedy = _Remedy(paths, {claim.address.port for claim in claims})
+    found = [*_clashes(claims, own, remedy), *_held(own, looks, remedy)]
+    yield from found
+    if own and not found:
+        yield ok("ports", "each Act has one of its own")
+    for name in looks:
+        yield from _exposed(paths, name)
+
+
+class _Remedy:
+    """Says how to give an Act another port, and which, a different one each time."""
+
+    def __init__(self, paths: VenuePaths, held: set[int]) -> None:
+        self._settings = paths.settings
+        self._held = held
+
+    def for_(self, claim: Claim) -> str:
+        edit = f"type: backstage edit {quote(claim.name)}"
+        try:
+            port = ports.choose(read_settings(self._settings).ports, self._held, self._settings)
+        except PortUnavailable as error:
+            return f"give it another port, but {error}; {edit}"
+        self._held.add(port)
+        return f"give it another port, such as {port}; {edit}"
+
+
+def _claims(venues: Iterable[Path]) -> Iterator[Claim]:
+    for paths in map(VenuePaths, sorted(venues)):
+        for name in sorted(vassal_files.names(paths.vassals) | vassal_files.names(paths.kept)):
+            act = paths.act(name)
+            file = vassal_files.load(act)
+            if file and file.address:
+                yield Claim(paths.top, name, file.address, act.vassal.exists())
+
+
+def _clashes(claims: Iterable[Claim], own: Collection[Claim], remedy: _Remedy) -> Iterator[Finding]:
+    by_port: dict[int, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        by_port[claim.address.port].append(claim)
+    for port, wanting in sorted(by_port.items()):
+        for pair in combinations(wanting, 2):
+            ours = [claim for claim in pair if claim in own]
+            if ours and pair[0].clashes(pair[1]):
+                first, second = sorted(pair, key=lambda claim: claim in ours)
+                other = first.seen_from(second.venue)
+                judge = trouble if first.wanted and second.wanted else warning
+                what = f"wants port {port}, as {other} does; only one of them can run"
+                yield judge(second.name, what, remedy.for_(second))
+
+
+def _held(own: Iterable[Claim], looks: Mapping[str, Look], remedy: _Remedy) -> Iterator[Finding]:
+    for claim in own:
+        # A process of the Act has its port, or tells in its log why not.
+        if looks[claim.name].pid is None and (holder := _holder(claim)):
+            what = f"its port {claim.address.port} is held by {holder}"
+            judge = trouble if claim.wanted else warning
+            yield judge(claim.name, what, f"stop that, or {remedy.for_(claim)}")
+
+
+def _holder(claim: Claim) -> str:
+    """Who has the port and is none of the Venue's; '' for nobody."""
+    if not ports.in_use(claim.address.port, claim.address.bound_host):
+        return ""
+    pid = processes.listener(claim.address.port)
+    if pid is None:
+        return "another user's program"
+    return "" if processes.belongs_to(pid, claim.venue) else processes.describe(pid)
+
+
+def _exposed(paths: VenuePaths, name: str) -> Iterator[Finding]:
+    act = paths.act(name)
+    file = vassal_files.load(act)
+    script = scripts.read_all(paths, act.vassal, file.text if file else "")
+    for line, value, match in script.addresses():
+        bound = match["host"].strip("[]") or "0.0.0.0"
+        if _is_local(bound):
+            continue
+        local = f"{line.key} = 127.0.0.1:{match['port']}"
+        remedy = f"let a web server in front speak to the world, and write {local}"
+        if line.place.startswith(f"vassals/{act.vassal.name}"):
+            remedy = f"{remedy}; type: backstage edit {quote(name)}"
+        where = f"{line.place}: {line.key} = {value}"
+        if line.key in _OTHER_PROTOCOLS:
+            what = f"{where} lets other machines speak uWSGI's own protocol, and so run code"
+            yield trouble(name, what, remedy)
+        elif bound in _EVERYWHERE:
+            yield warning(name, f"{where} is open to every network", remedy)
+        else:
+            yield note(name, f"{where} is open to the network of that address", remedy)
+
+
+def _is_local(bound: str) -> bool:
+    return bound.startswith("127.") or bound in {"::1", "localhost"}

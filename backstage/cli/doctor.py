@@ -1,0 +1,135 @@
+"""`backstage doctor`: what is wrong or may become so, and what to type."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+from ..findings import Finding, Severity
+from .exits import Exit
+from .options import acts_argument, command
+from .results import Document, Result, Returned, Stream
+from .screen import Screen, harmless
+from .session import Session
+
+_EXAMPLES = """
+backstage doctor
+backstage doctor blog shop    # the Venue, and of its Acts only these
+backstage doctor --json | jq -r '.result.findings[].command'
+"""
+# How each severity looks, and what so many of them are called.
+_LOOKS = {
+    Severity.TROUBLE: ("✗", "bold red", "in trouble"),
+    Severity.WARNING: ("!", "yellow", "with a warning"),
+    Severity.NOTE: ("·", "cyan", "with a note"),
+    Severity.OK: ("✓", "green", "in order"),
+}
+_TITLES = {"uwsgi": "uWSGI"}
+_INDENT = " " * 4
+_ARROW = "→ "
+
+
+@command("doctor", examples=_EXAMPLES, exits=(Exit.FAILED,))
+@acts_argument
+def doctor(session: Session, acts: tuple[str, ...]) -> Returned:
+    """Look for what is wrong, and say what to type.
+
+    Looks at the environment and its versions, permissions, ports, disk, limits, the Emperor, what
+    uWSGI can do, what was left half made, and at all Acts or those named: their vassal files, why
+    they fail, `check --deploy`, migrations, DEBUG and SECRET_KEY. Nothing is changed. The exit code
+    is 1 where there is trouble; warnings and notes are none.
+    """
+    findings = session.venue.examine(*acts)
+    if session.as_json:
+        found = [*findings]
+        document: Document = {
+            "venue": str(session.venue.path),
+            **{str(severity): count for severity, count in _counted(found)},
+            "findings": [_document(finding) for finding in found],
+        }
+        return Result(document, lambda _: None, _exit(found))
+    return Stream(_shown(session, findings))
+
+
+def _shown(session: Session, findings: Iterator[Finding]) -> Iterator[Result]:
+    found: list[Finding] = []
+    while finding := _next(session, findings):
+        opens = not found or found[-1].check != finding.check
+        found.append(finding)
+        yield Result({}, _lines(finding, opens=opens))
+    yield Result({}, _summary(found), _exit(found))
+
+
+def _next(session: Session, findings: Iterator[Finding]) -> Finding | None:
+    with session.screen.waiting("Examining"):
+        return next(findings, None)
+
+
+def _lines(finding: Finding, *, opens: bool) -> Callable[[Screen], None]:
+    def show(screen: Screen) -> None:
+        if opens:
+            title = _TITLES.get(finding.check, finding.check.capitalize())
+            _print(screen, (title, "bold"))
+        sign, style, _ = _LOOKS[finding.severity]
+        head = f"  {sign} "
+        subject = harmless(finding.subject)
+        first, *more = _wrapped(screen, head, f"{subject}: {finding.what}")
+        _print(screen, (head, style), (subject, "bold"), (first[len(head) + len(subject) :], ""))
+        for line in (*more, *_remedy(screen, finding)):
+            _print(screen, (line, ""))
+
+    return show
+
+
+def _remedy(screen: Screen, finding: Finding) -> Iterator[str]:
+    """What to do; a command stays on one line, so that it can be copied."""
+    if not finding.remedy:
+        return
+    words = _wrapped(screen, f"{_INDENT}{_ARROW}", finding.remedy)
+    if len(words) == 1 or not finding.command:
+        yield from words
+        return
+    said = finding.remedy.removesuffix(finding.command).strip()
+    yield from _wrapped(screen, f"{_INDENT}{_ARROW}", said)
+    yield f"{_INDENT}  {harmless(finding.command)}"
+
+
+def _wrapped(screen: Screen, head: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        harmless(text),
+        screen.console.width,
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _summary(found: list[Finding]) -> Callable[[Screen], None]:
+    counts = [(severity, count) for severity, count in _counted(found) if count]
+    told = ", ".join(f"{count} {_LOOKS[severity][2]}" for severity, count in counts)
+    worst = next((severity for severity, _ in counts), Severity.OK)
+    return lambda screen: _print(screen, (told, _LOOKS[worst][1]))
+
+
+def _counted(found: list[Finding]) -> list[tuple[Severity, int]]:
+    counts = Counter(finding.severity for finding in found)
+    return [(severity, counts[severity]) for severity in _LOOKS]
+
+
+def _exit(found: list[Finding]) -> Exit:
+    troubled = any(finding.severity is Severity.TROUBLE for finding in found)
+    return Exit.FAILED if troubled else Exit.DONE
+
+
+def _document(finding: Finding) -> Document:
+    return {**asdict(finding), "severity": str(finding.severity), "command": finding.command}
+
+
+def _print(screen: Screen, *pieces: tuple[str, str]) -> None:
+    from rich.text import Text
+
+    line = Text.assemble(*((screen.plain(text), style) for text, style in pieces))
+    screen.console.print(line, soft_wrap=True)

@@ -1,0 +1,154 @@
+"""Examining whether the Django projects of Acts are fit to be deployed."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from shlex import quote
+
+from . import checkups
+from .checkups import Project, Report
+from .dotenv import DotEnv
+from .findings import Finding, note, ok, trouble, warning
+from .paths import ActPaths
+
+# The settings that only make sense behind https, by the check that asks for them.
+_FOR_HTTPS = {
+    "security.W004": "SECURE_HSTS_SECONDS",
+    "security.W005": "SECURE_HSTS_INCLUDE_SUBDOMAINS",
+    "security.W008": "SECURE_SSL_REDIRECT",
+    "security.W010": "SESSION_COOKIE_SECURE",
+    "security.W011": "SESSION_COOKIE_SECURE",
+    "security.W012": "SESSION_COOKIE_SECURE",
+    "security.W016": "CSRF_COOKIE_SECURE",
+    "security.W021": "SECURE_HSTS_PRELOAD",
+}
+_SECURITY = "security."
+_DEBUG_ON = "security.W018"
+_WEAK_KEYS = frozenset({"security.W009", "security.W025"})
+_GUIDE = "https://docs.djangoproject.com/en/stable/howto/deployment/checklist/#https"
+_NEW_KEY = 'python3 -c "import secrets; print(secrets.token_urlsafe(64))"'
+# Django's levels of messages, https://docs.djangoproject.com/en/stable/topics/checks/#messages.
+_ERROR, _WARNING = 40, 30
+_SHOWN = 3
+
+
+def examine(acts: Iterable[ActPaths]) -> Iterator[Finding]:
+    """`check --deploy`, migrations, DEBUG and SECRET_KEY of each Act that is a Django project."""
+    projects = []
+    for act in acts:
+        if project := checkups.project_of(act):
+            projects.append(project)
+        else:
+            yield note(act.name, "is not examined, as it has no manage.py")
+    holders: dict[str, list[Project]] = defaultdict(list)
+    for project, told in checkups.reports(projects):
+        if isinstance(told, Report):
+            holders[told.key].append(project)
+            yield from judged(project, told)
+        else:
+            remedy = f"mend that; to see all of it, type: {_manage(project)} check --deploy"
+            yield trouble(project.name, f"cannot be examined: {told}", remedy)
+    yield from shared(holders)
+
+
+def judged(project: Project, report: Report) -> Iterator[Finding]:
+    """What a report means."""
+    name, fine = project.name, []
+    if report.debug:
+        judge = trouble if report.is_public else warning
+        yield judge(name, "DEBUG is on: visitors are shown settings and tracebacks", _off(project))
+    else:
+        fine.append("DEBUG is off")
+    for part, error in report.errors.items():
+        yield _untold(project, part, error)
+    if report.pending:
+        count, shown = len(report.pending), ", ".join(report.pending[:_SHOWN])
+        what = f"{count} migration{'s' * (count > 1)} not applied: {shown}"
+        more = ", …" if count > _SHOWN else ""
+        yield trouble(name, f"{what}{more}", f"type: backstage manage {quote(name)} migrate")
+    elif "pending" not in report.errors:
+        fine.append("all migrations are applied")
+    advice = [*_checks(project, report)]
+    yield from advice
+    if not advice and "messages" not in report.errors:
+        fine.append("`check --deploy` has nothing to say")
+    if fine:
+        yield ok(name, f"Django {report.django}: {', '.join(fine)}")
+
+
+def shared(holders: Mapping[str, Sequence[Project]]) -> Iterator[Finding]:
+    """Keys that several projects have, by digests of them; '' stands for no key at all."""
+    for key, projects in holders.items():
+        if key and len(projects) > 1:
+            names = ", ".join(project.name for project in projects)
+            what = "have the same SECRET_KEY: what one has signed, the other takes for its own"
+            yield trouble(names, what, _new_key(projects[-1]))
+
+
+def _untold(project: Project, part: str, error: str) -> Finding:
+    what, remedy = {
+        "pending": ("its migrations cannot be told", f"{_manage(project)} showmigrations"),
+        "key": ("its SECRET_KEY cannot be used", _NEW_KEY),
+    }.get(part, ("`check --deploy` fails", f"{_manage(project)} check --deploy"))
+    return trouble(project.name, f"{what}: {project.harmless(error)}", f"type: {remedy}")
+
+
+def _checks(project: Project, report: Report) -> Iterator[Finding]:
+    """What `check --deploy` says, each once; what has one remedy together in one."""
+    messages = [each for each in report.messages if each[0] != _DEBUG_ON]
+    if any(each[0] in _WEAK_KEYS for each in messages):
+        what = "SECRET_KEY is weak: it is short, or made for development"
+        yield trouble(project.name, what, _new_key(project))
+    if ids := sorted({each[0] for each in messages if each[0] in _FOR_HTTPS}):
+        yield _for_https(project, report, ids)
+    others = [each for each in messages if each[0] not in {*_FOR_HTTPS, *_WEAK_KEYS}]
+    times = Counter(each[0] for each in others)
+    first = {each[0]: each for each in reversed(others)}
+    for identity in times:
+        _, level, message, hint = first[identity]
+        judge = trouble if level >= _ERROR else warning if level >= _WARNING else note
+        count = f" ({times[identity]} times)" if times[identity] > 1 else ""
+        what = f"{identity}{count}: {project.harmless(message)}"
+        remedy = project.harmless(hint) or f"type: {_manage(project)} check --deploy"
+        yield judge(project.name, what, remedy)
+
+
+def _for_https(project: Project, report: Report, ids: Sequence[str]) -> Finding:
+    judge = warning if report.is_public else note
+    settings = ", ".join(dict.fromkeys(_FOR_HTTPS[each] for each in ids))
+    remedy = f"once it is served by https only, set {settings}; see {_GUIDE}"
+    if report.tls is False:
+        remedy = f"once a proxy in front speaks https, type: {_set(project, 'TLS=on')}"
+    checks = ", ".join(each.removeprefix(_SECURITY) for each in ids)
+    return judge(project.name, f"is not set up for https ({_SECURITY}{checks})", remedy)
+
+
+def _off(project: Project) -> str:
+    if "DEBUG" in project.environment:
+        return f"take the line `env = DEBUG=` out; type: backstage edit {quote(project.name)}"
+    if "DEBUG" in DotEnv(project.dotenv).values:
+        return f"type: {_set(project, 'DEBUG=off')}"
+    module = project.environment["DJANGO_SETTINGS_MODULE"]
+    restart = f", then type: backstage restart {quote(project.name)}"
+    return f"write DEBUG = False into {module}{restart if _is_wanted(project) else ''}"
+
+
+def _new_key(project: Project) -> str:
+    if "SECRET_KEY" not in DotEnv(project.dotenv).values:
+        return f"give {project.name} a new one; to make it, type: {_NEW_KEY}"
+    # Piped, as everybody on this machine could read the words of a command.
+    return f"to give {project.name} a new one, type: {_NEW_KEY} | {_set(project, 'SECRET_KEY=-')}"
+
+
+def _set(project: Project, change: str) -> str:
+    restart = " --restart" if _is_wanted(project) else ""
+    return f"backstage env {quote(project.name)} set {change}{restart}"
+
+
+def _is_wanted(project: Project) -> bool:
+    return project.act.vassal.exists()
+
+
+def _manage(project: Project) -> str:
+    return f"backstage manage {quote(project.name)}"

@@ -1,0 +1,171 @@
+"""Examining the limits that the system sets to the Emperor and its Acts."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from .findings import Finding, note, ok, trouble, warning
+
+# For the Emperor itself, and for each vassal: pipes, sockets, logs, the application's own.
+_FILES_OF_ITS_OWN, _FILES_FOR_EACH = 64, 8
+# Whatever the application opens beside them, and the connections of a router.
+_COMFORTABLE_FILES = 1024
+# uWSGI closes as many files, one by one, whenever it starts an Act.
+_TOO_MANY_FILES = 2_000_000
+_NEARLY_USED = 0.9
+_USED_UP = 0.98
+_CONTROLLERS = ("", "pids")
+_RESTART = "backstage venue stop && backstage venue start"
+_FEWER_TASKS = (
+    "for a unit, raise TasksMax; to see who has most of them, type: "
+    "ps -eLo user,comm | sort | uniq -c | sort -n"
+)
+
+
+@dataclass(frozen=True)
+class Use:
+    """How much of something is in use, and how much there may be."""
+
+    used: int
+    most: int
+
+    @property
+    def share(self) -> float:
+        return self.used / self.most if self.most else 1.0
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What the kernel tells in its file systems."""
+
+    proc: Path = Path("/proc")
+    cgroups: Path = Path("/sys/fs/cgroup")
+
+    def setting(self, name: str) -> int:
+        """A number that sysctl can set, such as `net/core/somaxconn`."""
+        return int((self.proc / "sys" / name).read_text())
+
+    def open_files(self, pid: int) -> int:
+        """How many files a process may open."""
+        return self._limits(pid)["open files"]
+
+    def tasks(self, pid: int) -> Use:
+        """Processes and threads, by the limit that is nearest to be reached."""
+        uses = [self._tasks_of_system(), *self._tasks_of_groups(pid)]
+        # Root is not held to its own limit.
+        if uid := self._owner(pid):
+            uses.append(Use(self._tasks_of_user(uid), self._limits(pid)["processes"]))
+        return max(uses, key=lambda use: use.share)
+
+    def inotify(self, uid: int) -> tuple[Use, Use]:
+        """Instances of inotify that a user has, and files that they watch."""
+        instances = watches = 0
+        for process in self._processes(uid):
+            # They end while we look, and some are not ours to look at.
+            with suppress(OSError):
+                for link in (process / "fd").iterdir():
+                    if "inotify" in str(link.readlink()):
+                        instances += 1
+                        told = (process / "fdinfo" / link.name).read_text()
+                        watches += told.count("inotify wd:")
+        most = self.setting("fs/inotify/max_user_instances")
+        return Use(instances, most), Use(watches, self.setting("fs/inotify/max_user_watches"))
+
+    def _limits(self, pid: int) -> Mapping[str, int]:
+        """The soft limits of a process; what is unlimited is left to the other limits."""
+        told = (self.proc / str(pid) / "limits").read_text()
+        found = re.findall(r"^Max (.+?) {2,}(\d+|unlimited) ", told, re.MULTILINE)
+        return {name: int(soft) if soft.isdigit() else 2**31 for name, soft in found}
+
+    def _processes(self, uid: int) -> Iterator[Path]:
+        for process in self.proc.glob("[0-9]*"):
+            with suppress(OSError):
+                if process.stat().st_uid == uid:
+                    yield process
+
+    def _owner(self, pid: int) -> int:
+        return (self.proc / str(pid)).stat().st_uid
+
+    def _tasks_of_user(self, uid: int) -> int:
+        tasks = 0
+        for process in self._processes(uid):
+            with suppress(OSError):
+                tasks += len(list((process / "task").iterdir()))
+        return tasks
+
+    def _tasks_of_system(self) -> Use:
+        used = (self.proc / "loadavg").read_text().split()[3].partition("/")[2]
+        most = min(self.setting("kernel/threads-max"), self.setting("kernel/pid_max"))
+        return Use(int(used), most)
+
+    def _tasks_of_groups(self, pid: int) -> Iterator[Use]:
+        """The control groups that a process is in, in version 1 of them or in version 2."""
+        for line in (self.proc / str(pid) / "cgroup").read_text().splitlines():
+            _, controller, path = line.split(":", 2)
+            if controller in _CONTROLLERS:
+                group = self.cgroups / controller / path.lstrip("/")
+                for each in (group, *group.parents):
+                    with suppress(OSError, ValueError):  # none there, or `max`
+                        most = int((each / "pids.max").read_text())
+                        yield Use(int((each / "pids.current").read_text()), most)
+
+
+def examine(
+    kernel: Kernel, emperor: int | None, acts: int, queues: Mapping[str, int]
+) -> Iterator[Finding]:
+    """Whether the limits leave room for the Emperor of this pid, or for one that we would start.
+
+    `acts` is the number of Acts, `queues` the length of the listen queue that each of them wants.
+    """
+    pid = emperor or os.getpid()
+    yield _open_files(kernel.open_files(pid), _FILES_OF_ITS_OWN + _FILES_FOR_EACH * acts)
+    yield _listen_queue(kernel.setting("net/core/somaxconn"), queues)
+    yield _gauge("processes and threads", kernel.tasks(pid), _FEWER_TASKS, trouble)
+    instances, watches = kernel.inotify(os.geteuid())
+    for name, use in (("instances", instances), ("watches", watches)):
+        remedy = _sysctl(f"fs.inotify.max_user_{name}", use.most * 4)
+        yield _gauge(f"inotify {name}", use, remedy, warning)
+
+
+def _open_files(most: int, needed: int) -> Finding:
+    told = f"{most} for each process"
+    if most > _TOO_MANY_FILES:
+        remedy = "write `max-fd = 65536` into emperor.ini, then type: "
+        why = "uWSGI closes as many, one by one, before it starts an Act"
+        return warning("open files", f"{told}; {why}", f"{remedy}{_RESTART}")
+    raise_it = f"for a unit, set LimitNOFILE=65536; otherwise type: ulimit -n 65536 && {_RESTART}"
+    if most < needed:
+        return trouble("open files", f"{told}, about {needed} are needed", raise_it)
+    if most < _COMFORTABLE_FILES:
+        return note("open files", f"{told} are few", raise_it)
+    return ok("open files", told)
+
+
+def _listen_queue(most: int, queues: Mapping[str, int]) -> Finding:
+    too_long = sorted(name for name, length in queues.items() if length > most)
+    if not too_long:
+        return ok("listen queue", f"up to {most} connections may wait")
+    longest = max(queues.values())
+    what = f"{', '.join(too_long)} cannot start: `listen` is up to {longest}, the system allows"
+    return trouble("listen queue", f"{what} {most}", _sysctl("net.core.somaxconn", longest))
+
+
+def _gauge(
+    subject: str, use: Use, remedy: str, full: Callable[[str, str, str], Finding]
+) -> Finding:
+    told = f"{use.used} of {use.most} in use"
+    if use.share >= _USED_UP:
+        return full(subject, told, remedy)
+    return warning(subject, told, remedy) if use.share >= _NEARLY_USED else ok(subject, told)
+
+
+def _sysctl(name: str, value: int) -> str:
+    keep = (
+        f"echo {name}={value} | sudo tee /etc/sysctl.d/60-backstage-{name.rpartition('.')[2]}.conf"
+    )
+    return f"type: {keep} && sudo sysctl --system"

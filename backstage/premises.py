@@ -1,0 +1,212 @@
+"""Examining the Venue's directories: who can write there, what lies about, how full the disk is."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from shlex import join, quote
+
+from . import vassal_files
+from .findings import Finding, note, ok, trouble, warning
+from .paths import ActPaths, VenuePaths
+
+# What the Emperor reads in vassals/.
+_READ_BY_EMPEROR = frozenset({".ini", ".xml", ".yml", ".yaml", ".js", ".json"})
+_MEGABYTE = 1_000_000
+_LITTLE_SPACE, _TOO_LITTLE_SPACE = 1000 * _MEGABYTE, 100 * _MEGABYTE
+_FEW_INODES, _TOO_FEW_INODES = 0.05, 0.01
+# Logs are rotated at a tenth of it.
+_LONG_LOG = 100 * _MEGABYTE
+_MUCH_RETIRED = 1000 * _MEGABYTE
+# What somebody writes at this moment is not left over, in seconds.
+_FRESH = 60.0
+
+
+def stranger(paths: VenuePaths) -> Finding | None:
+    """What stands in the way of everything else: the Venue is another user's."""
+    owner = paths.top.stat().st_uid
+    if owner == os.geteuid():
+        return None
+    name = user_name(owner)
+    command = join(["sudo", "-u", name, "backstage", "--venue", str(paths.top), "doctor"])
+    what = f"belongs to {name}, and only {name} can examine it; you are {user_name(os.geteuid())}"
+    return trouble(paths.top.name, what, f"type: {command}")
+
+
+def permissions(paths: VenuePaths, acts: Sequence[ActPaths]) -> Iterator[Finding]:
+    """Who can write where uWSGI takes its orders from, and who can read secrets."""
+    unsafe = [*_unsafe(paths, acts)]
+    yield from unsafe
+    if paths.run.exists() and stat.S_IMODE(paths.run.stat().st_mode) & 0o077:
+        command = join(["chmod", "700", str(paths.run)])
+        yield warning("run", "others can look into it", f"type: {command}")
+    for act in acts:
+        secret = act.environment
+        if secret.exists() and stat.S_IMODE(secret.stat().st_mode) & 0o077:
+            command = join(["chmod", "600", str(secret)])
+            subject = str(secret.relative_to(paths.top))
+            yield trouble(subject, "others can get at the secrets in it", f"type: {command}")
+    if not unsafe:
+        owner = user_name(paths.top.stat().st_uid)
+        yield ok("Venue", f"only {owner} can write where uWSGI takes its orders from")
+
+
+def disk(paths: VenuePaths) -> Iterator[Finding]:
+    """How much room there is, on each file system that the Venue lies on, and how long logs are."""
+    seen = set()
+    for place in (paths.top, paths.acts, paths.log, paths.run):
+        device = place.stat().st_dev if place.exists() else None
+        if device is not None and device not in seen:
+            seen.add(device)
+            yield from room(place, os.statvfs(place))
+    for log in sorted(paths.log.glob("*")):
+        if (size := log.stat().st_size) > _LONG_LOG:
+            command = join(["truncate", "--size", "0", str(log)])
+            yield warning(f"log/{log.name}", f"holds {_megabytes(size)}", f"type: {command}")
+
+
+def room(place: Path, facts: os.statvfs_result) -> Iterator[Finding]:
+    """What the figures of the file system of a place mean."""
+    subject, look = (
+        str(place),
+        f"free some; to see what takes it, type: du -xhd1 {quote(str(place))} | sort -h",
+    )
+    free, size = facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
+    told = f"{_megabytes(free)} of {_megabytes(size)} are free"
+    if facts.f_flag & os.ST_RDONLY:
+        command = f'sudo mount -o remount,rw "$(findmnt -no TARGET -T {quote(str(place))})"'
+        yield trouble(subject, "is mounted read-only", f"type: {command}")
+    elif free < _TOO_LITTLE_SPACE:
+        yield trouble(subject, told, look)
+    elif free < _LITTLE_SPACE:
+        yield warning(subject, told, look)
+    else:
+        yield ok(subject, told)
+    # Some file systems make inodes as they are needed, and have no number of them.
+    inodes = facts.f_favail / facts.f_files if facts.f_files else 1.0
+    if inodes < _FEW_INODES:
+        judge = trouble if inodes < _TOO_FEW_INODES else warning
+        what = f"room for {facts.f_favail} more files only ({inodes:.1%} of its inodes are free)"
+        yield judge(subject, what, f"remove some; type: df -i {quote(str(place))}")
+
+
+def leftovers(paths: VenuePaths) -> Iterator[Finding]:
+    """What was begun and not finished, and what lies about."""
+    found = [*_unfinished(paths), *_parts(paths), *_disregarded(paths)]
+    yield from found
+    if not found:
+        yield ok("Venue", "nothing half made lies about")
+    if paths.retired.is_dir():
+        yield _retired(paths)
+
+
+def user_name(uid: int) -> str:
+    """The name of a user, as far as there is one."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
+
+
+def _unsafe(paths: VenuePaths, acts: Iterable[ActPaths]) -> Iterator[Finding]:
+    """Where others could have code run: one finding a place, with the files directly in it."""
+    yield from _writable(paths, "Venue", [paths.top, paths.emperor_ini, paths.settings])
+    yield from _foreign(paths, [paths.top, paths.emperor_ini, paths.acts])
+    for place in (paths.top / "bin", paths.vassals, paths.kept, paths.templates):
+        inside = [place, *sorted(place.iterdir())] if place.is_dir() else []
+        yield from _writable(paths, place.name, inside)
+        yield from _foreign(paths, inside)
+    yield from _writable(paths, "acts", [paths.acts])
+    yield from _writable(paths, "lib", [paths.site_packages])
+    for act in acts:
+        code = [act.top, *sorted(act.top.glob("*.py")), act.top / act.name]
+        yield from _writable(paths, act.name, [*code, *sorted(act.top.glob(f"{act.name}/*.py"))])
+
+
+def _writable(paths: VenuePaths, subject: str, places: Iterable[Path]) -> Iterator[Finding]:
+    writable = stat.S_IWOTH | stat.S_IWGRP
+    unsafe = [place for place in places if _is(place, lambda facts: facts.st_mode & writable > 0)]
+    if unsafe:
+        everybody = any(place.stat().st_mode & stat.S_IWOTH for place in unsafe)
+        who = "everybody" if everybody else f"the group {unsafe[0].stat().st_gid}"
+        what = f"{who} can write in {_shown(paths, unsafe)}, and so run code as you"
+        yield trouble(subject, what, f"type: {join(['chmod', 'go-w', *map(str, unsafe)])}")
+
+
+def _foreign(paths: VenuePaths, places: Iterable[Path]) -> Iterator[Finding]:
+    trusted = {paths.top.stat().st_uid, 0}
+    foreign = [place for place in places if _is(place, lambda facts: facts.st_uid not in trusted)]
+    if foreign:
+        owner, user = (user_name(place.stat().st_uid) for place in (foreign[0], paths.top))
+        what = f"{_shown(paths, foreign)} belongs to {owner}, who can run code as {user} by it"
+        command = join(["sudo", "chown", user, *map(str, foreign)])
+        yield trouble(foreign[0].name, what, f"type: {command}")
+
+
+def _is(place: Path, judge: Callable[[os.stat_result], bool]) -> bool:
+    return place.exists() and judge(place.stat())
+
+
+def _shown(paths: VenuePaths, places: Sequence[Path]) -> str:
+    """Some paths in few words."""
+    first = str(places[0].relative_to(paths.top)) if places[0] != paths.top else str(paths.top)
+    return first if len(places) == 1 else f"{first} and {len(places) - 1} more"
+
+
+def _unfinished(paths: VenuePaths) -> Iterator[Finding]:
+    for path in sorted(paths.acts.glob(".*.building")):
+        name = path.name[1:].removesuffix(".building")
+        command = f"type: backstage new-act {quote(name)}"
+        yield warning(name, "is an Act half made", f"to finish it, {command}")
+    for path in sorted(paths.kept.glob("*.preparing")):
+        command = f"type: backstage new-act {quote(path.stem)}"
+        yield warning(path.stem, "is an Act whose database was not made", f"to make it, {command}")
+    known = vassal_files.names(paths.vassals) | vassal_files.names(paths.kept)
+    for manage in sorted(paths.acts.glob("[!.]*/manage.py")):
+        name = manage.parent.name
+        if name not in known and not paths.act(name).preparing.exists():
+            command = f"type: backstage new-act {quote(name)}"
+            yield note(f"acts/{name}", "is a project, but no Act", f"to make it one, {command}")
+
+
+def _parts(paths: VenuePaths) -> Iterator[Finding]:
+    places = (paths.top, paths.vassals, paths.kept, paths.run, paths.templates, paths.acts)
+    beside = [part for place in places for part in place.glob(".*.part")]
+    stale = [
+        part
+        for part in sorted([*beside, *paths.acts.glob("*/.*.part")])
+        if time.time() - part.stat().st_mtime > _FRESH
+    ]
+    if stale:
+        what = f"{_shown(paths, stale)} was never written to its end"
+        yield note("Venue", what, f"type: {join(['rm', *map(str, stale)])}")
+
+
+def _disregarded(paths: VenuePaths) -> Iterator[Finding]:
+    """What the Emperor runs, and the library takes for no Act."""
+    for path in sorted(paths.vassals.iterdir()):
+        if path.suffix in _READ_BY_EMPEROR and not vassal_files.act_of(path.name):
+            name = path.name.lstrip(".").rpartition(".")[0]
+            what = "is run by the Emperor, but is no Act: those are called NAME.ini"
+            remedy = f"call it {name}.ini and write it so, or type: {join(['rm', str(path)])}"
+            yield warning(f"vassals/{path.name}", what, remedy)
+
+
+def _retired(paths: VenuePaths) -> Finding:
+    count = sum(entry.is_dir() for entry in paths.retired.iterdir())
+    size = sum(path.lstat().st_size for path in paths.retired.rglob("*"))
+    what = f"holds {count} retired Act{'s' * (count != 1)}, {_megabytes(size)}"
+    if size < _MUCH_RETIRED:
+        return ok("retired", what)
+    command = f"du -sh {quote(str(paths.retired))}/*"
+    return note("retired", what, f"to see what can go, type: {command}")
+
+
+def _megabytes(size: int) -> str:
+    if size < 10_000 * _MEGABYTE:
+        return f"{size / _MEGABYTE:.0f} MB"
+    return f"{size / _MEGABYTE / 1000:.0f} GB"

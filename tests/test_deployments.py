@@ -1,0 +1,220 @@
+"""What the report of a Django project means, and how a project is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backstage import checkups, deployments
+from backstage.checkups import Project, Report
+from backstage.findings import Finding, Severity
+from backstage.paths import ActPaths, VenuePaths
+
+KEY = "kq3v9xtt0pZr81mmWc5dLx27Yh"
+FOR_HTTPS = ["security.W004", "security.W008", "security.W012", "security.W016"]
+
+
+@pytest.fixture
+def act(tmp_path: Path) -> ActPaths:
+    venue = VenuePaths(tmp_path)
+    for name in ("vassals", "kept", "templates", "acts/blog/blog"):
+        (tmp_path / name).mkdir(parents=True)
+    act = venue.act("blog")
+    act.manage.touch()
+    act.environment.write_text(f"SECRET_KEY={KEY}\nDEBUG=on\n")
+    return act
+
+
+@pytest.fixture
+def project(act: ActPaths) -> Project:
+    environment = {"DJANGO_SETTINGS_MODULE": "blog.settings"}
+    return Project(act, act.top, act.venue.python, environment)
+
+
+def judged(project: Project, **told: object) -> list[Finding]:
+    report = Report(django="5.2.1", **told)  # type: ignore[arg-type]
+    return list(deployments.judged(project, report))
+
+
+def message(identity: str, level: int = 30, text: str = "Some words.", hint: str = "") -> object:
+    return (identity, level, text, hint)
+
+
+def test_a_project_in_order(project: Project) -> None:
+    (told,) = judged(project)
+    assert str(told) == (
+        "ok: blog: Django 5.2.1: DEBUG is off, all migrations are applied, "
+        "`check --deploy` has nothing to say"
+    )
+
+
+@pytest.mark.parametrize(
+    ("hosts", "severity"),
+    [
+        *(([], Severity.WARNING), (["localhost", "127.0.0.1", "[::1]"], Severity.WARNING)),
+        *((["localhost", "www.example.com"], Severity.TROUBLE), (["*"], Severity.TROUBLE)),
+    ],
+)
+def test_debug(project: Project, hosts: list[str], severity: Severity) -> None:
+    """Trouble as soon as others than this machine are answered."""
+    told, *others = judged(project, debug=True, hosts=hosts, messages=[message("security.W018")])
+    assert told.severity is severity
+    assert told.command == "backstage env blog set DEBUG=off"
+    assert [finding.severity for finding in others] == [Severity.OK]
+    assert "DEBUG" not in others[0].what
+
+
+def test_debug_is_switched_off_where_it_is_set(project: Project) -> None:
+    project.act.environment.write_text(f"SECRET_KEY={KEY}\n")
+    assert "write DEBUG = False into blog.settings" in judged(project, debug=True)[0].remedy
+    project.act.vassal.touch()
+    assert judged(project, debug=True)[0].command == "backstage restart blog"
+    given = Project(project.act, project.directory, project.python, {"DEBUG": "1"})
+    assert judged(given, debug=True)[0].command == "backstage edit blog"
+
+
+@pytest.mark.parametrize(
+    ("pending", "shown"),
+    [
+        (["auth.0001_initial"], "1 migration not applied: auth.0001_initial"),
+        (["a.1", "a.2", "b.1", "b.2"], "4 migrations not applied: a.1, a.2, b.1, …"),
+    ],
+)
+def test_migrations(project: Project, pending: list[str], shown: str) -> None:
+    told, _ = judged(project, pending=pending)
+    assert (told.severity, told.what) == (Severity.TROUBLE, shown)
+    assert told.command == "backstage manage blog migrate"
+
+
+def test_what_is_for_https_is_one_finding(project: Project) -> None:
+    """A note while only this machine is answered; one switch where the project has it."""
+    messages = [message(each) for each in FOR_HTTPS]
+    told, _ = judged(project, tls=False, messages=messages)
+    assert told.severity is Severity.NOTE
+    assert told.what == "is not set up for https (security.W004, W008, W012, W016)"
+    assert told.command == "backstage env blog set TLS=on"
+    told, _ = judged(project, hosts=["www.example.com"], messages=messages)
+    assert told.severity is Severity.WARNING
+    assert (
+        "set SECURE_HSTS_SECONDS, SECURE_SSL_REDIRECT, SESSION_COOKIE_SECURE, CSRF_COOKIE_SECURE;"
+    ) in told.remedy
+
+
+@pytest.mark.parametrize("identity", ["security.W009", "security.W025"])
+def test_a_weak_key(project: Project, identity: str) -> None:
+    told, _ = judged(project, messages=[message(identity), message(identity)])
+    assert told.severity is Severity.TROUBLE
+    assert told.command.endswith("| backstage env blog set SECRET_KEY=-")
+    project.act.environment.unlink()
+    told, _ = judged(project, messages=[message(identity)])
+    assert "import secrets" in told.command
+
+
+@pytest.mark.parametrize(
+    ("level", "severity"),
+    [(20, Severity.NOTE), (30, Severity.WARNING), (40, Severity.TROUBLE), (50, Severity.TROUBLE)],
+)
+def test_other_messages(project: Project, level: int, severity: Severity) -> None:
+    """Each once, however often it is said; the hint is the remedy, if there is one."""
+    same = [message("models.W042", level, "Auto-created\nprimary key."), message("models.W042")]
+    told, _ = judged(project, messages=same)
+    assert told.severity is severity
+    assert told.what == "models.W042 (2 times): Auto-created primary key."
+    assert told.command == "backstage manage blog check --deploy"
+    told, _ = judged(project, messages=[message("fields.E1", level, hint="Do so.")])
+    assert told.remedy == "Do so."
+
+
+def test_what_could_not_be_told(project: Project) -> None:
+    errors = {"pending": "OperationalError: no such host", "key": "ImproperlyConfigured: empty"}
+    found = judged(project, errors=errors)
+    assert [finding.severity for finding in found[:2]] == [Severity.TROUBLE] * 2
+    assert found[0].what == "its migrations cannot be told: OperationalError: no such host"
+    assert "migrations" not in found[-1].what
+
+
+def test_no_secret_is_told(project: Project) -> None:
+    errors = {"messages": f"ValueError: bad {KEY}", "pending": f"E: {KEY[5:12]}"}
+    messages = [message("a.W1", text=f"is {KEY}", hint=KEY)]
+    text = "\n".join(map(str, judged(project, errors=errors, messages=messages)))
+    assert not [KEY[at : at + 4] for at in range(len(KEY) - 3) if KEY[at : at + 4] in text]
+
+
+def test_keys_that_several_acts_have(project: Project) -> None:
+    """Those without a key are not alike."""
+    shop = replace(project, act=project.act.venue.act("shop"))
+    holders = {"d1": [project, shop], "d2": [project], "": [project, shop]}
+    (told,) = deployments.shared(holders)
+    assert (told.severity, told.subject) == (Severity.TROUBLE, "blog, shop")
+    assert told.command.endswith("| backstage env shop set SECRET_KEY=-")
+
+
+def test_an_act_that_is_no_django_project(act: ActPaths) -> None:
+    act.manage.unlink()
+    (told,) = deployments.examine([act])
+    assert told.severity is Severity.NOTE
+
+
+def found(act: ActPaths, *lines: str) -> Project:
+    act.vassal.write_text("\n".join(["[uwsgi]", *lines]) + "\n")
+    project = checkups.project_of(act)
+    assert project
+    return project
+
+
+def test_a_project_is_run_as_its_vassal_file_says(act: ActPaths, tmp_path: Path) -> None:
+    there = tmp_path / "elsewhere"
+    (there / "site").mkdir(parents=True)
+    (there / "manage.py").touch()
+    project = found(
+        act,
+        "set-placeholder = base=" + str(there),
+        "chdir = %(base)",
+        "virtualenv = /opt/env",
+        "pythonpath = lib",
+        "env = DEBUG=on",
+        "env = WHERE=%(base)/x",
+        "env = UNKNOWN=$(HOME)",
+    )
+    assert project.directory == there
+    assert project.python == Path("/opt/env/bin/python")
+    assert dict(project.environment) == {
+        "DEBUG": "on",
+        "WHERE": f"{there}/x",
+        "PYTHONPATH": f"{there}/lib",
+        "DJANGO_SETTINGS_MODULE": "blog.settings",
+    }
+
+
+def test_the_kept_file_stands_for_a_stopped_act(act: ActPaths) -> None:
+    act.kept.write_text("[uwsgi]\nenv = DEBUG=on\n")
+    project = checkups.project_of(act)
+    assert project
+    assert project.environment["DEBUG"] == "on"
+
+
+@pytest.mark.parametrize(
+    ("files", "lines", "module"),
+    [
+        ({}, [], "blog.settings"),
+        ({"manage.py": "setdefault('DJANGO_SETTINGS_MODULE', 'blog.local')"}, [], "blog.local"),
+        (
+            {
+                "manage.py": "setdefault('DJANGO_SETTINGS_MODULE', 'blog.local')",
+                "blog/wsgi.py": 'os.environ["DJANGO_SETTINGS_MODULE"] = "blog.production"',
+            },
+            ["module = blog.wsgi:application"],
+            "blog.production",
+        ),
+        ({}, ["env = DJANGO_SETTINGS_MODULE=blog.other"], "blog.other"),
+    ],
+)
+def test_the_settings_are_those_that_visitors_get(
+    act: ActPaths, files: dict[str, str], lines: list[str], module: str
+) -> None:
+    """The entry of the web server counts before manage.py, which may have others on purpose."""
+    for name, text in files.items():
+        (act.top / name).write_text(text)
+    assert found(act, *lines).environment["DJANGO_SETTINGS_MODULE"] == module

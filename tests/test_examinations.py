@@ -1,0 +1,131 @@
+"""The examination as a whole: a Venue that has only its files, and findings themselves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backstage import equipment, examinations, premises
+from backstage.findings import Finding, Severity, note, ok, trouble
+from backstage.paths import VenuePaths
+from backstage.survey import Survey
+from backstage.templates import configuration
+
+CHECKS = [
+    *("environment", "uwsgi", "permissions", "emperor", "ports", "disk", "limits", "leftovers"),
+    *("acts", "django"),
+]
+
+
+@pytest.fixture
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VenuePaths:
+    """A Venue with all its directories, an environment that is empty, and a stopped worker."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    venue = VenuePaths(tmp_path / "venue")
+    for name in ("acts", "bin", "kept", "log", "run", "templates", "vassals"):
+        (venue.top / name).mkdir(parents=True, mode=0o755)
+    venue.run.chmod(0o700)
+    venue.settings.touch()
+    venue.emperor_ini.write_text(configuration("emperor", "emperor.ini", venue=str(venue.top)))
+    venue.act("worker").kept.write_text("[uwsgi]\nmule = worker.py\n")
+    return venue
+
+
+def examine(paths: VenuePaths, *names: str) -> list[Finding]:
+    return list(examinations.examine(Survey(paths), names))
+
+
+def told_by(paths: VenuePaths, check: str) -> list[Finding]:
+    return [finding for finding in examine(paths, "worker") if finding.check == check]
+
+
+def test_findings_in_words() -> None:
+    told = trouble("run", "is open", "do it by hand, or type: chmod 700 run")
+    assert str(told) == "trouble: run: is open (do it by hand, or type: chmod 700 run)"
+    assert told.command == "chmod 700 run"
+    assert str(ok("run", "is closed")) == "ok: run: is closed"
+    assert note("run", "is closed", "leave it").command == ""
+
+
+def test_every_check_has_its_say(paths: VenuePaths) -> None:
+    """One after the other, also in a Venue where hardly anything works."""
+    found = examine(paths, "worker")
+    assert list(dict.fromkeys(finding.check for finding in found)) == [
+        check for check in CHECKS if check != "ports"
+    ]
+    assert all(finding.remedy for finding in found if finding.severity is Severity.TROUBLE)
+
+
+def test_findings_come_as_they_are_made(paths: VenuePaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(_: object) -> Iterator[Finding]:
+        yield ok("first", "is there")
+        raise AssertionError("asked for before it was wanted")
+
+    monkeypatch.setattr(equipment, "environment", endless)
+    assert next(examinations.examine(Survey(paths), [])).subject == "first"
+
+
+def test_a_check_that_fails_is_a_finding(
+    paths: VenuePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> Iterator[Finding]:
+        yield ok("first", "is there")
+        raise ZeroDivisionError("so it is")
+
+    monkeypatch.setattr(premises, "disk", broken)
+    first, failed = told_by(paths, "disk")
+    assert first.severity is Severity.OK
+    assert failed.severity is Severity.TROUBLE
+    assert failed.what == "cannot be examined: ZeroDivisionError: so it is"
+    assert "please report it" in failed.remedy
+    assert told_by(paths, "limits")
+
+
+def test_a_file_that_is_not_there_is_a_finding(paths: VenuePaths) -> None:
+    paths.vassals.rmdir()
+    (failed,) = told_by(paths, "leftovers")
+    assert failed.command == f"ls -ld {paths.vassals}"
+
+
+def test_without_an_emperor(paths: VenuePaths) -> None:
+    """That is trouble as soon as an Act is wanted, whether it is examined or not."""
+    (told,) = told_by(paths, "emperor")
+    assert (told.severity, told.command) == (Severity.NOTE, "backstage venue start")
+    paths.act("blog").vassal.touch()
+    (told,) = told_by(paths, "emperor")
+    assert (told.severity, told.command) == (Severity.TROUBLE, "backstage venue start")
+
+
+@pytest.mark.parametrize("option", ["flock", "emperor", "emperor-stats"])
+def test_an_emperor_that_nobody_would_find(paths: VenuePaths, option: str) -> None:
+    lines = paths.emperor_ini.read_text().splitlines(keepends=True)
+    there = next(line for line in lines if line.startswith(f"{option} ="))
+    paths.emperor_ini.write_text("".join(line for line in lines if line != there))
+    told = told_by(paths, "emperor")[0]
+    assert told.severity is Severity.TROUBLE
+    assert told.remedy == f"write `{there.strip()}` into {paths.emperor_ini}"
+
+
+def test_what_is_no_django_project(paths: VenuePaths) -> None:
+    (told,) = told_by(paths, "django")
+    assert told.severity is Severity.NOTE
+    assert [finding.what for finding in told_by(paths, "acts")] == ["stopped"]
+
+
+def test_a_venue_that_was_moved(paths: VenuePaths, tmp_path: Path) -> None:
+    there = VenuePaths(tmp_path / "there")
+    paths.top.rename(there.top)
+    told = told_by(there, "environment")[0]
+    assert told.severity is Severity.TROUBLE
+    assert told.what == f"was made in {paths.top}, and its files name that place"
+    assert str(told.remedy).startswith("move it back, or type: ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving files away needs root")
+def test_nothing_of_another_users_venue_is_run(paths: VenuePaths) -> None:
+    os.chown(paths.top, 65534, 65534)
+    (told,) = examine(paths, "worker")
+    assert (told.severity, told.check) == (Severity.TROUBLE, "permissions")

@@ -1,0 +1,44 @@
+"""Secrets of a .env, whole or in pieces, are shown to nobody."""
+
+from __future__ import annotations
+
+import pytest
+
+from backstage.dotenv import DotEnv
+from backstage.secrecy import secrets_in, veiled
+
+KEY = "kq3v9x-tt0p_Zr81mmWc5d"
+ENVIRONMENT = DotEnv(
+    f"SECRET_KEY={KEY}\n"
+    "DATABASE_URL=postgres://blog:pa/ss@w0rd@db.example.com:5432/blog\n"
+    "ALLOWED_HOSTS=www.example.com\n"
+    "DEBUG=off\n"
+    "TLS_KEY=/etc/ssl/private/blog.pem\n"
+)
+
+
+def test_what_is_secret() -> None:
+    assert secrets_in(ENVIRONMENT) == {KEY, "pa/ss@w0rd"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"bad key {KEY}!",
+        f"bad key {KEY[3:9]}",
+        "could not connect to postgres://blog:pa/ss@w0rd@db.example.com",
+        "invalid literal for int() with base 10: 'pa/ss'",
+        "no host 'w0rd@db.example.com'",
+    ],
+)
+def test_no_piece_of_a_secret_is_left(text: str) -> None:
+    shown = veiled(text, secrets_in(ENVIRONMENT))
+    assert shown != text
+    for secret in secrets_in(ENVIRONMENT):
+        pieces = {secret[start : start + 4] for start in range(len(secret) - 3)}
+        assert not [piece for piece in pieces if piece in shown]
+
+
+@pytest.mark.parametrize("text", ["", "abc", "no such host db.example.com", "/etc/ssl/private"])
+def test_other_words_are_left_as_they_are(text: str) -> None:
+    assert veiled(text, secrets_in(ENVIRONMENT)) == text
