@@ -1,0 +1,125 @@
+"""What there is to tell of an Act: in columns, in a line of trouble, and as an object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from ..rates import Rates
+from ..snapshots import Snapshot
+from ..states import State
+from . import wording
+from .screen import harmless
+
+_NONE = "-"
+_BY_URGENCY = (
+    *(State.STOPPED, State.SLEEPING, State.RUNNING, State.STOPPING),
+    *(State.RELOADING, State.STARTING, State.WAITING, State.FAILING),
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of `status` and `top`.
+
+    `order` is what rows are sorted by, the greatest first, equal ones by name; `letter`, one of the
+    title's, is the key that does it.
+    """
+
+    title: str
+    letter: str
+    cell: Callable[[Rates], str]
+    order: Callable[[Rates], float]
+    right: bool = True
+
+
+def _of_running(text: Callable[[Rates], str]) -> Callable[[Rates], str]:
+    return lambda rates: text(rates) if rates.now.pid else _NONE
+
+
+COLUMNS = {
+    "name": Column("ACT", "a", lambda rates: harmless(rates.now.name), lambda _: 0, right=False),
+    "state": Column(
+        "STATE",
+        "t",
+        lambda rates: str(rates.now.state),
+        lambda rates: _BY_URGENCY.index(rates.now.state),
+        right=False,
+    ),
+    "port": Column(
+        "PORT", "p", lambda rates: str(rates.now.port or _NONE), lambda rates: rates.now.port or 0
+    ),
+    "pid": Column(
+        "PID", "d", lambda rates: str(rates.now.pid or _NONE), lambda rates: rates.now.pid or 0
+    ),
+    "busy": Column(
+        "BUSY",
+        "b",
+        _of_running(lambda rates: f"{rates.now.busy}/{rates.now.threads}"),
+        lambda rates: rates.now.busy,
+    ),
+    "workers": Column(
+        "WORKERS",
+        "w",
+        _of_running(lambda rates: str(rates.now.workers)),
+        lambda rates: rates.now.workers,
+    ),
+    "requests": Column(
+        "REQ/S",
+        "r",
+        _of_running(lambda rates: wording.rate(rates.requests)),
+        lambda rates: rates.requests,
+    ),
+    "latency": Column(
+        "LATENCY",
+        "y",
+        _of_running(lambda rates: wording.latency(rates.now.latency)),
+        lambda rates: rates.now.latency,
+    ),
+    "cpu": Column(
+        "CPU",
+        "c",
+        _of_running(lambda rates: f"{rates.cpu:.0%}"),
+        # Idle Acts, which differ by a tick of the kernel's clock, keep their places.
+        lambda rates: max(round(rates.cpu, 2), 0.01),
+    ),
+    "memory": Column(
+        "MEMORY",
+        "m",
+        _of_running(lambda rates: wording.size(rates.now.memory)),
+        lambda rates: rates.now.memory,
+    ),
+    "uptime": Column(
+        "UPTIME",
+        "u",
+        _of_running(lambda rates: wording.duration(rates.age)),
+        lambda rates: rates.age if rates.now.pid else 0.0,
+    ),
+    "restarts": Column(
+        "RESTARTS",
+        "e",
+        _of_running(lambda rates: str(rates.now.restarts)),
+        lambda rates: rates.now.restarts,
+    ),
+}
+
+
+def trouble(now: Snapshot) -> str:
+    """Why an Act fails, and when it is tried again; '' where there is nothing to tell."""
+    again = ""
+    if now.attempts and now.next_try:
+        moment = datetime.fromtimestamp(now.next_try).strftime("%H:%M:%S")
+        again = f" (tried {wording.count(now.attempts, 'time')}, again at {moment})"
+    return f"{harmless(now.reason)}{again}" if now.reason else ""
+
+
+def document(rates: Rates) -> dict[str, object]:
+    """All there is to tell of an Act, for programs."""
+    return {
+        **asdict(rates.now),
+        "state": str(rates.now.state),
+        "requests_per_second": round(rates.requests, 3),
+        "cpu_share": round(rates.cpu, 4),
+        "seconds": round(rates.age, 1),
+    }
