@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from . import causes, host, ports
-from .act import Act
 from .batches import Outcome, Verb, carry_out
 from .emperor import Emperor
 from .errors import BackstageError, NoSuchAct, NotAVenue
@@ -18,6 +19,11 @@ from .settings import Settings, read_settings
 from .snapshots import Snapshot
 from .streams import Broadcast, EventStream
 from .survey import Survey
+
+if TYPE_CHECKING:
+    from .act import Act
+    from .findings import Finding
+    from .journals import Journal
 
 
 class Venue:
@@ -103,12 +109,27 @@ class Venue:
 
     def act(self, name: str) -> Act:
         """The Act of this name, whether it is there or not."""
+        # Whoever looks at all of them at once needs none of what an Act can do.
+        from .act import Act
+
         return Act(self.paths.act(name), self._survey, self._broadcast)
 
     def snapshot(self) -> tuple[Snapshot, ...]:
         """What is seen of every Act at this moment, by name, all in one look."""
         looks = self._survey.look_at(sorted(self._survey.names()))
         return tuple(causes.snapshot(self.paths.act(name), look) for name, look in looks.items())
+
+    def examine(self, *names: str) -> Iterator[Finding]:
+        """Look for all that is wrong or may become so; yields what is found as soon as it is.
+
+        What is in order is told as well. `names` limit the Acts that are examined. Nothing is
+        changed. Raises NoSuchAct.
+        """
+        # Seldom needed, and imports a good part of the packaging machinery.
+        from . import examinations
+
+        acts = [self[name] for name in dict.fromkeys(names)] if names else self.acts
+        return examinations.examine(self._survey, [act.name for act in acts])
 
     def events(
         self, timeout: float | None = None, stop_event: threading.Event | None = None
@@ -119,6 +140,33 @@ class Venue:
         when it or the Venue is closed. While any is open, edits of vassal files are attended to.
         """
         return self._broadcast.listen(timeout, stop_event)
+
+    def logs(
+        self,
+        *sources: str,
+        lines: int | None = None,
+        since: float | datetime | None = None,
+        follow: bool = False,
+    ) -> Journal:
+        """The logs of Acts, and of 'emperor', as one in order of time; without names, of all.
+
+        From each come its last `lines` lines, 20 if neither they nor `since`, in seconds since the
+        epoch, are given. With `follow` the iterator goes on until it is closed, also over Acts made
+        later if none were named. Raises NoSuchAct.
+        """
+        from .journals import EMPEROR, Journal, Span
+
+        for name in sources:
+            if name != EMPEROR:
+                self[name]
+        names = self._survey.names
+        return Journal(
+            self.paths,
+            dict.fromkeys(sources or (*sorted(names()), EMPEROR)),
+            Span.of(lines, since),
+            follow=follow,
+            newcomers=tuple if sources else names,
+        )
 
     def close(self) -> None:
         """End every stream of events; the Acts and the Emperor go on."""

@@ -1,0 +1,176 @@
+"""`backstage events`: what it prints while vassal files come and go, with no Emperor to hear."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from backstage.cli import events
+from backstage.cli.program import run
+from backstage.cli.screen import Screen
+from backstage.deadlines import Deadline, until
+from backstage.events import Event
+from backstage.new_venues import configure
+from backstage.paths import VenuePaths
+from backstage.states import State
+
+from .conftest import Spawn
+
+PATIENCE = 60.0
+COMMAND = [sys.executable, "-m", "backstage.cli", "events"]
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> VenuePaths:
+    """A Venue of two Acts that are stopped."""
+    paths = VenuePaths(tmp_path.resolve())
+    configure(paths)
+    for name in ("blog", "api"):
+        paths.act(name).kept.write_text("[uwsgi]\n")
+    return paths
+
+
+class Listener:
+    """Runs the command, and reads what it prints as it comes."""
+
+    def __init__(self, paths: VenuePaths, spawn: Spawn, *words: str) -> None:
+        self._paths = paths
+        self._lines: SimpleQueue[str] = SimpleQueue()
+        self.process = spawn(
+            *COMMAND,
+            *("--venue", paths.top, *words),
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+        )
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def next(self, act: str) -> str:
+        """The next line about an Act."""
+        while act not in (line := self._lines.get(timeout=PATIENCE)):
+            pass
+        return line
+
+    def hears(self, *names: str) -> str:
+        """Start and stop Acts until the command says something."""
+
+        def stir() -> bool:
+            for name in names:
+                vassal = self._paths.act(name).vassal
+                if vassal.exists():
+                    vassal.unlink()
+                else:
+                    vassal.write_text("[uwsgi]\n")
+            return not self._lines.empty()
+
+        assert until(stir, Deadline(PATIENCE), pause=0.2)
+        return self._lines.get()
+
+    def end(self) -> tuple[int, str]:
+        """Press Ctrl-C; returns the exit code and what was said on the error stream."""
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.stderr
+        said = self.process.stderr.read()
+        self._thread.join(PATIENCE)
+        return self.process.wait(PATIENCE), said
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self._lines.put(line)
+
+
+def test_events_come_as_they_happen_until_ctrl_c(paths: VenuePaths, spawn: Spawn) -> None:
+    listener = Listener(paths, spawn)
+    listener.hears("api")
+    paths.act("blog").vassal.write_text("[uwsgi]\n")
+    line = listener.next("blog")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3} blog: stopped → waiting( \(.*\))?\n", line)
+    paths.act("blog").vassal.unlink()
+    assert "blog: waiting → stopped" in listener.next("blog")
+    assert listener.end() == (130, "\nInterrupted.\n")
+
+
+def test_programs_get_an_envelope_for_each_event(paths: VenuePaths, spawn: Spawn) -> None:
+    listener = Listener(paths, spawn, "--json")
+    listener.hears("api")
+    began = time.time()
+    paths.act("blog").vassal.write_text("[uwsgi]\n")
+    envelope = json.loads(listener.next("blog"))
+    result = envelope.pop("result")
+    assert envelope == {"backstage": 1, "command": "events", "ok": True}
+    assert began <= result.pop("at") <= time.time()
+    assert isinstance(result.pop("reason"), str)
+    assert result == {"act": "blog", "before": "stopped", "after": "waiting"}
+
+
+def test_acts_that_were_not_named_are_not_told_of(paths: VenuePaths, spawn: Spawn) -> None:
+    listener = Listener(paths, spawn, "blog")
+    for _ in range(5):
+        assert "blog: " in listener.hears("api", "blog")
+    assert listener.end()[0] == 130
+
+
+def test_it_ends_when_nothing_happens(
+    paths: VenuePaths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["events", "--venue", str(paths.top), "--timeout", "0.1"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_act_that_is_not_there(paths: VenuePaths, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["events", "--venue", str(paths.top), "blgo"]) == 3
+    assert "no Act 'blgo'" in capsys.readouterr().err
+
+
+class Painted(Screen):
+    """A terminal with colour, to a test's eyes."""
+
+    is_terminal = True  # type: ignore[assignment]
+
+
+def painted(event: Event) -> str:
+    screen = Painted(io.StringIO())
+    events.shown(event)(screen)
+    assert isinstance(screen.out, io.StringIO)
+    return screen.out.getvalue()
+
+
+def test_states_have_their_colours_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    told = painted(Event("blog", State.RUNNING, State.FAILING, 0.0, "x " * 500))
+    assert told.count("\n") == 1
+    assert "\x1b[32mrunning\x1b[0m" in told
+    assert "\x1b[1;31mfailing\x1b[0m" in told
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (Event("blog", State.RUNNING, State.STOPPED, 0.0, ""), "blog: running → stopped"),
+        (Event("blog", State.RUNNING, State.RUNNING, 0.0, "edit"), "blog: running (edit)"),
+        (
+            Event("blog", State.RUNNING, State.FAILING, 0.0, "\x1b[2J" + "x" * 500),
+            "blog: running → failing (\\x1b[2J" + "x" * 500 + ")",
+        ),
+    ],
+)
+def test_how_events_are_said(event: Event, line: str) -> None:
+    """In one line, however long, which does nothing to the terminal."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    events.shown(event)(Screen(out))
+    out.seek(0)
+    assert out.read().split(" ", 1)[1] == f"{line}\n"

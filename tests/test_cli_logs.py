@@ -1,0 +1,194 @@
+"""`backstage logs`: what it shows of real log files, and in which words it refuses."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from backstage.cli import logs
+from backstage.cli.program import run
+from backstage.cli.screen import Screen
+from backstage.journals import LogLine
+from backstage.new_venues import configure
+from backstage.paths import VenuePaths
+
+NOON = datetime(2022, 5, 1, 12, tzinfo=UTC).timestamp()
+
+
+@pytest.fixture
+def paths(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> VenuePaths:
+    """A Venue of two Acts, of which one has logged before noon and at noon."""
+    paths = VenuePaths(tmp_path.resolve())
+    configure(paths)
+    for name in ("blog", "api"):
+        paths.act(name).kept.write_text("[uwsgi]\n")
+    add(paths.act("blog").log, NOON - 3600, "before", "  goes on")
+    add(paths.act("blog").log, NOON, "noon")
+    return paths
+
+
+def add(path: Path, moment: float, *texts: str) -> None:
+    """Log lines, of which the first has its time."""
+    told = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S+0000 ")
+    with path.open("a") as file:
+        file.write(told + "".join(f"{text}\n" for text in texts))
+
+
+class Caller:
+    """Calls the command; what it prints is given without the times in it."""
+
+    def __init__(self, top: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._top = top
+        self._capsys = capsys
+
+    def shows(self, *words: str) -> list[str]:
+        assert run(["logs", "--venue", str(self._top), *words]) == 0
+        told = self._capsys.readouterr()
+        assert told.err == ""
+        return [re.sub(r"\S+\+0000 ", "", line) for line in told.out.splitlines()]
+
+    def refuses(self, *words: str) -> tuple[int, str]:
+        code = run(["logs", "--venue", str(self._top), *words])
+        told = self._capsys.readouterr()
+        assert told.out == ""
+        return code, told.err
+
+
+@pytest.fixture
+def caller(paths: VenuePaths, capsys: pytest.CaptureFixture[str]) -> Caller:
+    return Caller(paths.top, capsys)
+
+
+def test_one_log_is_shown_as_it_is(caller: Caller) -> None:
+    assert caller.shows("blog") == ["before", "  goes on", "noon"]
+    assert caller.shows("blog", "blog", "-n", "2") == ["  goes on", "noon"]
+    assert caller.shows("blog", "--lines", "0") == []
+    assert caller.shows("api") == []
+
+
+def test_several_are_told_apart(caller: Caller, paths: VenuePaths) -> None:
+    """The width is that of all that may come, so that it never changes."""
+    add(paths.act("api").log, NOON - 60, "almost")
+    add(paths.emperor_log, NOON + 60, "after")
+    assert caller.shows("blog", "api") == [
+        "blog | before",
+        "blog |   goes on",
+        "api  | almost",
+        "blog | noon",
+    ]
+    assert caller.shows("-n", "1") == ["api     | almost", "blog    | noon", "emperor | after"]
+
+
+def test_the_log_of_the_emperor_has_two_ways_in(caller: Caller, paths: VenuePaths) -> None:
+    add(paths.emperor_log, NOON + 60, "after")
+    assert caller.shows("--emperor") == caller.shows("emperor") == ["after"]
+    assert caller.shows("api", "--emperor") == ["emperor | after"]
+    assert caller.shows("emperor", "api", "--emperor") == ["emperor | after"]
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        ("2022-05-01T12:00:00Z", ["noon"]),
+        ("2022-05-01 14:00:00+02:00", ["noon"]),
+        ("2022-05-01T11:00Z", ["before", "  goes on", "noon"]),
+        ("2022-05-01T12:00:01Z", []),
+        ("2022-04-29", ["before", "  goes on", "noon"]),
+        ("2022-05-03", []),
+        ("10m", []),
+        ("99999d", ["before", "  goes on", "noon"]),
+    ],
+)
+def test_since_a_moment(caller: Caller, moment: str, expected: list[str]) -> None:
+    assert caller.shows("blog", "--since", moment) == expected
+
+
+@pytest.mark.parametrize("ago", ["90s", "10m", "2h", "1d", "1h30m"])
+def test_since_so_long_ago(caller: Caller, paths: VenuePaths, ago: str) -> None:
+    add(paths.act("blog").log, time.time() - 60, "a minute ago")
+    assert caller.shows("blog", "--since", ago) == ["a minute ago"]
+
+
+def test_since_a_moment_all_lines_are_shown_unless_told_otherwise(
+    caller: Caller, paths: VenuePaths
+) -> None:
+    add(paths.act("blog").log, NOON, *(f"{number}" for number in range(50)))
+    assert len(caller.shows("blog")) == 20
+    assert len(caller.shows("blog", "--since", "2022-05-01T12:00Z")) == 51
+    assert len(caller.shows("blog", "--since", "2022-05-01T12:00Z", "-n", "30")) == 30
+
+
+@pytest.mark.parametrize("moment", ["soon", "10", "10 m", "-5m", "2022-13-01", "9" * 20 + "d", ""])
+def test_what_is_no_moment_is_refused_with_what_would_be_one(caller: Caller, moment: str) -> None:
+    code, told = caller.refuses("blog", f"--since={moment}")
+    assert code == 2
+    assert f"'{moment}' is no moment; type how long ago, as 30s, 10m, 2h or 1d, or when" in told
+
+
+def test_an_act_that_is_not_there(caller: Caller) -> None:
+    code, told = caller.refuses("blgo")
+    assert code == 3
+    assert "no Act 'blgo'" in told
+
+
+def test_programs_get_an_envelope_for_each_line(
+    paths: VenuePaths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The text is as it was written, without harm, as JSON spells controls out."""
+    add(paths.act("blog").log, NOON + 1, "caf\N{LATIN SMALL LETTER E WITH ACUTE} \x1b[2J")
+    (paths.act("api").log).write_text("who knows when\n")
+    words = ["logs", "--venue", str(paths.top), "-n", "1", "--json"]
+    assert run(words) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {(line["backstage"], line["command"], line["ok"]) for line in lines} == {
+        (1, "logs", True)
+    }
+    assert [line["result"] for line in lines] == [
+        {"source": "api", "at": None, "text": "who knows when"},
+        {
+            "source": "blog",
+            "at": NOON + 1,
+            "text": "2022-05-01T12:00:01+0000 caf\N{LATIN SMALL LETTER E WITH ACUTE} \x1b[2J",
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\x1b[31mred\x1b[0m \x1b[38;5;3mand\x1b[m \x1b[38:2::1:2:3mmore", "red and more"),
+        ("\x1b[2J\x1b]0;title\x07", "\\x1b[2J\\x1b]0;title\\x07"),
+        ("over\rwritten\x08 \x9b31m \x7f", "over\\x0dwritten\\x08 \\x9b31m \\x7f"),
+        ("a\tb\x0bc\x0cd", "a\tb\\x0bc\\x0cd"),
+        ("\x1b\x1b[0m[31m", "\\x1b[31m"),
+    ],
+)
+def test_lines_have_no_power_over_the_terminal(
+    caller: Caller, paths: VenuePaths, text: str, expected: str
+) -> None:
+    with paths.act("api").log.open("w", newline="") as file:
+        file.write(f"{text}\n")
+    assert caller.shows("api") == [expected]
+
+
+class Painted(Screen):
+    """A terminal with colour, to a test's eyes."""
+
+    has_colour = True  # type: ignore[assignment]
+
+
+def test_each_source_has_a_colour_of_its_own() -> None:
+    """Always the same, and the text has none."""
+    told = io.StringIO()
+    for source in ("blog", "shop", "blog"):
+        logs.shown(LogLine(source, None, "x\x1b[31m"), 5)(Painted(told))
+    first, second, third = told.getvalue().splitlines()
+    assert first == third
+    assert first.split("blog")[0] != second.split("shop")[0]
+    assert [line.partition("\x1b[0m")[2] for line in (first, second)] == [" x", " x"]
