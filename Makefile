@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 # Services are fast only with bytecode, so it is written even where the shell says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo demo-stop test quick lint format bench clean
+.PHONY: help setup demo demo-stop test quick lint format docs tour bench clean
 
 help:
 	@echo "make demo       create a Venue and an Act, and show the URL that answers"
@@ -13,6 +13,8 @@ help:
 	@echo "make test       run the whole test suite"
 	@echo "make quick      run the tests that take seconds"
 	@echo "make lint       check style and types"
+	@echo "make docs       write the pages of the command anew, from the program itself"
+	@echo "make tour       take the tour of the command anew, and write down what it shows"
 	@echo "make bench      measure, side by side with doing it by hand"
 
 setup: $(VENV)/ready
@@ -29,6 +31,7 @@ demo-stop: setup
 
 test: setup
 	@.ci/packages "the tests with a browser and with editors" chromium vim-tiny nano emacs-nox rsync
+	@.ci/packages "the tests with shells, a terminal and the manual" zsh fish tmux groff-base man-db
 	$(BIN)/python -m pytest
 
 quick: setup
@@ -42,6 +45,12 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup
+	$(BIN)/python -m docs.generator
+
+tour: setup
+	BACKSTAGE_RENEW=1 $(BIN)/python -m pytest tests/integration/test_tour.py
 
 bench: setup
 	$(BIN)/python -m benchmarks

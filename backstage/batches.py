@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from enum import Enum
 from queue import SimpleQueue
 from threading import Thread
+from typing import TYPE_CHECKING
 
-from .act import Act
 from .errors import BackstageError
 from .states import State
+
+if TYPE_CHECKING:
+    from .act import Act
 
 
 class Verb(Enum):

@@ -17,10 +17,8 @@ PACKAGE = Path(backstage.__file__).parent
 LAYERS = {
     "words": {"errors", "states", "events", "snapshots", "findings"},
     "pure": {
-        *("rates", "dotenv"),
-        "secrecy",
         *("names", "paths", "settings", "vassal", "deadlines", "reasons", "histories", "agenda"),
-        "stamps",
+        *("rates", "stamps", "dotenv", "secrecy"),
     },
     "effects": {
         *("equipment", "premises", "bindings", "limits", "checkups", "deployments"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import click
+import webbrowser
 
 from .exits import Exit
 from .options import act_argument, command
@@ -42,7 +42,7 @@ def open_(session: Session, act: str) -> Result:
     Prints the URL as well. Which browser it is, the system's settings and $BROWSER say.
     """
     found = session.act(act).url
-    opened = click.launch(found) == 0
+    opened = webbrowser.open(found)
     note = "" if opened else "  (no browser to open it with)"
     return Result(
         {"act": act, "url": found, "opened": opened}, lambda screen: screen.line(f"{found}{note}")

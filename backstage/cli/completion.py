@@ -10,7 +10,7 @@ from .results import Result
 from .session import Session
 
 _EXAMPLES = """
-backstage completion bash > ~/.local/share/bash-completion/completions/backstage
+eval "$(backstage completion bash)"            # in ~/.bashrc
 backstage completion zsh > ~/.zfunc/_backstage
 backstage completion fish > ~/.config/fish/completions/backstage.fish
 """
@@ -20,7 +20,10 @@ _VARIABLE = "_BACKSTAGE_COMPLETE"
 @command("completion", examples=_EXAMPLES)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(session: Session, shell: str) -> Result:
-    """Print what makes a shell complete commands, options and the names of Acts."""
+    """Print what makes a shell complete commands.
+
+    It completes options and the names of Acts as well. `man backstage` tells where to put it.
+    """
     kind = get_completion_class(shell)
     assert kind is not None
     root = click.get_current_context().find_root().command

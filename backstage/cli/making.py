@@ -46,10 +46,10 @@ def new_venue(
     requirements: Path | None,
     no_start: bool,
 ) -> Result:
-    """Make the Venue PATH/NAME and start its Emperor.
+    """Make a Venue and start its Emperor.
 
-    It is a virtual environment with Django and uWSGI in it. One that is there already is opened
-    and started, one left half made is finished. On an error nothing is left behind.
+    PATH/NAME becomes a virtual environment with Django and uWSGI in it. One that is there already
+    is opened and started, one left half made is finished. On an error nothing is left behind.
     """
     steps = Steps(session.screen, silent=session.as_json)
     with steps:
@@ -85,10 +85,10 @@ def new_venue(
     metavar="TEMPLATE",
     help="A project template: a directory, an archive or its URL.",
 )
-@click.option("--port", type=click.IntRange(1, 65535), help="The port, if not the next free one.")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="If not the next free.")
 @click.option("--no-start", is_flag=True, help="Make it, but do not start it.")
 def new_act(session: Session, name: str, template: str, port: int | None, no_start: bool) -> Result:
-    """Make the Act NAME and start it.
+    """Make an Act and start it.
 
     It gets a Django project in acts/NAME, a database, static files and a port. One that is there
     already is started, and a project that somebody put into acts/NAME is run as it is. On an error
@@ -113,7 +113,10 @@ def retire(session: Session, act: str, yes: bool) -> Result:
     """
     found = session.act(act)
     if not yes and session.screen.is_terminal and not session.as_json:
-        click.confirm(f"Stop {act} and move it to {found.paths.venue.retired}?", abort=True)
+        question = f"Stop {act} and move it to {found.paths.venue.retired}?"
+        if not click.confirm(question, err=True):
+            stays = f"{act} stays as it is"
+            return Result({}, lambda screen: screen.line(stays), Exit.INTERRUPTED)
     goal = found.retire()
     return Result(
         {"act": act, "retired": str(goal)}, lambda screen: screen.line(f"{act} lies in {goal}")

@@ -12,19 +12,21 @@ from .session import Session
 _EXAMPLES = """
 backstage manage blog migrate
 backstage manage blog createsuperuser
+backstage manage blog migrate --help
 backstage manage blog shell
 """
 
 
-@command("manage", examples=_EXAMPLES, exits=(Exit.FAILED,), ignore_unknown_options=True)
+@command("manage", examples=_EXAMPLES, exits=(Exit.FAILED,), allow_interspersed_args=False)
 @act_argument
 @click.argument("words", nargs=-1, required=True, metavar="COMMAND...", type=click.UNPROCESSED)
 def manage(session: Session, act: str, words: tuple[str, ...]) -> Result:
     """Run a manage.py command of an Act.
 
     It runs with the Venue's Python in the Act's directory and has the terminal, so that `shell` and
-    `createsuperuser` can ask. Its exit code is that of the command. With --json its output is in
-    the result.
+    `createsuperuser` can ask. All that stands behind ACT is manage.py's. The exit code is that of
+    the command. With --json, which stands before ACT, it has no terminal: its output is in the
+    result, and where it fails the exit code is 1.
     """
     found = session.act(act)
     if session.as_json:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 import click
-from click.shell_completion import CompletionItem
 
 from ..errors import BackstageError
 from .exits import Exit
 from .results import Returned
 from .screen import Screen
 from .session import Session
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _P = ParamSpec("_P")
 _ALWAYS = (Exit.DONE, Exit.USAGE, Exit.NOT_THERE, Exit.INTERRUPTED)
@@ -55,6 +57,8 @@ def command(
 
 def complete_acts(ctx: click.Context, _: click.Parameter, typed: str) -> list[CompletionItem]:
     """The Acts whose names begin so, for the shell."""
+    from click.shell_completion import CompletionItem
+
     try:
         acts = _session(ctx).venue.acts
         return [CompletionItem(act.name) for act in acts if act.name.startswith(typed)]

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import version
 
 import click
 
-from ..errors import BackstageError
+from ..errors import BackstageError, NotAVenue
 from .exits import Exit
 from .options import shared_options
 from .results import Returned, render, render_error, tell_error
@@ -33,12 +31,12 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "venue": ("venues:venue", "Start, stop or describe the Venue itself."),
     },
     "Look": {
-        "status": ("status:status", "Show the state of every Act."),
+        "status": ("status:status", "Show the state of every Act, or of some."),
         "top": ("top:top", "Watch what the Acts do, live."),
         "logs": ("logs:logs", "Show the logs of Acts, interleaved."),
         "events": ("events:events", "Print every change of every Act as it happens."),
         "doctor": ("doctor:doctor", "Look for what is wrong, and say what to type."),
-        "venues": ("venues:venues", "List all Venues of this user."),
+        "venues": ("venues:venues", "List all Venues of this user, with what runs in them."),
     },
     "Change": {
         "manage": ("manage:manage", "Run a manage.py command of an Act."),
@@ -74,6 +72,8 @@ class Program(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in _COMMANDS and not name.startswith("-"):
+            from difflib import get_close_matches
+
             meant = get_close_matches(name, _COMMANDS, n=1)
             hint = f"did you mean '{meant[0]}'?" if meant else "see: backstage --help"
             raise click.UsageError(f"no command '{name}'; {hint}")
@@ -92,12 +92,12 @@ def _program() -> Program:
     program = Program(
         "backstage",
         help="Many Django services on one host: create them, start, restart and stop them.",
-        epilog="`backstage COMMAND --help` tells more of each. Exit codes: see docs/cli.",
+        epilog="`backstage COMMAND --help` tells more of each, `man backstage` tells all.",
         no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         callback=lambda: None,
     )
-    click.version_option(version("django_backstage"), prog_name="backstage")(program)
+    click.version_option(package_name="django_backstage", prog_name="backstage")(program)
     for option in shared_options():
         option(program)
     return program
@@ -138,8 +138,12 @@ def _run(words: Sequence[str], session: Session, name: str) -> int:
         if returned is None or isinstance(returned, int):
             return returned or Exit.DONE
         return render(name, returned, screen, as_json=session.as_json)
-    except click.Abort:
-        return _interrupted(session)
+    except click.Abort as abort:
+        # click ends the line after the ^C of a command, not after that of a question.
+        return _interrupted(session, line_ended=abort.__cause__ is not None)
+    except click.exceptions.NoArgsIsHelpError as error:
+        screen.line(error.format_message())
+        return Exit.USAGE
     except click.UsageError as error:
         as_json = session.as_json or "--json" in words
         message = error.format_message()
@@ -149,16 +153,27 @@ def _run(words: Sequence[str], session: Session, name: str) -> int:
         return Exit.USAGE
     except BackstageError as error:
         if session.debug:
-            raise
-        return render_error(name, error, screen, as_json=session.as_json)
+            sys.excepthook(type(error), error, error.__traceback__)
+        code = render_error(name, error, screen, as_json=session.as_json)
+        if isinstance(error, NotAVenue) and name != "new-venue" and not session.as_json:
+            screen.hint("see: backstage venues; name one with --venue PATH")
+        return code
 
 
-def _interrupted(session: Session) -> int:
+def _interrupted(session: Session, *, line_ended: bool = False) -> int:
     going = ", ".join(sorted(session.under_way))
-    session.screen.hint(f"\nInterrupted. Still going on: {going}." if going else "\nInterrupted.")
+    end = "" if line_ended else "\n"
+    goes_on = f" Still going on: {going}." if going else ""
+    session.screen.hint(f"{end}Interrupted.{goes_on}")
     return Exit.INTERRUPTED
 
 
 def _name_of(words: Sequence[str]) -> str:
     """The command that is meant, for the envelope."""
-    return next((word for word in words if word in _COMMANDS), "backstage")
+    rest = iter(words)
+    for word in rest:
+        if word == "--venue":
+            next(rest, None)
+        elif not word.startswith("-"):
+            return word if word in _COMMANDS else "backstage"
+    return "backstage"

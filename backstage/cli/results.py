@@ -6,13 +6,19 @@ With `--json` a command prints one envelope on a line:
     {"backstage": 1, "command": "port", "ok": false, "error": {…}}
 
 `backstage` is the version of this format: within one version, fields are added, never changed.
-`result` and `error` are objects. Commands that go on, such as `events`, print an envelope a line.
+`result` and `error` are objects. `ok` is whether the exit code for it is 0: an Act that does not
+start is a `result` with its `reason`, and not `ok`.
+
+An `error` means that the command could not do its work. It has a `kind`, which is the name of the
+library's exception or `UsageError`, the `message` that people get, and the `exit` code.
+
+Commands with many results, as `start --all` and `events`, print an envelope for each, on a line of
+its own, as soon as it is known.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..errors import BackstageError
@@ -49,13 +55,18 @@ Returned = Result | Stream
 def render(command: str, returned: Returned, screen: Screen, *, as_json: bool) -> int:
     """Print what a command returned; the exit code is the highest of its results."""
     exits: list[int] = [Exit.DONE]
-    for result in [returned] if isinstance(returned, Result) else returned.results:
-        if as_json:
-            ok = result.exit is Exit.DONE
-            screen.line(_envelope(command, ok=ok, result=result.document))
-        else:
-            result.show(screen)
-        exits.append(result.exit)
+    results = iter([returned]) if isinstance(returned, Result) else returned.results
+    try:
+        for result in results:
+            if as_json:
+                screen.line(_envelope(command, ok=not result.exit, result=result.document))
+            else:
+                result.show(screen)
+            exits.append(result.exit)
+    finally:
+        # What it holds, such as the terminal, is given back before anything else is said.
+        if isinstance(results, Generator):
+            results.close()
     return max(exits)
 
 
@@ -78,4 +89,6 @@ def tell_error(
 
 
 def _envelope(command: str, *, ok: bool, **content: object) -> str:
+    import json
+
     return json.dumps({"backstage": VERSION, "command": command, "ok": ok, **content})

@@ -6,7 +6,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
@@ -16,8 +16,11 @@ import click
 from ..states import State
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, Group, RenderableType
     from rich.live import Live
+
+# Pieces of text, each with a style of rich's: `bold red`, `dim`, or '' for none.
+Line = Sequence[tuple[str, str]]
 
 # How each state looks: a sign, and one for terminals without it, and a style of rich's.
 _LOOKS = {
@@ -35,6 +38,8 @@ _ASCII = str.maketrans(
     {"→": "->", "…": "...", "●": "*", "◐": "~", "○": "-", "✓": "+", "✗": "x", "·": "."}
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# What a style of rich's may say beside a colour.
+_WEIGHTS = frozenset({"bold", "dim", "underline", "reverse"})
 # Nothing is cut to a width where nobody looks.
 _UNSEEN_WIDTH = 10_000
 
@@ -61,7 +66,16 @@ class Screen:
 
     @property
     def has_unicode(self) -> bool:
-        return (self.out.encoding or "").lower().startswith("utf")
+        # In the C locale Python writes UTF-8 without being asked to.
+        asked_not_to = os.environ.get("LC_ALL") in {"C", "POSIX"}
+        return (self.out.encoding or "").lower().startswith("utf") and not asked_not_to
+
+    @property
+    def width(self) -> int:
+        """How many signs fit into a line."""
+        from shutil import get_terminal_size
+
+        return get_terminal_size().columns if self.is_terminal else _UNSEEN_WIDTH
 
     @cached_property
     def console(self) -> Console:
@@ -85,13 +99,19 @@ class Screen:
 
     def state_line(self, name: str, state: State, text: str) -> None:
         """Print a line about an Act: its state as a sign and a word, and what there is to say."""
-        from rich.text import Text
+        style = self.style(state)
+        sign, word = f"{self.sign(state)} ", f"  {state!s:<9}"
+        self.lines([[(sign, style), (name, "bold"), (word, style), (f"  {text}", "")]])
 
-        line = Text(f"{self.sign(state)} ", style=self.style(state))
-        line.append(name, style="bold")
-        line.append(f"  {state!s:<9}", style=self.style(state))
-        line.append(f"  {self.plain(text)}", style="default not bold not dim")
-        self.console.print(line, soft_wrap=True)
+    def lines(self, lines: Iterable[Line]) -> None:
+        """Print lines, or put them in the place of what was shown before.
+
+        Where nothing moves, that needs no rich, which takes longer than all the rest.
+        """
+        if self._live:
+            self._live.update(self._painted(lines), refresh=True)
+        else:
+            self.line("\n".join("".join(self._styled(*piece) for piece in line) for line in lines))
 
     def show(self, renderable: RenderableType) -> None:
         """Print something of rich's, or put it in the place of what was shown before."""
@@ -102,7 +122,7 @@ class Screen:
 
     @contextmanager
     def moving(self) -> Iterator[None]:
-        """From one `show` to the next, replace what is shown instead of adding to it."""
+        """From one `show` or `lines` to the next, replace what is shown instead of adding to it."""
         from rich.live import Live
 
         with Live(console=self.console, auto_refresh=False, vertical_overflow="crop") as self._live:
@@ -148,6 +168,23 @@ class Screen:
     def plain(self, text: str) -> str:
         """A text in signs that this terminal has."""
         return text if self.has_unicode else text.translate(_ASCII)
+
+    def _styled(self, text: str, style: str) -> str:
+        """A text with what makes a terminal show it in a style of rich's."""
+        if not style or not self.is_terminal:
+            return text
+        words = style.split()
+        weights = {word: True for word in words if word in _WEIGHTS}
+        colour = next((word for word in words if word not in _WEIGHTS and self.has_colour), None)
+        return click.style(text, fg=colour, **weights) if weights or colour else text
+
+    def _painted(self, lines: Iterable[Line]) -> Group:
+        """Lines for rich."""
+        from rich.console import Group
+        from rich.text import Text
+
+        plain = ([(self.plain(text), style) for text, style in line] for line in lines)
+        return Group(*(Text.assemble(*line) for line in plain))
 
 
 def harmless(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -80,6 +79,7 @@ def _described(session: Session) -> Result:
     acts = seen.snapshot()
     running = sum(now.state is State.RUNNING for now in acts)
     ports = seen.settings.ports
+    python = seen.paths.site_packages.parent.name.removeprefix("python")
     document = {
         "venue": str(seen.path),
         "emperor": seen.emperor.pid,
@@ -87,7 +87,7 @@ def _described(session: Session) -> Result:
         "running": running,
         "ports": {"first": ports.start, "last": ports.stop - 1},
         "memory": sum(now.memory for now in acts),
-        "python": ".".join(map(str, sys.version_info[:3])),
+        "python": python,
     }
 
     def show(screen: Screen) -> None:
@@ -98,6 +98,7 @@ def _described(session: Session) -> Result:
             "Acts": f"{running} of {len(acts)} running",
             "Memory": wording.size(sum(now.memory for now in acts)),
             "Ports": f"{ports.start} to {ports.stop - 1}",
+            "Python": python,
         }
         for title, text in lines.items():
             screen.line(f"{title:<9}{text}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,8 +16,11 @@ from .results import Result, Stream
 from .screen import Screen, harmless
 from .session import Session
 
+if TYPE_CHECKING:
+    from ..venue import Venue
+
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
-_DOING = {Verb.START: "starting", Verb.STOP: "stopping", Verb.RESTART: "restarting"}
+_GOING_ON = {State.STARTING, State.RELOADING, State.STOPPING}
 _EXAMPLES = """
 backstage {verb} blog shop      # both at once
 backstage {verb} --all
@@ -75,10 +79,25 @@ def _outcomes(
     outcomes = session.venue.each(verb, names, wait)
     meant = names or [act.name for act in session.venue]
     width = max((len(name) for name in meant), default=0)
-    session.under_way.update(f"{_DOING[verb]} {name}" for name in meant)
-    for outcome in outcomes:
-        session.under_way.discard(f"{_DOING[verb]} {outcome.act}")
-        yield _result(session, outcome, width)
+    nothing = True
+    try:
+        for outcome in outcomes:
+            nothing = False
+            yield _result(session, outcome, width)
+    except (KeyboardInterrupt, GeneratorExit):
+        session.under_way.update(_going_on(session.venue, meant))
+        raise
+    if nothing:
+        session.screen.hint(f"There are no Acts to {verb}.")
+
+
+def _going_on(venue: Venue, names: Collection[str]) -> list[str]:
+    """What the Emperor does without this command; Acts whose turn had not come do nothing."""
+    return [
+        f"{now.name} is {now.state}"
+        for now in venue.snapshot()
+        if now.name in names and now.state in _GOING_ON
+    ]
 
 
 def _result(session: Session, outcome: Outcome, width: int) -> Result:

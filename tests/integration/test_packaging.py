@@ -79,6 +79,13 @@ def test_wheel_and_sdist_hold_every_template(built: Path) -> None:
     assert {path for path in expected if "scaffolds" in path} <= names
 
 
+def test_the_wheel_brings_the_manual(built: Path) -> None:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        [path] = [name for name in wheel.namelist() if name.endswith("backstage.1")]
+        assert wheel.read(path) == (CHECKOUT / "docs" / "backstage.1").read_bytes()
+    assert path.endswith(".data/data/share/man/man1/backstage.1")
+
+
 def test_the_quick_start_runs_from_the_wheel_in_another_directory(
     built: Path, stage: Path, tmp_path: Path
 ) -> None:
@@ -94,4 +101,10 @@ def test_the_quick_start_runs_from_the_wheel_in_another_directory(
     module, *said = done.stdout.splitlines()
     assert said == ["200", "running"], done.stderr
     assert module.startswith(str(clean)), "not from the checkout"
+    if shutil.which("man"):
+        active = {"PATH": f"{clean}/bin:/usr/bin:/bin"}
+        page = subprocess.run(
+            ["man", "-w", "backstage"], env=active, capture_output=True, text=True
+        )
+        assert page.stdout == f"{clean}/share/man/man1/backstage.1\n", page.stderr
     assert not processes_within(stage / "packaged")

@@ -1,0 +1,95 @@
+"""The commands as a whole: what each has, and what `--help` prints."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from backstage.cli.exits import Exit
+from backstage.cli.options import Command
+from backstage.cli.program import SECTIONS, program, run
+from docs.generator.commands import help_texts
+
+HELP = Path(__file__).parent / "help"
+LINES = {name: line for rows in SECTIONS.values() for name, (_, line) in rows.items()}
+SHARED = {"--venue", "--json", "--debug", "--help"}
+
+every_command = pytest.mark.parametrize("name", LINES)
+
+
+def command(name: str) -> Command:
+    found = program.get_command(click.Context(program), name)
+    assert isinstance(found, Command)
+    return found
+
+
+def examples() -> list[tuple[str, str]]:
+    """Each line of the examples that begins with the program, with the command it is of."""
+    return [
+        (name, line)
+        for name in LINES
+        for line in command(name).examples.splitlines()
+        if line.startswith("backstage ")
+    ]
+
+
+@pytest.mark.parametrize("name", ["backstage", *LINES])
+def test_help_is_as_it_was(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["--help"] if name == "backstage" else [name, "-h"]) == Exit.DONE
+    shown = capsys.readouterr().out
+    assert shown == (HELP / f"{name}.txt").read_text(encoding="utf-8"), "run: make docs"
+
+
+@pytest.mark.parametrize("name", ["backstage", *LINES])
+def test_help_fits_80_columns(name: str) -> None:
+    assert [line for line in help_texts()[name].splitlines() if len(line) > 80] == []
+
+
+@every_command
+def test_the_overview_has_the_first_sentence(name: str) -> None:
+    """The overview is written down beside each command's name, so that it loads none of them."""
+    made = command(name)
+    assert made.name == name
+    assert made.help
+    assert LINES[name] == re.split(r"(?<=\.)\s", " ".join(made.help.split()), maxsplit=1)[0]
+
+
+@every_command
+def test_every_command_has_the_shared_options_once(name: str) -> None:
+    made = command(name)
+    options = [opt for option in made.get_params(click.Context(made)) for opt in option.opts]
+    assert set(options) >= SHARED
+    assert len(options) == len(set(options)), "an option of its own has the name of a shared one"
+
+
+@every_command
+def test_every_option_says_what_it_does(name: str) -> None:
+    made = command(name)
+    options = [option for option in made.params if isinstance(option, click.Option)]
+    assert [option.name for option in options if not (option.help or "").endswith(".")] == []
+
+
+@every_command
+def test_every_command_has_examples_and_exit_codes(name: str) -> None:
+    made = command(name)
+    assert f"backstage {name}" in made.examples
+    assert {Exit.DONE, Exit.USAGE, Exit.NOT_THERE, Exit.INTERRUPTED} <= set(made.exits)
+    assert list(made.exits) == sorted(set(made.exits))
+
+
+@pytest.mark.parametrize(("name", "line"), examples())
+def test_every_example_is_understood(
+    name: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "requirements.txt").touch()
+    words = shlex.split(re.split(r" \||#| &&| >", line)[0])
+    assert words[:2] == ["backstage", name]
+    command(name).make_context(name, words[2:])
