@@ -25,7 +25,8 @@ from .vassal_files import Overtaken, Version
 class Edit:
     """What became of an edit; `change` says what is new in the file, `refused` why it is not used.
 
-    `undecided` where another call is at work on the Act, so that it has to be looked at again.
+    `undecided` where another call is at work on the Act, so that it has to be looked at again; the
+    change is that call's, perhaps.
     """
 
     change: str = ""

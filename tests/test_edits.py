@@ -312,7 +312,8 @@ def test_while_a_call_is_at_work_nothing_is_decided(
 ) -> None:
     save("threads = 4\n", BAD, second=ACTED + 5)
     with locked(act.lock, "starting blog"):
-        assert edits.settle(act, known()) == Edit(undecided=True)
+        edit = edits.settle(act, known())
+        assert (edit.undecided, edit.refused) == (True, "")
         assert mtime(act.vassal) == (ACTED + 5, EDITED)
         assert edits.is_new(act)
     assert edits.settle(act, known()).refused
