@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
-from . import diagnosis, stats
+from . import stats
 from .deadlines import Deadline
-from .edits import Edit
 from .paths import ActPaths, VenuePaths
 from .snapshots import Snapshot
 from .states import State
 from .survey import Look
+
+if TYPE_CHECKING:
+    from .edits import Edit
 
 # What processes died of is waited for so many seconds: their master tells when it tends to them …
 _WORDS = 0.08
@@ -88,6 +91,8 @@ class Causes:
         return self._death(look.name, ended) if ended else ""
 
     def _death(self, name: str, pids: list[int]) -> str:
+        from . import diagnosis
+
         act = self._paths.act(name)
         told, read = "", None
         deadline = Deadline(_WORDS)
@@ -123,6 +128,9 @@ def why(act: ActPaths, look: Look) -> str:
         return f"its worker (pid {pids}) is halted by a signal; type: kill -CONT {pids}"
     if look.seen.answers is False and workforce and workforce.busy:
         return f"nobody answers: all of its {workforce.busy} threads are busy"
+    # Where all is well, nobody needs what it takes to read logs.
+    from . import diagnosis
+
     return diagnosis.why_failing(act, look.address)
 
 

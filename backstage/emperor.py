@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from . import logs, processes, stats
 from .deadlines import Deadline, until
 from .errors import EmperorFailed
 from .files import lock_holder, refuse_foreign, refuse_writable_by_others
-from .locks import locked
 from .paths import VenuePaths
 
 # A log this long is set aside when the Emperor starts, in bytes.
@@ -68,7 +67,7 @@ class Emperor:
             refuse_foreign(directory)
             refuse_writable_by_others(directory)
         self._paths.run.mkdir(mode=0o700, exist_ok=True)
-        with locked(self._paths.run / "emperor.lock", "starting the Emperor"):
+        with self._locked("starting"):
             if self.pid is None:
                 self._sweep()
                 self._launch()
@@ -82,7 +81,7 @@ class Emperor:
         Raises EmperorFailed where even that does not help.
         """
         self._paths.run.mkdir(mode=0o700, exist_ok=True)
-        with locked(self._paths.run / "emperor.lock", "stopping the Emperor"):
+        with self._locked("stopping"):
             pid = self.pid
             if pid is not None:
                 everybody = processes.family(pid)
@@ -95,6 +94,12 @@ class Emperor:
                 if left or self.pid is not None:
                     raise EmperorFailed(f"the Emperor (pid {pid}) cannot be ended", self._tail())
             self._sweep()
+
+    def _locked(self, doing: str) -> AbstractContextManager[None]:
+        # Whoever only looks takes no lock and need not load what it takes.
+        from .locks import locked
+
+        return locked(self._paths.run / "emperor.lock", f"{doing} the Emperor")
 
     def _gone(self, pid: int, households: list[list[processes.Process]]) -> bool:
         if not processes.alive(pid):

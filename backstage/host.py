@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from .files import write_atomically
-from .locks import locked
 
 
 def state_directory() -> Path:
@@ -48,12 +47,19 @@ def venues() -> Iterator[Path]:
 
 def choosing_ports() -> AbstractContextManager[None]:
     """The lock under which ports are chosen and written down."""
-    return locked(state_directory() / "ports.lock", "choosing a port")
+    return _locked(state_directory() / "ports.lock", "choosing a port")
 
 
 def building(venue: Path) -> AbstractContextManager[None]:
     """The lock under which the Venue at a path is built; it lies outside of that path."""
-    return locked(state_directory() / "locks" / f"{_digest(venue)}.lock", f"building {venue}")
+    return _locked(state_directory() / "locks" / f"{_digest(venue)}.lock", f"building {venue}")
+
+
+def _locked(path: Path, doing: str) -> AbstractContextManager[None]:
+    # Whoever only opens a Venue takes no lock and need not load what it takes.
+    from .locks import locked
+
+    return locked(path, doing)
 
 
 def _registry() -> Path:

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
+from typing import TYPE_CHECKING
 
 from .deadlines import Deadline, until
 
-Process = psutil.Process
+# At run time it is imported where it is used: whoever only looks at Acts does without it.
+if TYPE_CHECKING:
+    from psutil import Process as Process
+
 Started = subprocess.Popen[str]
 TookTooLong = subprocess.TimeoutExpired
 
@@ -140,10 +142,8 @@ def detach(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], 
 
 def alive(pid: int) -> bool:
     """Whether a process runs; a zombie does not."""
-    try:
-        return Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    known = facts(pid)
+    return known is not None and known.alive
 
 
 def facts(pid: int) -> Facts | None:
@@ -175,8 +175,10 @@ def facts(pid: int) -> Facts | None:
 
 def family(pid: int) -> list[Process]:
     """A process with all its descendants; empty where it is gone."""
+    import psutil
+
     try:
-        process = Process(pid)
+        process = psutil.Process(pid)
         return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
@@ -188,6 +190,8 @@ def household(session: int, top: Path) -> list[Process]:
     Those are the members of the session, where their program or working directory lies in the
     Venue, and what carries its mark in the environment, such as daemons in sessions of their own.
     """
+    import psutil
+
     return [
         process
         for process in psutil.process_iter()
@@ -211,6 +215,8 @@ def dismiss_lonely(household: Sequence[Process]) -> None:
 
     It sleeps for whole seconds between looks at them; a SIGTERM then only ends that sleep.
     """
+    import psutil
+
     if running(household) == [household[0]]:
         with suppress(psutil.NoSuchProcess):
             household[0].send_signal(signal.SIGTERM)
@@ -218,8 +224,10 @@ def dismiss_lonely(household: Sequence[Process]) -> None:
 
 def describe(pid: int) -> str:
     """A process in words for an error message: `nginx (pid 812)`."""
+    import psutil
+
     try:
-        return f"{Process(pid).name()} (pid {pid})"
+        return f"{psutil.Process(pid).name()} (pid {pid})"
     except psutil.Error:
         return f"pid {pid}"
 
@@ -231,6 +239,8 @@ def running(processes: Iterable[Process]) -> list[Process]:
 
 def insist(processes: Iterable[Process], deadline: Deadline) -> list[Process]:
     """Kill what is left of `processes`; returns those still there at the deadline."""
+    import psutil
+
     left = running(processes)
     for process in left:
         try:
@@ -243,6 +253,8 @@ def insist(processes: Iterable[Process], deadline: Deadline) -> list[Process]:
 
 def listener(port: int) -> int | None:
     """The pid of whoever listens on a TCP port; None for nobody or where we may not know."""
+    import psutil
+
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:
@@ -261,8 +273,10 @@ def listener(port: int) -> int | None:
 
 def belongs_to(pid: int, top: Path) -> bool:
     """Whether a process is the Venue's at `top`, by its mark, its program or its directory."""
+    import psutil
+
     try:
-        process = Process(pid)
+        process = psutil.Process(pid)
     except psutil.NoSuchProcess:
         return False
     return _is_marked(process, top) or _lies_within(process, top)
@@ -287,6 +301,8 @@ def _session(process: Process) -> int | None:
 
 
 def _is_marked(process: Process, top: Path) -> bool:
+    import psutil
+
     try:
         return process.environ().get(_MARK) == str(top)
     except psutil.Error:
@@ -294,6 +310,8 @@ def _is_marked(process: Process, top: Path) -> bool:
 
 
 def _lies_within(process: Process, top: Path) -> bool:
+    import psutil
+
     try:
         places = (process.exe(), process.cwd())
     except psutil.Error:

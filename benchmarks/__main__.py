@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from .acts import measure_new_acts, measure_verbs
+from .commands import measure_commands
 from .environments import measure_pages, measure_venues
 from .flow import measure_flow
 from .idling import measure_idling
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[Stage, int], Sequence[Line]]] = {
     "watching": measure_idling,
     "snapshot": measure_snapshots,
     "flow": measure_flow,
+    "commands": measure_commands,
 }
 
 

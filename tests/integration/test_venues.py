@@ -154,7 +154,7 @@ def test_a_killed_emperor_is_replaced_and_its_acts_are_back(make_venue: MakeVenu
     act.restart()
     note = act.paths.top / "daemon.pid"
     assert until(note.exists, Deadline(30.0))
-    daemon = [processes.Process(int(note.read_text()))]
+    daemon = processes.family(int(note.read_text()))
     pid = venue.emperor.pid
     assert pid
     os.kill(pid, signal.SIGKILL)
