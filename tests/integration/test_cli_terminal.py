@@ -18,6 +18,8 @@ from .conftest import MakeVenue, fetch, processes_within
 
 CTRL_C = "\x03"
 CTRL_D = "\x04"
+# Python notices a signal between its prompt and its reading only with the next key.
+CTRL_C_AND_ENTER = f"{CTRL_C}\n"
 # Of Select Graphic Rendition: those that choose a colour.
 COLOUR = re.compile(r"\x1b\[[\d;]*\b(3[0-7]|9[0-7])[\d;]*m")
 
@@ -69,8 +71,7 @@ def test_a_shell_of_django(act: Act) -> None:
         shell.type("from django.conf import settings; settings.ROOT_URLCONF\n")
         shell.await_text(rf"'{act.name}\.urls'")
         shell.await_text(r">>> $")
-        # Between its prompt and its waiting, readline notices a signal only with the next key.
-        shell.type(f"{CTRL_C}\n")
+        shell.type(CTRL_C_AND_ENTER)
         shell.await_text("KeyboardInterrupt")
         shell.await_text(r">>> $")
         shell.type("raise SystemExit(5)\n")
@@ -92,7 +93,8 @@ def test_a_question_of_manage_py(act: Act) -> None:
 
 def test_retiring_asks(venue: Venue, fresh_name: str) -> None:
     new_act(venue, fresh_name)
-    for answer, told in (("n\n", "stays as it is"), (CTRL_C, "Interrupted.$"), (CTRL_D, "")):
+    answers = {"n\n": "stays as it is", CTRL_C_AND_ENTER: "Interrupted.$", CTRL_D: "Interrupted.$"}
+    for answer, told in answers.items():
         with terminal("retire", fresh_name, cwd=venue.path) as asking:
             asking.await_text(rf"Stop {fresh_name} and move it to {venue.paths.retired}\? \[y/N\]")
             asking.type(answer)
