@@ -20,6 +20,9 @@ LIB = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
 # Older by far than any test, so that a copy made now could not have it by chance.
 LONG_AGO = 1_500_000_000
 
+# In the background of a shell, Ctrl-C is ignored, and so it would be by all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 class Environment:
     """A directory laid out as an environment, in which a test installs what it needs."""
