@@ -306,11 +306,14 @@ def test_acts_that_could_not_be_started_again(theatre: Venue) -> None:
 def test_an_edit_that_is_not_used(theatre: Venue, blog: Act) -> None:
     before = blog.paths.vassal.read_text()
     with theatre.events(timeout=30) as events:
+        # It looks again in a second, and not between the edit and its examination.
+        theatre.emperor.wake()
         blog.paths.vassal.write_text(f"{before}threds = 4\n")
         assert "edit refused" in next(events).reason
         (told,) = troubles(theatre, check="acts")
         assert (told.severity, told.check) == (Severity.WARNING, "acts")
         assert "did you mean 'threads'" in told.what
+        theatre.emperor.wake()
         blog.paths.vassal.write_text(before)
         assert until(lambda: not troubles(theatre, check="acts"), Deadline(30.0))
 

@@ -17,6 +17,7 @@ import pytest
 
 from backstage.act import Act
 from backstage.deadlines import Deadline, until
+from backstage.emperor import Emperor
 from backstage.errors import ActFailed, NotInTime
 from backstage.shortcuts import new_act, use_venue
 from backstage.states import State
@@ -41,7 +42,11 @@ def listener(venue: Venue, act: Act) -> Iterator[Listener]:
 
 
 def edit(act: Act, old: str, new: str) -> None:
-    """Change the vassal file in place, as `cp` and nano do."""
+    """Change the vassal file in place, as `cp` and nano do.
+
+    Just after the Emperor has looked, so that it does not take a bad one before it is examined.
+    """
+    Emperor(act.paths.venue).wake()
     text = act.paths.vassal.read_text()
     assert old in text
     act.paths.vassal.write_text(text.replace(old, new))
