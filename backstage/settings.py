@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import yaml
 
 from .errors import SettingsError
 
-if TYPE_CHECKING:
-    import yaml
-
 _LOWEST_PORT = 1024
 _HIGHEST_PORT = 65535
-# A file as `new_venue` writes it, with whatever ports and remarks, is read without the library for
-# YAML: to load that takes half as long as to look at a hundred Acts.
-_REMARKS = r"(?:(?:#[ -~]*)?\n)*"
-_AS_WRITTEN = re.compile(rf"{_REMARKS}ports: ([1-9][0-9]{{3,4}})-([1-9][0-9]{{3,4}})\n{_REMARKS}")
 
 
 @dataclass(frozen=True)
@@ -30,26 +23,12 @@ class Settings:
 def read_settings(path: Path) -> Settings:
     """Read and check a venue.yaml. Raises SettingsError, which names the line."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise SettingsError(path, None, f"not valid YAML: {error}") from error
-    if found := _AS_WRITTEN.fullmatch(text):
-        first, last = map(int, found.groups())
-        if _is_allowed(first, last):
-            return Settings(ports=range(first, last + 1))
-    return _parsed(path, text)
-
-
-def _parsed(path: Path, text: str) -> Settings:
-    import yaml
-
-    try:
-        document = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = mark.line + 1 if mark else None
         raise SettingsError(path, line, f"not valid YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(path, None, f"not valid YAML: {error}") from error
     if document is None:
         return Settings()
@@ -68,23 +47,17 @@ def _settings(path: Path, document: yaml.MappingNode) -> Settings:
 
 
 def _port_range(path: Path, node: yaml.Node) -> range:
-    import yaml
-
     words = str(node.value).split("-") if isinstance(node, yaml.ScalarNode) else []
     if len(words) != 2 or not all(word.strip().isdecimal() for word in words):
         raise SettingsError(path, _line(node), "ports is a range such as 8001-8999")
     first, last = (int(word) for word in words)
-    if not _is_allowed(first, last):
+    if not _LOWEST_PORT <= first <= last <= _HIGHEST_PORT:
         raise SettingsError(
             path,
             _line(node),
             f"ports {first}-{last} is no rising range within {_LOWEST_PORT}-{_HIGHEST_PORT}",
         )
     return range(first, last + 1)
-
-
-def _is_allowed(first: int, last: int) -> bool:
-    return _LOWEST_PORT <= first <= last <= _HIGHEST_PORT
 
 
 def _line(node: yaml.Node) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SLOW = {"asyncio", "django", "filelock", "packaging", "psutil", "rich", "uv", "watchdog", "yaml"}
+SLOW = {"asyncio", "django", "filelock", "packaging", "psutil", "rich", "uv", "watchdog"}
 # `sys.modules` on a line of its own, behind what the command prints.
 RUN = """
 import json, sys

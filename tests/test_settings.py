@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -10,11 +9,6 @@ import pytest
 from backstage.errors import SettingsError
 from backstage.settings import Settings, read_settings
 from backstage.templates import shelf
-
-LINES = (
-    *("", "# ours", "  # ours", "\t", "#\0", "ports: 8001-8010", "ports: 9000-9010 # ours"),
-    *("ports:  9000-9010", "ports: 1000-9010", "ports: 60000-70000", "ports: 8010-8001"),
-)
 
 
 @pytest.mark.parametrize(
@@ -82,24 +76,6 @@ def test_nothing_in_it_is_run(tmp_path: Path) -> None:
     with pytest.raises(SettingsError):
         read_settings(path)
     assert not trace.exists()
-
-
-def outcome(path: Path, text: str) -> Settings | tuple[int | None, str]:
-    """What is read, or which line is wrong and why."""
-    path.write_text(text)
-    try:
-        return read_settings(path)
-    except SettingsError as error:
-        return error.line, error.why
-
-
-@pytest.mark.parametrize("first", LINES)
-def test_what_needs_no_library_is_read_as_by_it(tmp_path: Path, first: str) -> None:
-    """A remark that is not ASCII makes it be read by the library."""
-    path = tmp_path / "venue.yaml"
-    for second, end in product(LINES, ["", "\n"]):
-        text = f"{first}\n{second}{end}"
-        assert outcome(path, text) == outcome(path, f"{text}\n# für uns\n")
 
 
 def test_the_shipped_file_says_the_defaults() -> None:
