@@ -7,7 +7,6 @@ import os
 import threading
 import weakref
 from queue import Empty, SimpleQueue
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from .deadlines import Deadline
@@ -70,12 +69,7 @@ class EventStream:
     def __enter__(self) -> EventStream:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __del__(self) -> None:
