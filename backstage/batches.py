@@ -12,7 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from .errors import BackstageError
-from .states import State
+from .snapshots import Snapshot
 
 if TYPE_CHECKING:
     from .act import Act
@@ -36,11 +36,10 @@ _AT_ONCE = {Verb.START: 4, Verb.STOP: 4, Verb.RESTART: 1}
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a verb: the Act's `state` after so many `seconds`, and what went wrong."""
+    """What became of a verb: how the Act is after so many `seconds`, and what went wrong."""
 
-    act: str
     verb: Verb
-    state: State
+    now: Snapshot
     seconds: float
     error: BackstageError | None
 
@@ -84,4 +83,4 @@ def _carry_out(verb: Verb, act: Act, wait: float | None) -> Outcome:
     except BackstageError as error:
         failure = error
     seconds = time.monotonic() - began
-    return Outcome(act=act.name, verb=verb, state=act.state, seconds=seconds, error=failure)
+    return Outcome(verb=verb, now=act.snapshot(), seconds=seconds, error=failure)

@@ -38,6 +38,11 @@ class Snapshot:
     next_try: float | None
     reason: str
 
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds it while it runs; '' where it has no TCP port."""
+        return f"http://localhost:{self.port}/" if self.port else ""
+
     def __str__(self) -> str:
         words = [f"{self.name} {self.state}"]
         if self.port:

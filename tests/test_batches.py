@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -12,7 +13,10 @@ from backstage.act import Act
 from backstage.batches import Verb, carry_out
 from backstage.deadlines import Deadline, until
 from backstage.errors import ActFailed
+from backstage.snapshots import Snapshot
 from backstage.states import State
+
+from .seen import IDLE
 
 
 class Dummy:
@@ -45,6 +49,9 @@ class Dummy:
 
     stop = restart = start
 
+    def snapshot(self) -> Snapshot:
+        return replace(IDLE, name=self.name, state=self.state)
+
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
@@ -66,12 +73,12 @@ def test_outcomes_come_as_they_are_known_and_failures_keep_nobody_from_it() -> N
     outcomes = carry_out(Verb.START, acts(slow, broken, quick), 1.0)
     quick.go.set()
     first = next(outcomes)
-    assert (first.act, first.state, first.error) == ("q", State.RUNNING, None)
+    assert (first.now.name, first.now.state, first.error) == ("q", State.RUNNING, None)
     broken.go.set()
     second = next(outcomes)
-    assert (second.act, str(second.error)) == ("broken", "Act 'broken' fails")
+    assert (second.now.name, str(second.error)) == ("broken", "Act 'broken' fails")
     slow.go.set()
-    assert [outcome.act for outcome in outcomes] == ["slow"]
+    assert [outcome.now.name for outcome in outcomes] == ["slow"]
 
 
 @pytest.mark.parametrize(("verb", "most"), [(Verb.START, 4), (Verb.STOP, 4), (Verb.RESTART, 1)])

@@ -10,27 +10,11 @@ import pytest
 from backstage.cli.screen import Line, Screen
 from backstage.cli.table import table
 from backstage.rates import Rates
-from backstage.snapshots import Snapshot
 from backstage.states import State
 
-BLOG = Snapshot(
-    name="blog",
-    state=State.RUNNING,
-    since=1000.0,
-    port=8001,
-    pid=4242,
-    workers=1,
-    threads=4,
-    busy=0,
-    requests=0,
-    latency=0.0,
-    memory=60_000_000,
-    cpu=0.0,
-    restarts=12,
-    attempts=0,
-    next_try=None,
-    reason="",
-)
+from .seen import IDLE
+
+BLOG = replace(IDLE, restarts=12)
 SHOP = replace(BLOG, name="shop_of_ann", state=State.FAILING, port=None, pid=None)
 LINES: list[Line] = [[("sign ", "bold red"), ("text", "")], [], [("→", "dim")]]
 

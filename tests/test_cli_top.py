@@ -19,24 +19,8 @@ from backstage.rates import Rates
 from backstage.snapshots import Snapshot
 from backstage.states import State
 
-IDLE = Snapshot(
-    name="",
-    state=State.RUNNING,
-    since=1000.0,
-    port=8001,
-    pid=4242,
-    workers=1,
-    threads=4,
-    busy=0,
-    requests=0,
-    latency=0.0,
-    memory=60_000_000,
-    cpu=0.0,
-    restarts=0,
-    attempts=0,
-    next_try=None,
-    reason="",
-)
+from .seen import IDLE
+
 STOPPED = replace(IDLE, state=State.STOPPED, pid=None, workers=0, threads=0, memory=0)
 FAILING = replace(STOPPED, state=State.FAILING, reason="No module named 'shop'")
 

@@ -10,25 +10,10 @@ from backstage.rates import Rates, between
 from backstage.snapshots import Snapshot
 from backstage.states import State
 
+from .seen import IDLE
+
 NOW = 1_700_000_100.0
-SEEN = Snapshot(
-    name="blog",
-    state=State.RUNNING,
-    since=1_700_000_000.0,
-    port=8001,
-    pid=812,
-    workers=1,
-    threads=4,
-    busy=0,
-    requests=500,
-    latency=0.01,
-    memory=50_000_000,
-    cpu=20.0,
-    restarts=0,
-    attempts=0,
-    next_try=None,
-    reason="",
-)
+SEEN = replace(IDLE, since=1_700_000_000.0, requests=500, cpu=20.0)
 
 
 def test_between_two_looks() -> None:

@@ -12,7 +12,7 @@ import termios
 import tty
 from contextlib import ExitStack, suppress
 from enum import StrEnum
-from types import FrameType, TracebackType
+from types import FrameType
 
 
 class Key(StrEnum):
@@ -85,12 +85,7 @@ class Keys:
             self._ending = undo.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ending.close()
 
     def wait(self, seconds: float) -> list[str]:

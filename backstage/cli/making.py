@@ -98,9 +98,8 @@ def new_act(session: Session, name: str, template: str, port: int | None, no_sta
     with nullcontext() if session.as_json else session.screen.waiting(f"Making {name}"):
         act = shortcuts.new_act(venue, name, template=template, port=port, start=not no_start)
     seen = act.snapshot()
-    url = f"http://localhost:{seen.port}/" if seen.port else None
-    document = {"act": name, "state": str(seen.state), "port": seen.port, "url": url}
-    return Result(document, lambda screen: screen.state_line(name, seen.state, url or ""))
+    document = {"act": name, "state": str(seen.state), "port": seen.port, "url": seen.url or None}
+    return Result(document, lambda screen: screen.state_line(name, seen.state, seen.url))
 
 
 @command("retire", examples="backstage retire blog", exits=(Exit.SYSTEM, Exit.LATE, Exit.BUSY))

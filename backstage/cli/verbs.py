@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 import click
 
 from ..batches import Outcome, Verb
-from ..errors import ActFailed, BackstageError
-from ..states import State
-from .exits import Exit, exit_of
+from ..states import PASSING
+from .aftermath import Aftermath
+from .exits import Exit
 from .options import Command, acts_argument, command
 from .results import Result, Stream
-from .screen import Screen, harmless
 from .session import Session
 
 if TYPE_CHECKING:
     from ..venue import Venue
 
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
-_GOING_ON = {State.STARTING, State.RELOADING, State.STOPPING}
 _EXAMPLES = """
 backstage {verb} blog shop      # both at once
 backstage {verb} --all
@@ -83,7 +81,7 @@ def _outcomes(
     try:
         for outcome in outcomes:
             nothing = False
-            yield _result(session, outcome, width)
+            yield _result(outcome, width)
     except (KeyboardInterrupt, GeneratorExit):
         session.under_way.update(_going_on(session.venue, meant))
         raise
@@ -96,58 +94,16 @@ def _going_on(venue: Venue, names: Collection[str]) -> list[str]:
     return [
         f"{now.name} is {now.state}"
         for now in venue.snapshot()
-        if now.name in names and now.state in _GOING_ON
+        if now.name in names and now.state in PASSING
     ]
 
 
-def _result(session: Session, outcome: Outcome, width: int) -> Result:
-    error = outcome.error
-    address = _address(session, outcome)
-    document: dict[str, object] = {
-        "act": outcome.act,
-        "state": str(outcome.state),
+def _result(outcome: Outcome, width: int) -> Result:
+    aftermath = Aftermath(outcome.now, outcome.error)
+    document = {
+        "act": outcome.now.name,
         "seconds": round(outcome.seconds, 3),
-        "url": address or None,
-        "reason": _reason(outcome) if error else "",
+        **aftermath.document,
     }
-    return Result(
-        document,
-        _shown(outcome, width, address),
-        exit_of(error) if error else Exit.DONE,
-    )
-
-
-def _shown(outcome: Outcome, width: int, address: str) -> Callable[[Screen], None]:
-    def show(screen: Screen) -> None:
-        state = outcome.state
-        told = harmless(_reason(outcome)) if outcome.error else address
-        screen.state_line(outcome.act.ljust(width), state, f"{outcome.seconds:5.1f} s  {told}")
-        for line in _more(outcome):
-            screen.line(f"    {harmless(line)}")
-
-    return show
-
-
-def _address(session: Session, outcome: Outcome) -> str:
-    snapshot = session.venue[outcome.act].snapshot()
-    reachable = outcome.state is State.RUNNING and snapshot.port
-    return f"http://localhost:{snapshot.port}/" if reachable else ""
-
-
-def _reason(outcome: Outcome) -> str:
-    """What went wrong, in one line."""
-    return _known_reason(outcome.error) or str(outcome.error).partition("\n")[0]
-
-
-def _known_reason(error: BackstageError | None) -> str:
-    return error.reason if isinstance(error, ActFailed) else ""
-
-
-def _more(outcome: Outcome) -> list[str]:
-    """Where to read on, or the last lines of the log where nothing else tells why."""
-    error = outcome.error
-    if not isinstance(error, ActFailed):
-        return []
-    if _known_reason(error):
-        return [f"more: backstage logs {outcome.act}"]
-    return error.log_tail.splitlines()[-6:]
+    took = f"{outcome.seconds:5.1f} s  "
+    return Result(document, lambda screen: aftermath.show(screen, width, took), aftermath.exit)

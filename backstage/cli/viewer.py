@@ -223,10 +223,11 @@ class Viewer:
 
 
 def _done(doing: str, outcome: Outcome) -> _Done:
+    now = outcome.now
     if outcome.error:
-        return _Done(outcome.act, doing, str(outcome.error).partition("\n")[0], well=False)
-    told = f"{outcome.act} is {outcome.state}, after {outcome.seconds:.1f} s"
-    return _Done(outcome.act, doing, told, well=True)
+        return _Done(now.name, doing, str(outcome.error).partition("\n")[0], well=False)
+    told = f"{now.name} is {now.state}, after {outcome.seconds:.1f} s"
+    return _Done(now.name, doing, told, well=True)
 
 
 def _painted(lines: Iterable[Line]) -> Group:
