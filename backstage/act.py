@@ -8,9 +8,11 @@ from datetime import date
 from pathlib import Path
 
 from . import (
+    accounts,
     causes,
     diagnosis,
     files,
+    launches,
     logs,
     ports,
     processes,
@@ -122,6 +124,8 @@ class Act:
         """
         log = diagnosis.log_mark(self.paths)
         with self._acting("starting"):
+            if not self._lookout.listed():
+                launches.prepare(self.paths)
             self._emperor.start()
             self._want()
             self._emperor.forgive()
@@ -146,15 +150,19 @@ class Act:
     def restart(self, wait: float | None = 30.0) -> None:
         """Run new code and new settings on the same listening socket; starts what is stopped.
 
-        Requests under way are finished. Returns when every worker is a new one and the port
+        Requests under way are finished. Where venue.yaml gives it another user or other limits, it
+        is ended and started instead. Returns when every worker is a new one and the port
         answers, or at once with `wait=None`. Raises as `start` does, and ActFailed where the vassal
         file was edited so that it cannot work: the Act then runs on as before.
         """
         log = diagnosis.log_mark(self.paths)
         with self._acting("restarting"):
+            relaunch = launches.prepare(self.paths) and self._lookout.listed()
             self._emperor.start()
             moment = processes.boot_clock()
-            if self.wanted:
+            if relaunch:
+                self._launch_anew()
+            elif self.wanted:
                 self._refuse_faulty()
                 files.touch_vassal(self.paths.vassal)
             else:
@@ -228,6 +236,8 @@ class Act:
             for path in (self.paths.top, self.paths.kept):
                 if path.exists():
                     path.rename(goal / path.name)
+            for path in (self.paths.launch, self.paths.own_run):
+                files.remove_tree(path)
         return goal
 
     def manage(self, *arguments: str) -> str:
@@ -240,6 +250,7 @@ class Act:
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
             env=processes.service_environment(venue.top),
+            uid=accounts.stand_in(self.paths.top),
         )
         if done.returncode:
             command = " ".join(arguments)
@@ -258,6 +269,7 @@ class Act:
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
             env=processes.service_environment(venue.top),
+            uid=accounts.stand_in(self.paths.top),
         )
 
     @contextmanager
@@ -281,6 +293,15 @@ class Act:
                 advice = f"make one with new_act(venue, {self.name!r})"
                 raise ActFailed(self.name, f"has no vassal file to start from; {advice}")
             vassal_files.put_back(self.paths)
+
+    def _launch_anew(self) -> None:
+        """End the Act and want it again: a reload keeps its user and its limits."""
+        members = self._lookout.members()
+        vassal_files.keep(self.paths)
+        self.paths.vassal.unlink(missing_ok=True)
+        self._emperor.wake()
+        self._lookout.await_end(members, Deadline(30.0))
+        self._want()
 
     def _refuse_faulty(self) -> None:
         """Keep a running Act from being reloaded with a file that cannot work."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from . import processes, reasons, scripts, vassal_files
+from . import accounts, processes, reasons, scripts, vassal_files
 from .dotenv import DotEnv
 from .paths import ActPaths
 from .scripts import Script
@@ -171,7 +171,8 @@ def _begin(project: Project, word: str) -> processes.Started:
     environment = processes.service_environment(project.act.venue.top)
     command: list[str | Path] = [project.python, "-B", "-c", _EXAMINE, word]
     env = {**environment, **project.environment}
-    return processes.start(command, cwd=project.directory, env=env)
+    uid = accounts.stand_in(project.act.top)
+    return processes.start(command, cwd=project.directory, env=env, uid=uid)
 
 
 def _told(project: Project, process: processes.Started, word: str) -> Report | str:

@@ -56,6 +56,8 @@ def why_failing(paths: ActPaths, address: Address | None, since: LogMark | None 
     Only what was logged since its last start counts, or since a mark; '' if nothing tells.
     """
     mark = since or _BEGINNING
+    if refused := reasons.refused_in(_emperors(paths, mark), paths.vassal.name):
+        return refused
     own = reasons.last_life(_own(paths, mark))
     started = _started(paths, mark)
     # A vassal that starts up in the Emperor's log has none of its own.

@@ -7,7 +7,7 @@ import signal
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from . import logs, processes, stats
+from . import logs, processes, stats, systemd
 from .deadlines import Deadline, until
 from .errors import EmperorFailed
 from .files import lock_holder, refuse_foreign, refuse_writable_by_others
@@ -19,6 +19,8 @@ _START_PATIENCE = 15.0
 _KILL_PATIENCE = 5.0
 # While an Emperor ends, its loop is woken this often, in seconds.
 _TENDING = 0.01
+# While systemd starts one, it is asked this often, in seconds.
+_ASKING = 0.05
 
 
 class Emperor:
@@ -60,8 +62,15 @@ class Emperor:
                 os.kill(pid, signal.SIGURG)
 
     def start(self) -> None:
-        """Start the Emperor unless it is alive; returns when it watches. Raises EmperorFailed."""
+        """Start the Emperor unless it is alive; returns when it watches.
+
+        Where a unit runs it, systemd is asked to. Raises EmperorFailed, UnsafeDirectory, and
+        NotAllowed where one may not start that unit.
+        """
         if self.pid and self.stats():
+            return
+        if service := systemd.service_of(self._paths.top):
+            self._have_started(service)
             return
         for directory in (self._paths.top, self._paths.vassals):
             refuse_foreign(directory)
@@ -77,9 +86,17 @@ class Emperor:
     def stop(self, wait: float) -> None:
         """End the Emperor and every vassal; returns when no process is left.
 
-        Requests under way may finish; what is left after `wait` seconds is killed.
-        Raises EmperorFailed where even that does not help.
+        Requests under way may finish; what is left after `wait` seconds is killed, or when its unit
+        says so. Raises EmperorFailed where even that does not help, and NotAllowed where one may
+        not stop its unit.
         """
+        service = systemd.service_of(self._paths.top)
+        if service and service.at_work:
+            service.tell("stop")
+        self.end(wait)
+
+    def end(self, wait: float) -> None:
+        """What `stop` does to an Emperor that no unit has started."""
         self._paths.run.mkdir(mode=0o700, exist_ok=True)
         with self._locked("stopping"):
             pid = self.pid
@@ -94,6 +111,17 @@ class Emperor:
                 if left or self.pid is not None:
                     raise EmperorFailed(f"the Emperor (pid {pid}) cannot be ended", self._tail())
             self._sweep()
+
+    def _have_started(self, service: systemd.Service) -> None:
+        service.tell("start", "--no-block")
+        until(
+            lambda: self.stats() is not None or not service.at_work,
+            Deadline(_START_PATIENCE),
+            pause=_ASKING,
+        )
+        if self.stats() is None:
+            said = f"see: {service.command('status')}\n{self._tail()}"
+            raise EmperorFailed(f"systemd does not start the Emperor of {self._paths.top}", said)
 
     def _locked(self, doing: str) -> AbstractContextManager[None]:
         # Whoever only looks takes no lock and need not load what it takes.

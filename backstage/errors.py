@@ -64,6 +64,37 @@ class EditRefused(SettingsError):
     """
 
 
+class UnknownUser(BackstageError):
+    """Raised when there is no user of this name on the system."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"there is no user {name!r} here; to make one that only runs services, type: "
+            f"adduser --system --group --home /srv/{name} {name}"
+        )
+        self.name = name
+
+
+class NotAllowed(BackstageError):
+    """Raised when only root, or another user, may do this; the message says what to type."""
+
+
+class ServiceFailed(BackstageError):
+    """Raised when systemd cannot do what it was asked; `output` is what it said."""
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super().__init__(f"{message}\n{output.strip()}" if output.strip() else message)
+        self.output = output
+
+
+class SiteRefused(BackstageError):
+    """Raised when nginx cannot serve a site as it was asked to; nothing has been changed then."""
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super().__init__(f"{message}\n{output.strip()}" if output.strip() else message)
+        self.output = output
+
+
 class EnvironmentFailed(BackstageError):
     """Raised when a virtual environment cannot be built or filled; `output` is the tool's own."""
 

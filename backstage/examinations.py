@@ -9,6 +9,7 @@ from pathlib import Path
 from shlex import join, quote
 
 from . import (
+    accounts,
     bindings,
     causes,
     deployments,
@@ -107,7 +108,7 @@ def _no_emperor(wanted: int) -> Finding:
 
 def _origin(pid: int) -> str:
     """Who runs a process, and as which unit of systemd."""
-    user = premises.user_name(Path(f"/proc/{pid}").stat().st_uid)
+    user = accounts.name_of(Path(f"/proc/{pid}").stat().st_uid)
     groups = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
     units = {name for line in groups if (name := line.rpartition("/")[2]).endswith(".service")}
     return f"by {user}, as {', '.join(sorted(units))}" if units else f"by {user}"

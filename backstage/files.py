@@ -88,6 +88,17 @@ def remove_tree(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def hand_over(top: Path, uid: int, gid: int) -> None:
+    """Give a directory and all in it to a user, links themselves and not what they name.
+
+    `top` comes last, so that its new owner can move nothing while this goes on.
+    """
+    for _, directories, names, descriptor in os.fwalk(top, topdown=False):
+        for name in (*directories, *names):
+            os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)
+    os.chown(top, uid, gid, follow_symlinks=False)
+
+
 def refuse_writable_by_others(path: Path) -> None:
     """Raise UnsafeDirectory where anybody but the owner can write in `path`."""
     facts = path.stat()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from . import host, projects
+from . import host, launches, projects
 from .act import Act
 from .files import remove_tree, telling_disk_trouble, write_atomically, write_vassal
 from .names import check_act_name, check_not_importable
@@ -47,6 +47,7 @@ def _build_act(
         paths.unfinished.rename(paths.top)
     _claim_port(venue, paths, port)
     act = venue.act(paths.name)
+    launches.prepare(paths)
     with projects.preparing(paths, skip=adopted):
         if start:
             act.start()
@@ -79,5 +80,6 @@ def _unmake_act(venue: Venue, paths: ActPaths, *, keep_project: bool) -> None:
     venue.act(paths.name).stop()
     if not keep_project:
         remove_tree(paths.top)
-    for path in (paths.unfinished, paths.kept, paths.vassal, paths.preparing, paths.log):
+    leftovers = (paths.own_run, paths.own_log, paths.log, paths.launch, paths.preparing)
+    for path in (paths.unfinished, paths.kept, paths.vassal, *leftovers):
         remove_tree(path)

@@ -136,8 +136,23 @@ class ActPaths:
         return self.venue.kept / f"{self.name}.ini"
 
     @cached_property
+    def launch(self) -> Path:
+        """The user and the limits of the Act, as `templates/launch` reads them."""
+        return self.venue.kept / f"{self.name}.launch"
+
+    @cached_property
+    def own_run(self) -> Path:
+        """Where an Act with a user of its own has its sockets; of others there is none."""
+        return self.venue.run / self.name
+
+    @cached_property
+    def own_log(self) -> Path:
+        """Where an Act with a user of its own has its log; of others there is none."""
+        return self.venue.log / self.name
+
+    @property
     def stats(self) -> Path:
-        return self.venue.run / f"{self.name}.stats"
+        return _within(self.own_run, self.venue.run) / f"{self.name}.stats"
 
     @cached_property
     def lock(self) -> Path:
@@ -148,13 +163,17 @@ class ActPaths:
         """Why an edit of the vassal file is not used, and which version of the file that was."""
         return self.venue.run / f"{self.name}.refused"
 
-    @cached_property
+    @property
     def log(self) -> Path:
-        return self.venue.log / f"{self.name}.log"
+        return _within(self.own_log, self.venue.log) / f"{self.name}.log"
 
     def check_socket_room(self) -> None:
         """Refuse a name too long for the stats socket's path. Raises NameNotAllowed."""
         _check_socket_path(self.stats, self.name)
+
+
+def _within(own: Path, shared: Path) -> Path:
+    return own if own.is_dir() else shared
 
 
 def _check_socket_path(socket: Path, name: str) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import pwd
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from shlex import join, quote
 
-from . import vassal_files
+from . import accounts, vassal_files
 from .findings import Finding, note, ok, trouble, warning
 from .paths import ActPaths, VenuePaths
 
@@ -31,9 +30,9 @@ def stranger(paths: VenuePaths) -> Finding | None:
     owner = paths.top.stat().st_uid
     if owner == os.geteuid():
         return None
-    name = user_name(owner)
+    name = accounts.name_of(owner)
     command = join(["sudo", "-u", name, "backstage", "--venue", str(paths.top), "doctor"])
-    what = f"belongs to {name}, and only {name} can examine it; you are {user_name(os.geteuid())}"
+    what = f"belongs to {name}, and only {name} can examine it; you are {accounts.name_of(os.geteuid())}"
     return trouble(paths.top.name, what, f"type: {command}")
 
 
@@ -41,7 +40,8 @@ def permissions(paths: VenuePaths, acts: Sequence[ActPaths]) -> Iterator[Finding
     """Who can write where uWSGI takes its orders from, and who can read secrets."""
     unsafe = [*_unsafe(paths, acts)]
     yield from unsafe
-    if paths.run.exists() and stat.S_IMODE(paths.run.stat().st_mode) & 0o077:
+    # To pass through it is no harm, and what Acts with users of their own need.
+    if paths.run.exists() and stat.S_IMODE(paths.run.stat().st_mode) & 0o066:
         command = join(["chmod", "700", str(paths.run)])
         yield warning("run", "others can look into it", f"type: {command}")
     for act in acts:
@@ -51,7 +51,7 @@ def permissions(paths: VenuePaths, acts: Sequence[ActPaths]) -> Iterator[Finding
             subject = str(secret.relative_to(paths.top))
             yield trouble(subject, "others can get at the secrets in it", f"type: {command}")
     if not unsafe:
-        owner = user_name(paths.top.stat().st_uid)
+        owner = accounts.name_of(paths.top.stat().st_uid)
         yield ok("Venue", f"only {owner} can write where uWSGI takes its orders from")
 
 
@@ -104,14 +104,6 @@ def leftovers(paths: VenuePaths) -> Iterator[Finding]:
         yield _retired(paths)
 
 
-def user_name(uid: int) -> str:
-    """The name of a user, as far as there is one."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"#{uid}"
-
-
 def _unsafe(paths: VenuePaths, acts: Iterable[ActPaths]) -> Iterator[Finding]:
     """Where others could have code run: one finding a place, with the files directly in it."""
     yield from _writable(paths, "Venue", [paths.top, paths.emperor_ini, paths.settings])
@@ -141,7 +133,7 @@ def _foreign(paths: VenuePaths, places: Iterable[Path]) -> Iterator[Finding]:
     trusted = {paths.top.stat().st_uid, 0}
     foreign = [place for place in places if _is(place, lambda facts: facts.st_uid not in trusted)]
     if foreign:
-        owner, user = (user_name(place.stat().st_uid) for place in (foreign[0], paths.top))
+        owner, user = (accounts.name_of(place.stat().st_uid) for place in (foreign[0], paths.top))
         what = f"{_shown(paths, foreign)} belongs to {owner}, who can run code as {user} by it"
         command = join(["sudo", "chown", user, *map(str, foreign)])
         yield trouble(foreign[0].name, what, f"type: {command}")

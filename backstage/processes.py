@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import subprocess
 import time
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Started = subprocess.Popen[str]
 TookTooLong = subprocess.TimeoutExpired
+Done = subprocess.CompletedProcess[str]
 
 # What a service may know of the shell that happened to start it: the same from a terminal, from
 # cron and from a unit. Above all no DJANGO_SETTINGS_MODULE, no UWSGI_*, no PYTHON*.
@@ -78,12 +80,14 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     timeout: float | None = None,
-) -> subprocess.CompletedProcess[str]:
+    uid: int | None = None,
+) -> Done:
     """Run a program to its end with nothing to read; its output is text, both streams in one.
 
-    It does not outlive this process. Raises TookTooLong after `timeout` seconds.
+    It does not outlive this process. `uid` is the user that root has it run as. Raises TookTooLong
+    after `timeout` seconds.
     """
-    with start(command, cwd=cwd, env=env) as process:
+    with start(command, cwd=cwd, env=env, uid=uid) as process:
         try:
             output, _ = process.communicate(timeout=timeout)
         except BaseException:
@@ -97,12 +101,16 @@ def start(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    uid: int | None = None,
 ) -> Started:
-    """Start a program that does not outlive this one; read its output with `.communicate()`."""
+    """Start a program that does not outlive this one; read its output with `.communicate()`.
+
+    `uid` is the user that root has it run as.
+    """
     return subprocess.Popen(
-        [*_DIES_WITH_US, *(str(word) for word in command)],
+        [*_DIES_WITH_US, *_as_user(uid), *(str(word) for word in command)],
         cwd=cwd,
-        env=env,
+        env=_at_home(env, uid),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -111,17 +119,19 @@ def start(
     )
 
 
-def attend(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> int:
+def attend(
+    command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], uid: int | None = None
+) -> int:
     """Run a program in this terminal to its end; returns its exit code, as a shell would.
 
-    Ctrl-C is the program's: it may go on.
+    Ctrl-C is the program's: it may go on. `uid` is the user that root has it run as.
     """
     terminal = {key: os.environ[key] for key in _TERMINAL_VARIABLES if key in os.environ}
     # A handler, unlike ignoring, is not inherited.
     handler = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        words = [str(word) for word in command]
-        status = subprocess.call(words, cwd=cwd, env={**env, **terminal})
+        words = [*_setpriv(uid), *(str(word) for word in command)]
+        status = subprocess.call(words, cwd=cwd, env=_at_home({**env, **terminal}, uid))
     finally:
         signal.signal(signal.SIGINT, handler)
     return status if status >= 0 else 128 - status
@@ -291,6 +301,26 @@ def watch_end(pid: int) -> int | None:
         return os.pidfd_open(pid)
     except ProcessLookupError:
         return None
+
+
+def _as_user(uid: int | None) -> list[str]:
+    """What lets root's program run as a user, with that user's groups and no others."""
+    if uid is None:
+        return []
+    user = pwd.getpwuid(uid)
+    return [f"--reuid={uid}", f"--regid={user.pw_gid}", "--init-groups"]
+
+
+def _at_home(env: Mapping[str, str] | None, uid: int | None) -> Mapping[str, str] | None:
+    if uid is None:
+        return env
+    user = pwd.getpwuid(uid)
+    home = {"HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name}
+    return {**(os.environ if env is None else env), **home}
+
+
+def _setpriv(uid: int | None) -> list[str]:
+    return ["setpriv", *_as_user(uid)] if uid is not None else []
 
 
 def _session(process: Process) -> int | None:

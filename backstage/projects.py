@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import processes, reasons
+from . import accounts, processes, reasons
 from .errors import ActFailed
 from .files import write_atomically
 from .paths import ActPaths
@@ -62,7 +62,8 @@ def preparing(paths: ActPaths, *, skip: bool) -> Iterator[None]:
     venue = paths.venue
     command = [str(venue.python), "-c", _PREPARE, paths.name]
     environment = processes.service_environment(venue.top)
-    with processes.start(command, cwd=paths.top, env=environment) as work:
+    uid = accounts.stand_in(paths.top)
+    with processes.start(command, cwd=paths.top, env=environment, uid=uid) as work:
         try:
             yield
             output, _ = work.communicate()

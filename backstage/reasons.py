@@ -194,6 +194,18 @@ def told_by_emperor(log: str, vassal: str, included: Collection[str] = ()) -> st
     return "\n".join(mine)
 
 
+def refused_in(log: str, vassal: str) -> str:
+    """Why `templates/launch` did not start this vassal the last time; '' where it did."""
+    refused = ""
+    for line in log.splitlines():
+        match = _CONFIGURED.search(line)
+        if match and match["file"].strip() == vassal:
+            refused = ""
+        elif line.startswith(f"{vassal}: not started, "):
+            refused = line.partition(": ")[2]
+    return refused
+
+
 def cursed_in(log: str, vassal: str) -> set[int]:
     """The pids under which the Emperor gave up this vassal, by its log."""
     return {int(match["pid"]) for match in _CURSED.finditer(log) if match["file"] == vassal}

@@ -32,7 +32,12 @@ def shelf(name: str) -> Path:
 
 def configuration(shelf_name: str, file_name: str, **markers: str) -> str:
     """A shipped configuration file with its `@MARKERS@` filled in."""
-    text = (shelf(shelf_name) / file_name).read_text(encoding="utf-8")
+    return filled(shelf(shelf_name) / file_name, **markers)
+
+
+def filled(source: Path, **markers: str) -> str:
+    """The text of a shipped file with its `@MARKERS@` filled in."""
+    text = source.read_text(encoding="utf-8")
     return _MARKER.sub(lambda match: markers.get(match[1].lower(), match[0]), text)
 
 

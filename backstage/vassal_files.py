@@ -64,7 +64,7 @@ def load(act: ActPaths) -> VassalFile | None:
 
 def current(act: ActPaths) -> VassalFile | None:
     """The file in `vassals/`, if it is there; as it was before while somebody writes in it."""
-    return _read(act.vassal)
+    return read(act.vassal)
 
 
 def version(act: ActPaths) -> Version | None:
@@ -90,7 +90,7 @@ def is_being_written(act: ActPaths) -> bool:
 
 def kept(act: ActPaths) -> VassalFile | None:
     """The file that a start would put back, if it is there."""
-    return _read(act.kept)
+    return read(act.kept)
 
 
 def keep(act: ActPaths, file: VassalFile | None = None) -> None:
@@ -140,7 +140,8 @@ def date(act: ActPaths, present: Version, mtime: int) -> Version:
     return replace(present, mtime=mtime)
 
 
-def _read(path: Path) -> VassalFile | None:
+def read(path: Path) -> VassalFile | None:
+    """The file at a path, if it is there; as it was before while somebody writes in it."""
     try:
         facts = path.stat()
         version = (facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)

@@ -11,10 +11,14 @@ from ..errors import (
     EnvironmentFailed,
     NameNotAllowed,
     NoSuchAct,
+    NotAllowed,
     NotAVenue,
     NotInTime,
     PortUnavailable,
+    ServiceFailed,
     SettingsError,
+    SiteRefused,
+    UnknownUser,
     UnsafeDirectory,
 )
 
@@ -61,6 +65,10 @@ _KINDS: tuple[tuple[type[BackstageError], Exit], ...] = (
     (CannotWrite, Exit.SYSTEM),
     (UnsafeDirectory, Exit.SYSTEM),
     (EnvironmentFailed, Exit.SYSTEM),
+    (UnknownUser, Exit.REFUSED),
+    (SiteRefused, Exit.REFUSED),
+    (NotAllowed, Exit.SYSTEM),
+    (ServiceFailed, Exit.SYSTEM),
     (Busy, Exit.BUSY),
 )
 

@@ -43,6 +43,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "edit": ("edit:edit", "Edit the vassal file of an Act, checked before it counts."),
         "env": ("env:env", "Show or change the .env of an Act."),
     },
+    "Serve": {
+        "systemd": ("systemd:systemd_", "Have systemd run the Emperor of the Venue."),
+        "nginx": ("nginx:nginx", "Have nginx serve an Act under its domains."),
+    },
     "Find": {
         "open": ("addresses:open_", "Open an Act in the browser."),
         "url": ("addresses:url", "Print the URL of an Act."),

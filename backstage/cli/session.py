@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import accounts
 from ..shortcuts import use_venue, venue_from_cwd
 from .screen import Screen
 
@@ -25,6 +26,8 @@ class Session:
         self.path: Path | None = None
         self.as_json = False
         self.debug = False
+        # Commands that change the machine need root; all others act as the owner of the Venue.
+        self.keeps_root = False
         # What goes on although the command ends, as after Ctrl-C.
         self.under_way: set[str] = set()
 
@@ -32,11 +35,26 @@ class Session:
     def venue(self) -> Venue:
         """The Venue of `--venue` or BACKSTAGE_VENUE, or that which the directory lies in.
 
-        Raises NotAVenue, SettingsError.
+        Root becomes its owner with the first look, so that nothing in it becomes root's, and no
+        code of others runs as root. Raises NotAVenue, SettingsError, NotAllowed.
         """
         named = self.path or os.environ.get(_VARIABLE)
-        return use_venue(named) if named else venue_from_cwd()
+        found = use_venue(named) if named else venue_from_cwd()
+        if not self.keeps_root:
+            _become_owner(found)
+        return found
+
+    def give_up_root(self) -> None:
+        """Act as the owner of the Venue after all."""
+        self.keeps_root = False
+        _become_owner(self.venue)
 
     def act(self, name: str) -> Act:
         """An Act of the Venue. Raises NoSuchAct with the name that was probably meant."""
         return self.venue[name]
+
+
+def _become_owner(venue: Venue) -> None:
+    owner = accounts.stand_in(venue.path)
+    if owner is not None:
+        accounts.become(owner)

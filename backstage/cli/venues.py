@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .. import host
+from .. import host, systemd
 from ..errors import BackstageError
 from ..shortcuts import use_venue
 from ..states import State
@@ -33,6 +33,10 @@ def venue(session: Session, verb: str) -> Result:
     `start` starts its Emperor, and with it every Act that is wanted; `stop` ends them all, and
     those that were wanted stay so. `info` tells where it is and what runs in it.
     """
+    # Where a unit runs it, root asks systemd instead of starting or ending anything itself.
+    session.keeps_root = verb != "info"
+    if verb != "info" and not systemd.service_of(session.venue.path):
+        session.give_up_root()
     if verb == "start":
         session.venue.start()
     elif verb == "stop":

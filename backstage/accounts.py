@@ -1,0 +1,90 @@
+"""The users of this system: who owns what, and becoming one of them."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from collections.abc import Iterable
+from pathlib import Path
+
+from .errors import NotAllowed, UnknownUser
+
+ROOT = 0
+# What a shell of one user tells of its own directories, which another one cannot use.
+_PERSONAL = ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+
+
+def am_root() -> bool:
+    """Whether this process may do as any user."""
+    return os.geteuid() == ROOT
+
+
+def by_name(name: str) -> pwd.struct_passwd:
+    """The user called `name`. Raises UnknownUser."""
+    try:
+        return pwd.getpwnam(name)
+    except KeyError as error:
+        raise UnknownUser(name) from error
+
+
+def name_of(uid: int) -> str:
+    """The name of a user, as far as there is one."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
+
+
+def group_of(user: pwd.struct_passwd) -> str:
+    """The name of a user's first group, as far as there is one."""
+    try:
+        return grp.getgrgid(user.pw_gid).gr_name
+    except KeyError:
+        return str(user.pw_gid)
+
+
+def first_group(names: Iterable[str], default: int) -> int:
+    """The gid of the first of these groups that there is here."""
+    known = {group.gr_name: group.gr_gid for group in grp.getgrall()}
+    return next((known[name] for name in names if name in known), default)
+
+
+def mine() -> str:
+    """The name of whoever runs this process."""
+    return name_of(os.geteuid())
+
+
+def stand_in(path: Path) -> int | None:
+    """As root, the uid of the owner of `path`, who is to run what lies there.
+
+    None where that is root as well, or we are not root: then programs run as they are started.
+    """
+    if not am_root():
+        return None
+    return path.stat().st_uid or None
+
+
+def become(uid: int) -> None:
+    """Be this user from now on, for good; only root can.
+
+    Raises UnknownUser for a bare number, and NotAllowed where that user cannot read this library.
+    """
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError as error:
+        raise UnknownUser(str(uid)) from error
+    os.initgroups(user.pw_name, user.pw_gid)
+    os.setgid(user.pw_gid)
+    os.setuid(uid)
+    for variable in _PERSONAL:
+        os.environ.pop(variable, None)
+    runtime = f"/run/user/{uid}"
+    os.environ.update(HOME=user.pw_dir, USER=user.pw_name, LOGNAME=user.pw_name)
+    os.environ["XDG_RUNTIME_DIR"] = runtime
+    here = Path(__file__).parent
+    if not os.access(here, os.R_OK | os.X_OK):
+        raise NotAllowed(
+            f"this Venue is {user.pw_name}'s, who cannot read {here}; install backstage where "
+            f"everybody can read it, or type: runuser -u {user.pw_name} -- backstage …"
+        )

@@ -1,0 +1,231 @@
+"""`backstage systemd`: the unit that runs the Emperor of a Venue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+
+from .. import accounts, seals, services, systemd
+from ..errors import NotAllowed, ServiceFailed
+from ..services import Installation
+from ..systemd import Service
+from . import wording
+from .exits import Exit
+from .options import command
+from .results import Document, Result
+from .screen import Screen
+from .session import Session
+
+_EXAMPLES = """
+sudo backstage systemd install                    # as the owner of the Venue
+sudo backstage systemd install --run-as shows     # as shows, who gets its files
+backstage systemd install --user                  # in a systemd of your own, without root
+backstage systemd status
+backstage systemd show > unit.txt                 # what install would write
+sudo backstage systemd uninstall
+"""
+_EXITS = (Exit.FAILED, Exit.REFUSED, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
+_PROPERTIES = (
+    *("ActiveState", "SubState", "UnitFileState", "MainPID", "NRestarts", "MemoryCurrent"),
+    *("DropInPaths", "NeedDaemonReload"),
+)
+_NO_NUMBER = "[not set]"
+
+
+@dataclass(frozen=True)
+class _Wish:
+    own: bool
+    run_as: str
+    yes: bool
+
+
+@command("systemd", examples=_EXAMPLES, exits=_EXITS)
+@click.argument("verb", type=click.Choice(["install", "show", "status", "uninstall"]))
+@click.option("--user", "own", is_flag=True, help="In a systemd of your own, without root.")
+@click.option("--run-as", default="", metavar="NAME", help="The user, if not the Venue's owner.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def systemd_(session: Session, verb: str, own: bool, run_as: str, yes: bool) -> Result:
+    """Have systemd run the Emperor of the Venue.
+
+    `install` shows the unit, asks, and checks, installs, enables and starts it; an Emperor that
+    runs already is replaced. It starts with the machine, and is back within a second if it is
+    killed. Limits and logs are as venue.yaml says: after a change there, install again. A unit that
+    you have edited is replaced only if you say so. `show` prints the unit that is installed, or the
+    one that would be. `status` tells how it is; `uninstall` stops the Emperor and takes the unit
+    away.
+
+    Units of the machine need root, and run as the Venue's owner, or as the user of `--run-as`, who
+    then owns the Venue's files. With `--run-as root`, each Act runs as a user of its own, which
+    venue.yaml names (`run_as`). Units of your own need no root; for them to run while you are
+    logged out, type once: `sudo loginctl enable-linger $USER`.
+    """
+    session.keeps_root = True
+    if (own or run_as) and verb not in {"install", "show"}:
+        raise click.UsageError("--user and --run-as are for install and show")
+    if own and run_as:
+        raise click.UsageError("a systemd of your own runs everything as you; drop --run-as")
+    wish = _Wish(own, run_as, yes)
+    actions = {"install": _install, "show": _show, "status": _status, "uninstall": _uninstall}
+    return actions[verb](session, wish)
+
+
+def _install(session: Session, wish: _Wish) -> Result:
+    plan = services.plan(session.venue, own=wish.own, run_as=wish.run_as)
+    document: Document = {"unit": plan.service.name, "path": str(plan.service.path)}
+    if not session.as_json:
+        _present(session.screen, plan)
+    if not wish.yes and not _agreed(session, plan):
+        return Result(document, lambda screen: screen.line("Nothing is changed"), Exit.INTERRUPTED)
+    with session.screen.waiting(f"Starting {plan.service.name}"):
+        service = services.install(plan)
+    running = _seen(session, service)
+
+    def show(screen: Screen) -> None:
+        screen.line(f"{service.name} is installed, enabled and {running['state']}")
+        for hint in _hints(session, service):
+            screen.hint(hint)
+
+    return Result({**document, **running}, show)
+
+
+def _present(screen: Screen, plan: Installation) -> None:
+    """Show what would be done, before anything is."""
+    screen.line(plan.text)
+    pid = plan.venue.emperor.pid
+    steps = [f"write {plan.service.path}, as above"]
+    if plan.hands_over and plan.account:
+        name = plan.account.pw_name
+        steps.insert(0, f"give {plan.venue.path} and all in it to {name}")
+    if pid:
+        steps.insert(0, f"end the Emperor that runs now, pid {pid}; its Acts run on under the new")
+    steps.append("start it now and whenever the machine starts")
+    for number, step in enumerate(steps, 1):
+        screen.line(f"{number}. {step}")
+
+
+def _agreed(session: Session, plan: Installation) -> bool:
+    if plan.is_edited:
+        question = f"{plan.service.path} was edited. Replace it?"
+        if not session.screen.is_terminal or session.as_json:
+            raise ServiceFailed(
+                f"{plan.service.path} was edited since it was installed; to replace it, type: "
+                "backstage systemd install --yes. To keep your settings, move them into a drop-in: "
+                f"{plan.service.command('edit')}"
+            )
+    else:
+        question = "Go on?"
+        if not session.screen.is_terminal or session.as_json:
+            return True
+    return click.confirm(question, err=True)
+
+
+def _show(session: Session, wish: _Wish) -> Result:
+    installed = systemd.service_of(session.venue.path)
+    if installed and not (wish.own or wish.run_as):
+        path, text = installed.path, installed.text
+    else:
+        plan = services.plan(session.venue, own=wish.own, run_as=wish.run_as)
+        path, text = plan.service.path, plan.text
+    document = {"path": str(path), "installed": bool(installed), "text": text}
+    return Result(document, lambda screen: screen.line(text.rstrip("\n")))
+
+
+def _status(session: Session, _: _Wish) -> Result:
+    service = systemd.service_of(session.venue.path)
+    if service is None:
+        raise ServiceFailed(
+            f"no unit runs {session.venue.path}; to have one, type: backstage systemd install"
+        )
+    seen = _seen(session, service)
+
+    def show(screen: Screen) -> None:
+        for title, text in _told(seen).items():
+            screen.line(f"{title:<10}{text}")
+        for hint in _hints(session, service):
+            screen.hint(hint)
+
+    return Result(seen, show, Exit.DONE if seen["state"] == "active" else Exit.FAILED)
+
+
+def _uninstall(session: Session, wish: _Wish) -> Result:
+    service = systemd.service_of(session.venue.path)
+    asks = session.screen.is_terminal and not session.as_json and not wish.yes
+    if service and asks:
+        question = f"Stop the Emperor and all its Acts, and remove {service.path}?"
+        if not click.confirm(question, err=True):
+            return Result({}, lambda screen: screen.line("Nothing is changed"), Exit.INTERRUPTED)
+    gone = services.uninstall(session.venue)
+
+    def show(screen: Screen) -> None:
+        screen.line(f"{gone.name} is stopped and removed")
+        screen.hint("The Acts stay wanted; to run them without systemd: backstage venue start")
+
+    return Result({"unit": gone.name, "path": str(gone.path)}, show)
+
+
+def _seen(session: Session, service: Service) -> dict[str, object]:
+    facts = service.show(*_PROPERTIES)
+    memory = facts.get("MemoryCurrent", _NO_NUMBER)
+    return {
+        "unit": service.name,
+        "path": str(service.path),
+        "own": service.own,
+        "state": facts.get("ActiveState", ""),
+        "detail": facts.get("SubState", ""),
+        "enabled": facts.get("UnitFileState", "") == "enabled",
+        "emperor": session.venue.emperor.pid,
+        "restarts": int(facts.get("NRestarts") or 0),
+        "memory": int(memory) if memory.isdecimal() and len(memory) < 19 else None,
+        "exposure": systemd.exposure(service),
+        "edited": seals.is_edited(service.text),
+        "drop_ins": facts.get("DropInPaths", "").split(),
+    }
+
+
+def _told(seen: Document) -> dict[str, str]:
+    enabled = "starts with the machine" if seen["enabled"] else "does not start with the machine"
+    told = {
+        "Unit": f"{seen['unit']}, {'a systemd of your own' if seen['own'] else 'the machine'}",
+        "File": f"{seen['path']}{', edited' if seen['edited'] else ''}",
+        "State": f"{seen['state']} ({seen['detail']}), {enabled}",
+        "Emperor": f"runs, pid {seen['emperor']}" if seen["emperor"] else "does not run",
+        "Restarts": str(seen["restarts"]),
+    }
+    if isinstance(seen["memory"], int):
+        told["Memory"] = wording.size(seen["memory"])
+    if seen["exposure"]:
+        told["Exposure"] = f"{seen['exposure']} of 10, by systemd-analyze security"
+    if isinstance(seen["drop_ins"], list) and seen["drop_ins"]:
+        told["Drop-ins"] = ", ".join(seen["drop_ins"])
+    return told
+
+
+def _hints(session: Session, service: Service) -> list[str]:
+    """What the operator should know beside the state."""
+    hints = []
+    user = accounts.mine()
+    if service.own and not systemd.lingers(user):
+        hints.append(
+            f"It ends when {user} logs out, and does not start with the machine, until you type: "
+            f"sudo loginctl enable-linger {user}"
+        )
+    if _is_stale(session, service):
+        hints.append("venue.yaml has changed since; so that it counts: backstage systemd install")
+    limited = [name for name, act in session.venue.settings.acts.items() if act.limits]
+    if limited and not systemd.divides():
+        names = ", ".join(limited)
+        hints.append(f"The limits of {names} do not count: this kernel has no control groups v2")
+    return hints
+
+
+def _is_stale(session: Session, service: Service) -> bool:
+    """Whether an installation would change a unit that nobody has edited."""
+    if seals.is_edited(service.text):
+        return False
+    try:
+        run_as = "root" if session.venue.path.stat().st_uid == accounts.ROOT else ""
+        plan = services.plan(session.venue, own=service.own, run_as="" if service.own else run_as)
+    except NotAllowed:
+        return True
+    return not plan.is_there

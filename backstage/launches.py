@@ -1,0 +1,120 @@
+"""What `templates/launch` gives an Act when it starts: a user of its own and limits.
+
+Both stand in venue.yaml, which the script cannot read. An Act with a user of its own has its files,
+its sockets and its log in directories that no other user enters.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from pwd import struct_passwd
+from shlex import quote
+
+from . import accounts, files, vassal_files
+from .errors import NotAllowed
+from .paths import ActPaths, VenuePaths
+from .settings import ActSettings, Limits, Settings, read_settings
+
+_HEAD = "# Written from venue.yaml with each start and restart.\n"
+# The kernel counts time for processors in periods of so many microseconds.
+_PERIOD = 100_000
+# Whoever serves static files for the Acts may enter their directories; these are nginx's groups.
+_WEB_GROUPS = ("www-data", "nginx")
+_HTTP_SOCKET = re.compile(r"^http-socket\s*=.*$", re.MULTILINE)
+_CLOSED = "\n# Its directory lets in nobody but this Act's user and nginx.\nchmod-socket = 666\n"
+
+
+def prepare(act: ActPaths) -> bool:
+    """Write down how the Act is to be launched; whether that has changed. Lock the Act for it.
+
+    A running Act keeps what it was launched with until it is stopped: a reload is no launch. Raises SettingsError, UnknownUser, and NotAllowed where only root can.
+    """
+    return _prepare(act, read_settings(act.venue.settings).act(act.name))
+
+
+def prepare_all(venue: VenuePaths, settings: Settings) -> None:
+    """The same for every Act that has a vassal file, before any of them is started."""
+    for name in sorted(vassal_files.names(venue.vassals) | vassal_files.names(venue.kept)):
+        _prepare(venue.act(name), settings.act(name))
+
+
+def _prepare(act: ActPaths, settings: ActSettings) -> bool:
+    user = _user(act, settings.run_as) if settings.run_as else None
+    if user:
+        _seclude(act, user)
+    before = act.launch.read_text(encoding="utf-8") if act.launch.exists() else ""
+    text = _text(settings.limits, user)
+    if text and text != before:
+        files.write_atomically(act.launch, text)
+    elif not text:
+        act.launch.unlink(missing_ok=True)
+    return text != before
+
+
+def _user(act: ActPaths, name: str) -> struct_passwd:
+    user = accounts.by_name(name)
+    if not accounts.am_root():
+        raise NotAllowed(
+            f"{act.venue.settings} has {act.name} run as {name}, for which the Emperor has to run "
+            "as root; type: sudo backstage systemd install --run-as root, or take run_as out"
+        )
+    if user.pw_uid == accounts.ROOT:
+        raise NotAllowed(f"{act.venue.settings} has {act.name} run as root; name another user")
+    return user
+
+
+def _text(limits: Limits, user: struct_passwd | None) -> str:
+    words = {}
+    if user:
+        words = {"user": user.pw_name, "uid": str(user.pw_uid), "gid": str(user.pw_gid)}
+        words["web"] = str(_web_group(user))
+        words["home"] = user.pw_dir
+    if limits.memory:
+        words["memory"] = str(limits.memory)
+    if limits.cpu:
+        words["cpu"] = f"{limits.cpu * _PERIOD // 100} {_PERIOD}"
+    if limits.tasks:
+        words["tasks"] = str(limits.tasks)
+    lines = "".join(f"{key}={quote(value)}\n" for key, value in words.items())
+    return f"{_HEAD}{lines}" if lines else ""
+
+
+def _seclude(act: ActPaths, user: struct_passwd) -> None:
+    """Give the Act's files to its user, and close its directories to all others but nginx."""
+    group = _web_group(user)
+    for shared in (act.venue.run, act.venue.log):
+        shared.chmod(0o711)
+    _own_directory(act.own_run, user.pw_uid, group, 0o710)
+    _own_directory(act.own_log, user.pw_uid, user.pw_gid, 0o700)
+    if act.top.stat().st_uid != user.pw_uid:
+        # The top comes last: from then on the user can move what lies below it.
+        files.hand_over(act.top, user.pw_uid, user.pw_gid)
+    _close(act.top, user.pw_uid, group)
+    _leave_port(act)
+
+
+def _web_group(user: struct_passwd) -> int:
+    return accounts.first_group(_WEB_GROUPS, user.pw_gid)
+
+
+def _own_directory(path: Path, uid: int, gid: int, mode: int) -> None:
+    path.mkdir(mode=0o700, exist_ok=True)
+    os.chown(path, uid, gid, follow_symlinks=False)
+    path.chmod(mode)
+
+
+def _close(top: Path, uid: int, group: int) -> None:
+    os.chown(top, uid, group, follow_symlinks=False)
+    top.chmod(0o710)
+
+
+def _leave_port(act: ActPaths) -> None:
+    """Have the Act listen on a socket in its own directory: a port is open to every user here."""
+    for path in (act.vassal, act.kept):
+        file = vassal_files.read(path)
+        if file is None or file.address is None or file.address.option != "http-socket":
+            continue
+        text = _HTTP_SOCKET.sub(f"http-socket = {act.own_run}/http.sock", file.text)
+        files.write_vassal(path, f"{text.rstrip()}\n{_CLOSED}")

@@ -1,0 +1,228 @@
+"""Having systemd run the Emperor of a Venue: installing its unit and taking it away again."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from pwd import struct_passwd
+from shlex import join
+
+from . import accounts, files, launches, processes, seals, systemd, units
+from .errors import BackstageError, NotAllowed, ServiceFailed
+from .settings import Settings
+from .systemd import Service
+from .templates import filled, shelf
+from .venue import Venue
+
+_ROOT = "root"
+# Between a crash and the next start a unit is "activating"; so long is it waited for, in seconds.
+_PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What an installation would do: the unit's text, and whose the Venue's files become."""
+
+    venue: Venue
+    service: Service
+    text: str
+    account: struct_passwd | None
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether a unit is there that somebody has changed."""
+        return self.service.exists and seals.is_edited(self.service.text)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether exactly this unit is installed."""
+        return self.service.text == self.text
+
+    @cached_property
+    def hands_over(self) -> bool:
+        """Whether the Venue's files get another owner."""
+        return self.account is not None and _owner(self.venue) != self.account.pw_uid
+
+
+def plan(venue: Venue, *, own: bool, run_as: str = "") -> Installation:
+    """What has to be done for a unit of the machine, or one of this user's own systemd.
+
+    `run_as` is who the Emperor runs as, by default the owner of the Venue. Nothing is changed.
+    Raises ServiceFailed without systemd, UnknownUser, NotAllowed where that user cannot run the
+    Venue or root was not asked for, and SettingsError for a venue.yaml that it does not fit.
+    """
+    if not systemd.booted():
+        raise ServiceFailed(
+            "no systemd runs this machine (there is no /run/systemd/system), so it cannot run the "
+            f"Emperor; type: backstage --venue {venue.path} venue start"
+        )
+    account = None if own else _account(venue, run_as)
+    _check_settings(venue.settings, account)
+    service = systemd.free_name(venue.path, own=own)
+    text = units.finished(_unit_text(venue, account), service.name)
+    return Installation(venue, service, text, account)
+
+
+def install(wanted: Installation) -> Service:
+    """Install, enable and start the unit; returns when every Act answers or has failed.
+
+    An Emperor that runs already is ended first, and its Acts run on under the new one. On an error
+    all is as it was before. Raises NotAllowed, ServiceFailed, CannotWrite.
+    """
+    service, venue = wanted.service, wanted.venue
+    if not service.own and not accounts.am_root():
+        raise NotAllowed(f"only root installs units of the machine; type: {_again(wanted)}")
+    if fault := _fault(wanted):
+        raise ServiceFailed(f"systemd would not take the unit {service.name}:", fault)
+    if wanted.account:
+        _check_reach(venue, wanted.account)
+    with files.telling_disk_trouble(f"cannot install {service.path}"), ExitStack() as undo:
+        _stop_emperor(venue, undo)
+        if wanted.hands_over and wanted.account:
+            former = venue.path.stat()
+            undo.callback(files.hand_over, venue.path, former.st_uid, former.st_gid)
+            files.hand_over(venue.path, wanted.account.pw_uid, wanted.account.pw_gid)
+        before = service.text
+        undo.callback(_put_back, service, before, was_at_work=bool(before) and service.at_work)
+        service.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        files.write_atomically(service.path, wanted.text)
+        launches.prepare_all(venue.paths, venue.settings)
+        systemd.reload_units(own=service.own)
+        service.tell("enable", "--quiet")
+        service.tell("restart")
+        undo.pop_all()
+    return service
+
+
+def uninstall(venue: Venue) -> Service:
+    """Stop the Emperor, and take its unit away without a trace. Returns what was there.
+
+    Raises ServiceFailed where there is none, NotAllowed.
+    """
+    service = systemd.service_of(venue.path)
+    if service is None:
+        raise ServiceFailed(f"no unit runs {venue.path}; type: backstage systemd install")
+    if not service.own and not accounts.am_root():
+        command = join(["sudo", "backstage", "--venue", str(venue.path), "systemd", "uninstall"])
+        raise NotAllowed(f"only root uninstalls units of the machine; type: {command}")
+    service.tell("disable", "--now", "--quiet")
+    _remove(service)
+    return service
+
+
+def _account(venue: Venue, run_as: str) -> struct_passwd:
+    owner = _owner(venue)
+    if run_as:
+        return accounts.by_name(run_as)
+    if owner == accounts.ROOT:
+        raise NotAllowed(
+            f"{venue.path} belongs to root, and services should not run as root. Name the user "
+            "that they run as, who gets its files: --run-as NAME. To make one, type: adduser "
+            f"--system --group --home /srv/{venue.name.lower()} {venue.name.lower()}. Or, to have "
+            "root start each Act as a user of its own: --run-as root"
+        )
+    return accounts.by_name(accounts.name_of(owner))
+
+
+def _check_settings(settings: Settings, account: struct_passwd | None) -> None:
+    """Refuse users for Acts where the Emperor cannot become them."""
+    if account and account.pw_name == _ROOT:
+        return
+    named = [name for name, act in settings.acts.items() if act.run_as]
+    if named:
+        raise NotAllowed(
+            f"venue.yaml has {', '.join(named)} run as users of their own (run_as), for which the "
+            "Emperor has to run as root; install with --run-as root, or take run_as out"
+        )
+
+
+def _unit_text(venue: Venue, account: struct_passwd | None) -> str:
+    python = venue.paths.python.resolve()
+    unit = units.Unit(
+        venue=venue.path,
+        python=venue.paths.python,
+        user=account.pw_name if account else "",
+        group=accounts.group_of(account) if account else "",
+        limits=venue.settings.limits,
+        logs=venue.settings.logs,
+        places=(venue.path, python),
+    )
+    hardening = filled(shelf("emperor") / unit.shelf, **unit.markers)
+    return filled(shelf("emperor") / "backstage.service", hardening=hardening, **unit.markers)
+
+
+def _fault(wanted: Installation) -> str:
+    """What systemd has against the unit, tried where it does not count."""
+    with tempfile.TemporaryDirectory() as directory:
+        trial = Path(directory) / wanted.service.name
+        trial.write_text(wanted.text, encoding="utf-8")
+        return systemd.faults(trial, own=wanted.service.own)
+
+
+def _check_reach(venue: Venue, account: struct_passwd) -> None:
+    """Refuse a user who cannot run the Venue's Python."""
+    command: list[str | Path] = [venue.paths.python, "-c", ""]
+    done = processes.run(command, uid=account.pw_uid, env=processes.service_environment(venue.path))
+    if done.returncode:
+        python = venue.paths.python.resolve()
+        raise NotAllowed(
+            f"{account.pw_name} cannot run {python}, the Python of this Venue "
+            f"({done.stdout.strip()}); make the Venue with one that everybody can run, "
+            "such as --python /usr/bin/python3, in a directory that everybody can enter"
+        )
+
+
+def _stop_emperor(venue: Venue, undo: ExitStack) -> None:
+    """End an Emperor that the unit has not started, to be started again if all this fails."""
+    service = systemd.service_of(venue.path)
+    if venue.emperor.pid is None or (service and service.at_work):
+        return
+    undo.callback(_start_again, venue)
+    venue.emperor.end(_PATIENCE)
+
+
+def _start_again(venue: Venue) -> None:
+    if not systemd.service_of(venue.path):
+        venue.start()
+
+
+def _put_back(service: Service, before: str, *, was_at_work: bool) -> None:
+    """Put back the unit that was there, or none."""
+    if not before:
+        _try_all(lambda: service.tell("disable", "--now"), lambda: _remove(service))
+        return
+    files.write_atomically(service.path, before)
+    systemd.reload_units(own=service.own)
+    if was_at_work:
+        _try_all(lambda: service.tell("restart"))
+
+
+def _remove(service: Service) -> None:
+    service.path.unlink(missing_ok=True)
+    systemd.reload_units(own=service.own)
+    # A failed unit would be remembered, although it is there no more.
+    _try_all(lambda: service.tell("reset-failed"))
+
+
+def _try_all(*steps: Callable[[], object]) -> None:
+    """Take steps back; what one of them runs into keeps no other from it."""
+    for step in steps:
+        try:
+            step()
+        except BackstageError:
+            continue
+
+
+def _again(wanted: Installation) -> str:
+    user = ["--run-as", wanted.account.pw_name] if wanted.account else []
+    words: Sequence[str] = ["sudo", "backstage", "--venue", str(wanted.venue.path), "systemd"]
+    alternative = "; or for a systemd of your own: backstage systemd install --user"
+    return f"{join([*words, 'install', *user])}{alternative}"
+
+
+def _owner(venue: Venue) -> int:
+    return venue.path.stat().st_uid
