@@ -29,7 +29,8 @@ _CLOSED = "\n# Its directory lets in nobody but this Act's user and nginx.\nchmo
 def prepare(act: ActPaths) -> bool:
     """Write down how the Act is to be launched; whether that has changed. Lock the Act for it.
 
-    A running Act keeps what it was launched with until it is stopped: a reload is no launch. Raises SettingsError, UnknownUser, and NotAllowed where only root can.
+    A running Act keeps what it was launched with until it is stopped: a reload is no launch.
+    Raises SettingsError, UnknownUser, and NotAllowed where only root can.
     """
     return _prepare(act, read_settings(act.venue.settings).act(act.name))
 

@@ -32,7 +32,7 @@ def stranger(paths: VenuePaths) -> Finding | None:
         return None
     name = accounts.name_of(owner)
     command = join(["sudo", "-u", name, "backstage", "--venue", str(paths.top), "doctor"])
-    what = f"belongs to {name}, and only {name} can examine it; you are {accounts.name_of(os.geteuid())}"
+    what = f"belongs to {name}, and only {name} can examine it; you are {accounts.mine()}"
     return trouble(paths.top.name, what, f"type: {command}")
 
 

@@ -67,6 +67,12 @@ def plan(venue: Venue, *, own: bool, run_as: str = "") -> Installation:
     return Installation(venue, service, text, account)
 
 
+def refuse_unprivileged(wanted: Installation) -> None:
+    """Raise NotAllowed for a unit of the machine where we are not root."""
+    if not wanted.service.own and not accounts.am_root():
+        raise NotAllowed(f"only root installs units of the machine; type: {_again(wanted)}")
+
+
 def install(wanted: Installation) -> Service:
     """Install, enable and start the unit; returns when every Act answers or has failed.
 
@@ -74,8 +80,7 @@ def install(wanted: Installation) -> Service:
     all is as it was before. Raises NotAllowed, ServiceFailed, CannotWrite.
     """
     service, venue = wanted.service, wanted.venue
-    if not service.own and not accounts.am_root():
-        raise NotAllowed(f"only root installs units of the machine; type: {_again(wanted)}")
+    refuse_unprivileged(wanted)
     if fault := _fault(wanted):
         raise ServiceFailed(f"systemd would not take the unit {service.name}:", fault)
     if wanted.account:

@@ -7,6 +7,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from backstage.new_venues import configure
 from backstage.paths import VenuePaths
 from backstage.shortcuts import new_venue
 from backstage.venue import Venue
+from tests.integration.machine import Machine, Unbootable, booted, missing
 
 MakeVenue = Callable[..., Venue]
 
@@ -72,6 +74,19 @@ def make_venue(stage: Path, spares: list[Venue]) -> Iterator[MakeVenue]:
 def spares() -> list[Venue]:
     """Venues as good as new: building one and removing it takes longer than most tests."""
     return []
+
+
+@pytest.fixture(scope="session")
+def machine() -> Iterator[Machine]:
+    """A machine with systemd and nginx, booted once for all tests that want one."""
+    if reason := missing():
+        pytest.skip(reason)
+    with ExitStack() as ending:
+        try:
+            machine = ending.enter_context(booted("tests"))
+        except Unbootable as error:
+            pytest.skip(str(error))
+        yield machine
 
 
 def _make_new(venue: Venue) -> None:

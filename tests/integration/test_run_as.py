@@ -1,0 +1,190 @@
+"""Acts with users of their own, under an Emperor that runs as root: one attacks the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backstage.deadlines import Deadline, until
+from tests.integration.machine import Machine
+
+pytestmark = pytest.mark.slow
+
+VENUE = Path("/srv/farm")
+# A view of the Act that attacks: it tries everything, and tells what it was answered.
+ATTACK = """
+import json, os, signal, socket, pathlib
+from django.http import JsonResponse
+
+def attempt(what):
+    try:
+        return str(what())[:200]
+    except Exception as error:
+        return type(error).__name__
+
+def connect(path):
+    with socket.socket(socket.AF_UNIX) as plug:
+        plug.connect(path)
+        plug.sendall(b"GET /healthz HTTP/1.0\\r\\n\\r\\n")
+        return plug.recv(100)
+
+def attack(request):
+    venue, pid = pathlib.Path("/srv/farm"), int(request.GET["pid"])
+    tried = {
+        "me": lambda: os.getuid(),
+        "read its secrets": lambda: (venue / "acts/blog/.env").read_text(),
+        "read its code": lambda: (venue / "acts/blog/manage.py").read_text(),
+        "list its files": lambda: os.listdir(venue / "acts/blog"),
+        "write its code": lambda: (venue / "acts/blog/blog/urls.py").write_text(""),
+        "read its database": lambda: (venue / "acts/blog/db.sqlite3").read_bytes(),
+        "read its log": lambda: (venue / "log/blog/blog.log").read_text(),
+        "talk to its socket": lambda: connect(str(venue / "run/blog/http.sock")),
+        "talk to its master": lambda: connect(str(venue / "run/blog/blog.stats")),
+        "take its socket away": lambda: os.unlink(venue / "run/blog/http.sock"),
+        "take its directory": lambda: os.rename(venue / "run/blog", venue / "run/gone"),
+        "kill it": lambda: os.kill(pid, signal.SIGKILL),
+        "read its memory": lambda: open(f"/proc/{pid}/mem", "rb"),
+        "read its environment": lambda: open(f"/proc/{pid}/environ", "rb").read(),
+        "talk to the Emperor": lambda: connect(str(venue / "run/emperor.stats")),
+        "start an Act": lambda: (venue / "vassals/evil.ini").write_text("[uwsgi]"),
+        "edit an Act": lambda: (venue / "vassals/blog.ini").write_text("[uwsgi]"),
+        "become root by a limit": lambda: (venue / "kept/blog.launch").write_text("user="),
+        "change what launches": lambda: (venue / "templates/launch").write_text("id"),
+        "change the programs": lambda: (venue / "bin/evil").write_text("id"),
+        "become root": lambda: os.setuid(0),
+        "become the other": lambda: os.setuid(int(request.GET["uid"])),
+        "write its own files": lambda: (venue / "acts/shop/mine").write_text("ok"),
+    }
+    return JsonResponse({name: attempt(what) for name, what in tried.items()})
+
+urlpatterns.append(path("attack", attack))
+"""
+ALLOWED = {"me", "write its own files"}
+DENIED = {"PermissionError", "ProcessLookupError", "FileNotFoundError", "OSError"}
+
+
+@pytest.fixture(scope="module")
+def farm(machine: Machine) -> Iterator[Machine]:
+    """A Venue of root's with two Acts, each with a user of its own."""
+    for name in ("blog", "shop"):
+        machine.run("useradd", "--system", "--create-home", "--home-dir", f"/srv/{name}", name)
+    machine.run("backstage", "new-venue", VENUE.name, VENUE.parent, "--no-start")
+    settings = machine.root / "srv" / "farm" / "venue.yaml"
+    with settings.open("a") as file:
+        file.write("acts:\n  blog: {run_as: blog}\n  shop: {run_as: shop}\n")
+    backstage(machine, "systemd", "install", "--run-as", "root", "--yes")
+    for name in ("blog", "shop"):
+        backstage(machine, "new-act", name)
+    with (machine.root / "srv/farm/acts/shop/shop/urls.py").open("a") as urls:
+        urls.write(ATTACK)
+    backstage(machine, "restart", "shop")
+    yield machine
+    backstage(machine, "systemd", "uninstall", "--yes")
+
+
+def backstage(machine: Machine, *words: str, check: bool = True) -> str:
+    done = machine.run("backstage", "--venue", VENUE, *words, check=check)
+    return f"{done.stdout}{done.stderr}"
+
+
+def told(machine: Machine, act: str) -> dict[str, object]:
+    """What `status` tells of an Act."""
+    acts = json.loads(backstage(machine, "status", act, "--json", check=False))["result"]["acts"]
+    return dict(acts[0])
+
+
+def uid(machine: Machine, user: str) -> int:
+    return int(machine.run("id", "--user", user).stdout)
+
+
+def owner(machine: Machine, pid: object) -> str:
+    return machine.run("ps", "-o", "user=", "-p", str(pid)).stdout.strip()
+
+
+def ask(machine: Machine, act: str, path: str) -> str:
+    """What root, or nginx, is answered at an Act's own socket."""
+    socket = VENUE / "run" / act / "http.sock"
+    words = ["curl", "--silent", "--show-error", "--unix-socket", socket]
+    return machine.run(*words, f"http://localhost{path}").stdout
+
+
+def test_each_act_runs_as_its_own_user(farm: Machine) -> None:
+    for name in ("blog", "shop"):
+        assert owner(farm, told(farm, name)["pid"]) == name
+        assert ask(farm, name, "/healthz") == "ok\n"
+
+
+def test_one_act_gets_at_nothing_of_the_other(farm: Machine) -> None:
+    target = told(farm, "blog")["pid"]
+    answers = json.loads(ask(farm, "shop", f"/attack?pid={target}&uid={uid(farm, 'blog')}"))
+    assert answers.pop("me") == str(uid(farm, "shop"))
+    assert answers.pop("write its own files") == "2"
+    assert {name: answer for name, answer in answers.items() if answer not in DENIED} == {}
+    assert told(farm, "blog")["pid"] == target
+
+
+def test_nginx_may_use_the_socket_and_nobody_else(farm: Machine) -> None:
+    socket = str(VENUE / "run" / "blog" / "http.sock")
+    request = ["curl", "--silent", "--unix-socket", socket, "http://localhost/healthz"]
+    assert farm.run(*request, user="www-data").stdout == "ok\n"
+    assert farm.run(*request, user="shop", check=False).returncode != 0
+    assert farm.run(*request, user="nobody", check=False).returncode != 0
+
+
+def test_no_port_is_left_open_to_the_others(farm: Machine) -> None:
+    assert told(farm, "blog")["port"] is None
+    assert "127.0.0.1:8" not in farm.run("ss", "-tln").stdout
+
+
+def test_root_runs_none_of_its_code(farm: Machine) -> None:
+    """An Act can change its own manage.py, and so would become root by it."""
+    code = "import os; print(os.getuid(), os.environ['HOME'])"
+    shown = backstage(farm, "manage", "shop", "shell", "-v", "0", "-c", code)
+    assert shown.split() == [str(uid(farm, "shop")), "/srv/shop"]
+
+
+def test_a_link_of_an_act_leads_root_nowhere(farm: Machine) -> None:
+    """Whoever owns a directory may put a link in it; root must not write through it."""
+    farm.run(
+        "sh",
+        "-c",
+        "cp -p .env kept.env && ln -sf /srv/victim .env",
+        cwd="/srv/farm/acts/shop",
+        user="shop",
+    )
+    farm.run("sh", "-c", "echo untouched >/srv/victim")
+    backstage(farm, "env", "shop", "set", "EVIL=1", check=False)
+    assert (farm.root / "srv/victim").read_text() == "untouched\n"
+    farm.run("mv", "kept.env", ".env", cwd="/srv/farm/acts/shop", user="shop")
+
+
+def test_an_act_without_a_user_is_not_started_and_says_why(farm: Machine) -> None:
+    shown = backstage(farm, "new-act", "lone", check=False)
+    assert "would run as root; give it a user: run_as in venue.yaml" in shown
+    assert told(farm, "blog")["state"] == "running"
+
+
+def test_the_emperor_takes_its_acts_along_when_it_is_killed(farm: Machine) -> None:
+    """The signal by which they die is lost with a change of user, unless it is set again."""
+    before = told(farm, "blog")["pid"]
+    emperor = farm.run("systemctl", "show", "-P", "MainPID", "backstage-farm.service").stdout
+    farm.run("kill", "-KILL", emperor.strip())
+    assert until(lambda: told(farm, "blog")["state"] == "running", Deadline(30))
+    assert until(lambda: told(farm, "shop")["state"] == "running", Deadline(30))
+    assert told(farm, "blog")["pid"] != before
+    assert farm.run("ps", "-p", str(before), check=False).returncode == 1
+
+
+def test_its_directories_come_back_when_run_was_removed(farm: Machine) -> None:
+    farm.run("systemctl", "stop", "backstage-farm.service")
+    farm.run("rm", "-r", VENUE / "run")
+    farm.run("systemctl", "start", "backstage-farm.service")
+    assert ask(farm, "blog", "/healthz") == "ok\n"
+    assert owner(farm, told(farm, "blog")["pid"]) == "blog"
+
+
+def test_its_log_is_read_as_any_other(farm: Machine) -> None:
+    assert "spawned uWSGI worker 1" in backstage(farm, "logs", "blog", "-n", "200")
