@@ -5,12 +5,17 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import shlex
+import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import NotAllowed, UnknownUser
 
 ROOT = 0
+# Where sudo looks for programs.
+_ROOTS_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What a shell of one user tells of its own directories, which another one cannot use.
 _PERSONAL = ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
 
@@ -53,6 +58,13 @@ def first_group(names: Iterable[str], default: int) -> int:
 def mine() -> str:
     """The name of whoever runs this process."""
     return name_of(os.geteuid())
+
+
+def root_command(*words: str) -> str:
+    """What to type to run a `backstage` command as root, whose PATH may not have it."""
+    found = shutil.which("backstage", path=_ROOTS_PATH)
+    program = "backstage" if found else str(Path(sys.prefix, "bin", "backstage"))
+    return shlex.join([*([] if am_root() else ["sudo"]), program, *words])
 
 
 def stand_in(path: Path) -> int | None:

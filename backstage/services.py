@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from pwd import struct_passwd
-from shlex import join
 
 from . import accounts, files, launches, processes, seals, systemd, units
 from .errors import BackstageError, NotAllowed, ServiceFailed
@@ -112,7 +111,7 @@ def uninstall(venue: Venue) -> Service:
     if service is None:
         raise ServiceFailed(f"no unit runs {venue.path}; type: backstage systemd install")
     if not service.own and not accounts.am_root():
-        command = join(["sudo", "backstage", "--venue", str(venue.path), "systemd", "uninstall"])
+        command = accounts.root_command("--venue", str(venue.path), "systemd", "uninstall")
         raise NotAllowed(f"only root uninstalls units of the machine; type: {command}")
     service.tell("disable", "--now", "--quiet")
     _remove(service)
@@ -224,9 +223,9 @@ def _try_all(*steps: Callable[[], object]) -> None:
 
 def _again(wanted: Installation) -> str:
     user = ["--run-as", wanted.account.pw_name] if wanted.account else []
-    words: Sequence[str] = ["sudo", "backstage", "--venue", str(wanted.venue.path), "systemd"]
+    again = ("--venue", str(wanted.venue.path), "systemd", "install", *user)
     alternative = "; or for a systemd of your own: backstage systemd install --user"
-    return f"{join([*words, 'install', *user])}{alternative}"
+    return f"{accounts.root_command(*again)}{alternative}"
 
 
 def _owner(venue: Venue) -> int:

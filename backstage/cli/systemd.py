@@ -18,11 +18,11 @@ from .screen import Screen
 from .session import Session
 
 _EXAMPLES = """
-sudo backstage systemd install                    # as the owner of the Venue
-sudo backstage systemd install --run-as shows     # as shows, who gets its files
-backstage systemd install --user                  # in a systemd of your own, without root
+sudo backstage systemd install                  # as the owner of the Venue
+sudo backstage systemd install --run-as shows   # who gets its files, too
+backstage systemd install --user                # without root
 backstage systemd status
-backstage systemd show > unit.txt                 # what install would write
+backstage systemd show > unit.txt               # what install would write
 sudo backstage systemd uninstall
 """
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
