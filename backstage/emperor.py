@@ -7,7 +7,7 @@ import signal
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from . import logs, processes, stats, systemd
+from . import accounts, errands, logs, processes, stats, systemd
 from .deadlines import Deadline, until
 from .errors import EmperorFailed
 from .files import lock_holder, refuse_foreign, refuse_writable_by_others
@@ -93,7 +93,8 @@ class Emperor:
         service = systemd.service_of(self._paths.top)
         if service and service.at_work:
             service.tell("stop")
-        self.end(wait)
+        if self.pid is not None or not service:
+            errands.run_as(accounts.stand_in(self._paths.top), lambda: self.end(wait))
 
     def end(self, wait: float) -> None:
         """What `stop` does to an Emperor that no unit has started."""
@@ -113,6 +114,7 @@ class Emperor:
             self._sweep()
 
     def _have_started(self, service: systemd.Service) -> None:
+        service.forgive()
         service.tell("start", "--no-block")
         until(
             lambda: self.stats() is not None or not service.at_work,

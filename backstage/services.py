@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from pwd import struct_passwd
 
-from . import accounts, files, launches, processes, seals, systemd, units
+from . import accounts, errands, files, launches, processes, seals, systemd, units
 from .errors import BackstageError, NotAllowed, ServiceFailed
 from .settings import Settings
 from .systemd import Service
@@ -51,14 +51,9 @@ def plan(venue: Venue, *, own: bool, run_as: str = "") -> Installation:
     """What has to be done for a unit of the machine, or one of this user's own systemd.
 
     `run_as` is who the Emperor runs as, by default the owner of the Venue. Nothing is changed.
-    Raises ServiceFailed without systemd, UnknownUser, NotAllowed where that user cannot run the
-    Venue or root was not asked for, and SettingsError for a venue.yaml that it does not fit.
+    Raises UnknownUser, NotAllowed where it would be root without having been asked for, and
+    SettingsError for a venue.yaml that cannot be used.
     """
-    if not systemd.booted():
-        raise ServiceFailed(
-            "no systemd runs this machine (there is no /run/systemd/system), so it cannot run the "
-            f"Emperor; type: backstage --venue {venue.path} venue start"
-        )
     account = None if own else _account(venue, run_as)
     _check_settings(venue.settings, account)
     service = systemd.free_name(venue.path, own=own)
@@ -66,8 +61,13 @@ def plan(venue: Venue, *, own: bool, run_as: str = "") -> Installation:
     return Installation(venue, service, text, account)
 
 
-def refuse_unprivileged(wanted: Installation) -> None:
-    """Raise NotAllowed for a unit of the machine where we are not root."""
+def refuse_unless_possible(wanted: Installation) -> None:
+    """Raise ServiceFailed without systemd, NotAllowed for a unit of the machine without root."""
+    if not systemd.booted():
+        raise ServiceFailed(
+            "no systemd runs this machine (there is no /run/systemd/system), so it cannot run the "
+            f"Emperor; type: backstage --venue {wanted.venue.path} venue start"
+        )
     if not wanted.service.own and not accounts.am_root():
         raise NotAllowed(f"only root installs units of the machine; type: {_again(wanted)}")
 
@@ -79,7 +79,10 @@ def install(wanted: Installation) -> Service:
     all is as it was before. Raises NotAllowed, ServiceFailed, CannotWrite.
     """
     service, venue = wanted.service, wanted.venue
-    refuse_unprivileged(wanted)
+    refuse_unless_possible(wanted)
+    if service.own:
+        # Says what to do where none of one's own runs.
+        systemd.reload_units(own=True)
     if fault := _fault(wanted):
         raise ServiceFailed(f"systemd would not take the unit {service.name}:", fault)
     if wanted.account:
@@ -94,9 +97,10 @@ def install(wanted: Installation) -> Service:
         undo.callback(_put_back, service, before, was_at_work=bool(before) and service.at_work)
         service.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         files.write_atomically(service.path, wanted.text)
-        launches.prepare_all(venue.paths, venue.settings)
+        _as_owner(venue, lambda: launches.prepare_all(venue.paths, venue.settings))
         systemd.reload_units(own=service.own)
         service.tell("enable", "--quiet")
+        service.forgive()
         service.tell("restart")
         undo.pop_all()
     return service
@@ -169,7 +173,8 @@ def _fault(wanted: Installation) -> str:
 
 def _check_reach(venue: Venue, account: struct_passwd) -> None:
     """Refuse a user who cannot run the Venue's Python."""
-    command: list[str | Path] = [venue.paths.python, "-c", ""]
+    # Not by setpriv itself, which has root's rights until the moment of execve.
+    command: list[str | Path] = ["sh", "-c", 'exec "$@"', "sh", venue.paths.python, "-c", ""]
     done = processes.run(command, uid=account.pw_uid, env=processes.service_environment(venue.path))
     if done.returncode:
         python = venue.paths.python.resolve()
@@ -186,12 +191,17 @@ def _stop_emperor(venue: Venue, undo: ExitStack) -> None:
     if venue.emperor.pid is None or (service and service.at_work):
         return
     undo.callback(_start_again, venue)
-    venue.emperor.end(_PATIENCE)
+    _as_owner(venue, lambda: venue.emperor.end(_PATIENCE))
 
 
 def _start_again(venue: Venue) -> None:
     if not systemd.service_of(venue.path):
-        venue.start()
+        _try_all(lambda: _as_owner(venue, venue.start))
+
+
+def _as_owner(venue: Venue, errand: Callable[[], object]) -> None:
+    """What root makes in another user's Venue would be root's."""
+    errands.run_as(accounts.stand_in(venue.path), errand)
 
 
 def _put_back(service: Service, before: str, *, was_at_work: bool) -> None:

@@ -112,10 +112,12 @@ class _Reader:
     def pairs(self, node: yaml.Node, what: str) -> list[tuple[yaml.Node, yaml.Node]]:
         if not isinstance(node, yaml.MappingNode):
             raise self.fault(node, f"{what} are lines of `key: value`")
+        if strange := [key for key, _ in node.value if not isinstance(key, yaml.ScalarNode)]:
+            raise self.fault(strange[0], f"{what} are lines of `key: value`")
         return list(node.value)
 
     def ports(self, node: yaml.Node) -> range:
-        words = str(node.value).split("-") if isinstance(node, yaml.ScalarNode) else []
+        words = _word(node).split("-")
         if len(words) != 2 or not all(word.strip().isdecimal() for word in words):
             raise self.fault(node, "ports is a range such as 8001-8999")
         first, last = (int(word) for word in words)
@@ -128,33 +130,35 @@ class _Reader:
         return self.filled(Limits(), node, "limits", _LIMITS)
 
     def memory(self, node: yaml.Node) -> int:
-        match = _SIZE.fullmatch(str(node.value))
+        match = _SIZE.fullmatch(_word(node))
         size = int(match[1]) * _UNITS[match[2]] if match else 0
         if size < _LEAST_MEMORY:
-            raise self.fault(node, f"memory is a size such as 300M or 2G, not {node.value!r}")
+            said = f"memory is a size such as 300M or 2G, 16M at least, not {_shown(node)}"
+            raise self.fault(node, said)
         return size
 
     def cpu(self, node: yaml.Node) -> int:
-        match = _PERCENT.fullmatch(str(node.value))
+        match = _PERCENT.fullmatch(_word(node))
         if not match or not int(match[1]):
-            raise self.fault(node, f"cpu is a share of one processor as 50%, not {node.value!r}")
+            raise self.fault(node, f"cpu is a share of one processor as 50%, not {_shown(node)}")
         return int(match[1])
 
     def tasks(self, node: yaml.Node) -> int:
-        if not str(node.value).isdecimal() or int(node.value) < _LEAST_TASKS:
-            raise self.fault(node, f"tasks is a number from {_LEAST_TASKS} on, not {node.value!r}")
-        return int(node.value)
+        word = _word(node)
+        if not word.isdecimal() or int(word) < _LEAST_TASKS:
+            raise self.fault(node, f"tasks is a number from {_LEAST_TASKS} on, not {_shown(node)}")
+        return int(word)
 
     def logs(self, node: yaml.Node) -> Logs:
         try:
-            return Logs(node.value)
+            return Logs(_word(node))
         except ValueError as error:
-            raise self.fault(node, f"logs is files or journal, not {node.value!r}") from error
+            raise self.fault(node, f"logs is files or journal, not {_shown(node)}") from error
 
     def user(self, node: yaml.Node) -> str:
-        if not isinstance(node, yaml.ScalarNode) or not _USER.fullmatch(node.value):
-            raise self.fault(node, f"run_as is the name of a user, not {node.value!r}")
-        return str(node.value)
+        if not _USER.fullmatch(_word(node)):
+            raise self.fault(node, f"run_as is the name of a user, not {_shown(node)}")
+        return _word(node)
 
     def acts(self, node: yaml.Node) -> dict[str, ActSettings]:
         return {
@@ -164,6 +168,18 @@ class _Reader:
 
     def fault(self, node: yaml.Node, why: str) -> SettingsError:
         return SettingsError(self.path, int(node.start_mark.line) + 1, why)
+
+
+def _word(node: yaml.Node) -> str:
+    """A value that is one word; '' for a list or a mapping."""
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+
+
+def _shown(node: yaml.Node) -> str:
+    """A value as the file has it, for an error."""
+    if isinstance(node, yaml.ScalarNode):
+        return repr(node.value)
+    return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
 
 
 _LIMITS: _Readers = {"memory": _Reader.memory, "cpu": _Reader.cpu, "tasks": _Reader.tasks}

@@ -60,8 +60,13 @@ class Service:
         if done.returncode == 0:
             return
         if _DENIED.search(done.stdout):
-            raise NotAllowed(f"only root may do that; type: {self.command(*words)}")
+            raise NotAllowed(f"only root may do that; type: {self.command(words[0])}")
         raise ServiceFailed(f"`{self.command(*words)}` failed:", done.stdout)
+
+    def forgive(self) -> None:
+        """Have systemd try again what it has given up; who may not do so is told later."""
+        if self.show("ActiveState").get("ActiveState") == "failed":
+            _call(["reset-failed", self.name], own=self.own)
 
     def show(self, *properties: str) -> Mapping[str, str]:
         """Properties of the unit, as systemd has it."""

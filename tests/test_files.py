@@ -17,6 +17,7 @@ import pytest
 
 from backstage.errors import CannotWrite, UnsafeDirectory
 from backstage.files import (
+    hand_over,
     make_private,
     read_whole,
     refuse_foreign,
@@ -223,6 +224,43 @@ def test_removing_takes_what_is_there_and_not_what_it_points_to(tmp_path: Path) 
         remove_tree(tmp_path / name)
     assert os.listdir(tmp_path) == ["goal"]
     assert os.listdir(goal) == ["kept"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_tree_is_handed_over_with_its_links_and_not_with_what_they_name(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").touch()
+    tree = tmp_path / "tree"
+    (tree / "deep" / "deeper").mkdir(parents=True)
+    (tree / "deep" / "file").touch()
+    (tree / "deep" / "to a directory").symlink_to(outside)
+    (tree / "deep" / "to a file").symlink_to(outside / "secret")
+    (tree / "to nowhere").symlink_to(tmp_path / "nothing")
+    hand_over(tree, 12345, 12346)
+    for path in (tree, *tree.rglob("*")):
+        assert (path.lstat().st_uid, path.lstat().st_gid) == (12345, 12346), path
+    for path in (tmp_path, outside, outside / "secret"):
+        assert (path.stat().st_uid, path.stat().st_gid) == (0, 0), path
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_the_top_of_a_tree_is_handed_over_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its new owner could otherwise put a link where a directory was a moment ago."""
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "file").touch()
+    given: list[str] = []
+    chown = os.chown
+
+    def watching_chown(path: str | Path, *owner: int, **options: object) -> None:
+        given.append(Path(path).name)
+        chown(path, *owner, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "chown", watching_chown)
+    hand_over(tmp_path, 12345, 12346)
+    assert given == ["file", "deep", tmp_path.name]
 
 
 @pytest.mark.parametrize("mode", [0o700, 0o755, 0o555, 0o750])

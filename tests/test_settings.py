@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backstage.errors import SettingsError
-from backstage.settings import Settings, read_settings
+from backstage.settings import ActSettings, Limits, Logs, Settings, read_settings
 from backstage.templates import shelf
 
 
@@ -27,6 +27,51 @@ def test_what_it_may_say(tmp_path: Path, text: str, ports: range) -> None:
     path = tmp_path / "venue.yaml"
     path.write_text(text)
     assert read_settings(path) == Settings(ports=ports)
+
+
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [
+        ("{}", Limits()),
+        ("{memory: 300M}", Limits(memory=300 * 1024**2)),
+        ("{memory: 2G}", Limits(memory=2 * 1024**3)),
+        ("{memory: 1T}", Limits(memory=1024**4)),
+        ("{memory: 16384K}", Limits(memory=16 * 1024**2)),
+        ("{memory: 16777216}", Limits(memory=16 * 1024**2)),
+        ("{cpu: 1%}", Limits(cpu=1)),
+        ("{cpu: '150%'}", Limits(cpu=150)),
+        ("{tasks: 8}", Limits(tasks=8)),
+        ("{memory: 2G, cpu: 50%, tasks: 64}", Limits(2 * 1024**3, 50, 64)),
+    ],
+)
+def test_how_much_may_be_used(tmp_path: Path, text: str, limits: Limits) -> None:
+    """In the same words for the whole Venue and for an Act."""
+    path = tmp_path / "venue.yaml"
+    path.write_text(f"limits: {text}\nacts:\n  blog:\n    limits: {text}\n")
+    settings = read_settings(path)
+    assert settings.limits == limits
+    assert settings.act("blog") == ActSettings(limits=limits)
+    assert bool(settings.limits) == (text != "{}")
+
+
+@pytest.mark.parametrize(
+    ("text", "logs"),
+    [("files", Logs.FILES), ("journal", Logs.JOURNAL), ("'journal'", Logs.JOURNAL)],
+)
+def test_where_logs_go(tmp_path: Path, text: str, logs: Logs) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text(f"logs: {text}\n")
+    assert read_settings(path) == Settings(logs=logs)
+    assert str(logs) == text.strip("'")
+
+
+@pytest.mark.parametrize("name", ["blog", "_apt", "www-data", "a", "machine$", "u" * 31])
+def test_who_an_act_runs_as(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text(f"acts: {{blog: {{run_as: {name}}}, shop: {{}}}}\n")
+    settings = read_settings(path)
+    assert settings.act("blog").run_as == name
+    assert settings.act("shop") == settings.act("nobody's") == ActSettings()
 
 
 @pytest.mark.parametrize(
@@ -50,6 +95,44 @@ def test_what_it_may_say(tmp_path: Path, text: str, ports: range) -> None:
         ("ports: *unknown\n", 1, "not valid YAML"),
         ("ports: a\n---\nports: b\n", 2, "not valid YAML"),
         ("ports: \0\n", None, "not valid YAML"),
+        ("#\nlimits:\n", 2, "limits are lines of `key: value`"),
+        ("limits: 2G\n", 1, "limits are lines of `key: value`"),
+        ("limits:\n  memory: 2G\n  disk: 2G\n", 3, "'disk'; known keys: memory, cpu, tasks"),
+        ("limits:\n  memory: much\n", 2, "memory is a size such as 300M or 2G, 16M at least"),
+        ("limits: {memory: 300MB}\n", 1, "memory is a size such as"),
+        ("limits: {memory: 300m}\n", 1, "memory is a size such as"),
+        ("limits: {memory: 1.5G}\n", 1, "memory is a size such as"),
+        ("limits: {memory: -2G}\n", 1, "memory is a size such as"),
+        ("limits: {memory: 0}\n", 1, "not '0'"),
+        ("limits: {memory: 16383K}\n", 1, "not '16383K'"),
+        ("limits: {memory: }\n", 1, "memory is a size such as"),
+        ("limits: {memory: [2G]}\n", 1, "memory is a size such as"),
+        ("limits:\n  cpu: 50\n", 2, "cpu is a share of one processor as 50%, not '50'"),
+        ("limits: {cpu: 0%}\n", 1, "cpu is a share"),
+        ("limits: {cpu: 0.5%}\n", 1, "cpu is a share"),
+        ("limits: {cpu: half}\n", 1, "cpu is a share"),
+        ("limits: {cpu: {}}\n", 1, "cpu is a share"),
+        ("limits:\n\n  tasks: 7\n", 3, "tasks is a number from 8 on, not '7'"),
+        ("limits: {tasks: many}\n", 1, "tasks is a number"),
+        ("limits: {tasks: -8}\n", 1, "tasks is a number"),
+        ("limits: {tasks: 64%}\n", 1, "tasks is a number"),
+        ("limits: {tasks: []}\n", 1, "tasks is a number"),
+        ("#\nlogs: syslog\n", 2, "logs is files or journal, not 'syslog'"),
+        ("logs:\n", 1, "logs is files or journal"),
+        ("logs: [journal]\n", 1, "logs is files or journal"),
+        ("acts: blog\n", 1, "acts are lines of `key: value`"),
+        ("acts:\n  blog:\n", 2, "those of blog are lines of `key: value`"),
+        ("acts:\n  blog:\n    port: 8001\n", 3, "'port'; known keys: run_as, limits"),
+        ("acts:\n  blog:\n    run_as:\n", 3, "run_as is the name of a user, not ''"),
+        ("acts:\n  blog:\n    run_as: 1000\n", 3, "run_as is the name of a user, not '1000'"),
+        ("acts: {blog: {run_as: Blog}}\n", 1, "run_as is the name of a user"),
+        ("acts: {blog: {run_as: a b}}\n", 1, "run_as is the name of a user"),
+        ("acts: {blog: {run_as: $(id)}}\n", 1, "run_as is the name of a user"),
+        ("acts: {blog: {run_as: 'a;b'}}\n", 1, "run_as is the name of a user"),
+        ("acts: {blog: {run_as: [blog]}}\n", 1, "run_as is the name of a user"),
+        ("acts:\n  shop: {}\n  blog:\n    limits:\n      cpu: x\n", 5, "cpu is a share"),
+        ("? [ports]\n: 8001-8002\n", 1, "lines of `key: value`"),
+        ("acts:\n  ? {a: b}\n  : {}\n", 2, "acts are lines of `key: value`"),
     ],
 )
 def test_what_it_may_not_say(tmp_path: Path, text: str, line: int | None, why: str) -> None:
@@ -60,6 +143,7 @@ def test_what_it_may_not_say(tmp_path: Path, text: str, line: int | None, why: s
         read_settings(path)
     assert (caught.value.path, caught.value.line) == (path, line)
     assert why in caught.value.why
+    assert "Node" not in caught.value.why, "in the words of who wrote it"
     assert str(caught.value).startswith(f"{path}, line {line}:" if line else f"{path}:")
 
 

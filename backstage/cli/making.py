@@ -94,6 +94,8 @@ def new_act(session: Session, name: str, template: str, port: int | None, no_sta
     already is started, and a project that somebody put into acts/NAME is run as it is. On an error
     nothing is left behind.
     """
+    if not no_start:
+        session.start_unit()
     venue = session.venue
     with nullcontext() if session.as_json else session.screen.waiting(f"Making {name}"):
         act = shortcuts.new_act(venue, name, template=template, port=port, start=not no_start)

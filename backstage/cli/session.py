@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import accounts
+from .. import accounts, systemd
 from ..shortcuts import use_venue, venue_from_cwd
 from .screen import Screen
 
@@ -48,6 +48,14 @@ class Session:
         """Act as the owner of the Venue after all."""
         self.keeps_root = False
         _become_owner(self.venue)
+
+    def start_unit(self) -> None:
+        """As root, have systemd start the Emperor while there is the right to do so."""
+        self.keeps_root = True
+        service = systemd.service_of(self.venue.path) if accounts.am_root() else None
+        if service and not service.at_work:
+            self.venue.start()
+        self.give_up_root()
 
     def act(self, name: str) -> Act:
         """An Act of the Venue. Raises NoSuchAct with the name that was probably meant."""

@@ -72,7 +72,7 @@ def systemd_(session: Session, verb: str, own: bool, run_as: str, yes: bool) -> 
 
 def _install(session: Session, wish: _Wish) -> Result:
     plan = services.plan(session.venue, own=wish.own, run_as=wish.run_as)
-    services.refuse_unprivileged(plan)
+    services.refuse_unless_possible(plan)
     document: Document = {"unit": plan.service.name, "path": str(plan.service.path)}
     if not session.as_json:
         _present(session.screen, plan)

@@ -41,6 +41,8 @@ def _make(verb: Verb, text: str) -> Command:
     def made(session: Session, acts: tuple[str, ...], everybody: bool, wait: float) -> Stream:
         if bool(acts) == everybody:
             raise click.UsageError("name Acts, or type --all for all of them")
+        if verb is not Verb.STOP:
+            session.start_unit()
         return Stream(_outcomes(session, verb, acts or None, wait or None))
 
     made.help = text

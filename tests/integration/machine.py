@@ -1,8 +1,9 @@
 """A throw-away machine: a real systemd as PID 1, over this host's files, which stay as they are.
 
 Its `/` is an overlay of the host's, its network a loopback, its `/tmp` and `/run` are empty: what
-pytest keeps in `/tmp` is not seen inside. It takes root, Debian's systemd-container and
-libpam-systemd, dbus-user-session for `systemd-run --user`, and nginx for nginx.service.
+pytest keeps in `/tmp` is not seen inside, unless this checkout lies there too. It takes root,
+Debian's systemd-container and libpam-systemd, dbus-user-session for `systemd-run --user`, and nginx
+for nginx.service.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import backstage
 MACHINES = Path("/run/backstage-machines")
 CGROUPS = Path("/sys/fs/cgroup")
 NSPAWN = Path("/run/systemd/nspawn")
+_TMP = Path("/tmp")
 PATIENCE = 60.0
 POWEROFF = signal.SIGRTMIN + 4  # systemd's own word for it, to PID 1
 _PREFIX = Path(sys.prefix)
@@ -72,8 +74,8 @@ def missing() -> str:
     sessions = [path for pattern in _SESSIONS for path in Path("/usr").glob(pattern)]
     if not sessions or not all(map(shutil.which, _TOOLS)):
         return "a machine of its own needs the Debian packages systemd-container and libpam-systemd"
-    if hidden := [path for path in _needed() if path.parts[1:2] in (("tmp",), ("run",))]:
-        return f"{hidden[0]} cannot be seen in a machine, which has a /tmp and a /run of its own"
+    if hidden := [path for path in _needed() if path.is_relative_to("/run")]:
+        return f"{hidden[0]} cannot be seen in a machine, which has a /run of its own"
     if not (trees := _hierarchies()) or not all(os.access(tree, os.W_OK) for tree in trees):
         return f"a machine of its own needs cgroups, and {CGROUPS} cannot be written"
     rehearsal = ["unshare", "--mount", "sh", "-c", _REHEARSAL]
@@ -230,6 +232,8 @@ class Machine:
         boot = ["systemd-nspawn", "--quiet", "--boot", *_OPTIONS]
         mine = [f"--directory={self.root}", f"--machine={self.name}"]
         told = {"NOTIFY_SOCKET": str(self._top / "notify"), "SYSTEMD_NSPAWN_USE_CGNS": "1"}
+        if _needs_tmp():
+            told["SYSTEMD_NSPAWN_TMPFS_TMP"] = "0"
         with (self._top / "console").open("wb") as console:
             return subprocess.Popen(
                 [*tied, *join, *boot, *mine],
@@ -306,6 +310,11 @@ def _needed() -> list[Path]:
     return [_PREFIX, _CHECKOUT, _PYTHON]
 
 
+def _needs_tmp() -> bool:
+    """Whether some of it lies in `/tmp`, which is then an overlay of the host's like all else."""
+    return any(path.is_relative_to(_TMP) for path in _needed())
+
+
 def _lay(disk: Path) -> None:
     """Mount the overlay, and one more for each file system beneath `/` that is needed."""
     disk.mkdir(parents=True)
@@ -328,6 +337,10 @@ def _furnish(root: Path) -> None:
         shutil.rmtree(wants)
     for unit in _MASKED:
         _link(units / unit, "/dev/null")
+    if _needs_tmp():
+        # What would be mounted over it, and what would empty it with each boot.
+        _link(units / "tmp.mount", "/dev/null")
+        _link(root / "etc" / "tmpfiles.d" / "tmp.conf", "/dev/null")
     _link(units / "default.target", "/lib/systemd/system/multi-user.target")
     (root / "etc" / "machine-id").unlink(missing_ok=True)
     (root / "etc" / "machine-id").write_text(f"{uuid.uuid4().hex}\n")

@@ -1,0 +1,130 @@
+"""Users of this system by name and by number, and becoming one of them."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backstage import accounts
+from backstage.errors import UnknownUser
+
+BECOME = """
+import json, os, sys
+from backstage import accounts
+accounts.become(int(sys.argv[1]))
+told = ("HOME", "USER", "LOGNAME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "KEPT")
+print(json.dumps({
+    "ids": [*os.getresuid(), *os.getresgid()],
+    "groups": os.getgroups(),
+    "told": {key: os.environ.get(key) for key in told},
+    "root again": accounts.am_root(),
+}))
+"""
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+
+
+def unused_uid() -> int:
+    used = {user.pw_uid for user in pwd.getpwall()}
+    return next(uid for uid in range(60000, 60100) if uid not in used)
+
+
+def somebody() -> pwd.struct_passwd:
+    """A user who is not root, and there on every system."""
+    return pwd.getpwnam("nobody")
+
+
+def test_users_are_found_by_name() -> None:
+    assert accounts.by_name("root").pw_uid == accounts.ROOT
+    with pytest.raises(UnknownUser, match="nobody-such"):
+        accounts.by_name("nobody-such")
+
+
+def test_a_number_without_a_user_is_told_as_a_number() -> None:
+    assert accounts.name_of(accounts.ROOT) == "root"
+    assert accounts.name_of(unused_uid()) == f"#{unused_uid()}"
+
+
+def test_my_name_is_that_of_the_user_i_act_as(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert accounts.mine() == accounts.name_of(os.geteuid())
+    monkeypatch.setenv("USER", "somebody-else")
+    assert accounts.mine() == accounts.name_of(os.geteuid())
+
+
+def test_a_group_without_a_name_is_told_as_a_number() -> None:
+    root = pwd.getpwnam("root")
+    assert accounts.group_of(root) == grp.getgrgid(root.pw_gid).gr_name
+    used = {group.gr_gid for group in grp.getgrall()}
+    gid = next(gid for gid in range(60000, 60100) if gid not in used)
+    stranger = pwd.struct_passwd(("x", "x", 1, gid, "", "/", "/bin/sh"))
+    assert accounts.group_of(stranger) == str(gid)
+
+
+def test_the_first_group_that_there_is_counts() -> None:
+    known = grp.getgrgid(0).gr_name
+    assert accounts.first_group(("no-such-group", known), 77) == 0
+    assert accounts.first_group(("no-such-group",), 77) == 77
+    assert accounts.first_group((), 77) == 77
+
+
+def test_nobody_stands_in_for_who_is_not_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert not accounts.am_root()
+    assert accounts.stand_in(tmp_path) is None
+    assert accounts.stand_in(Path("/")) is None
+
+
+def test_nobody_stands_in_for_root_where_root_is_the_owner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert accounts.stand_in(Path("/")) is None
+
+
+@needs_root
+def test_the_owner_stands_in_for_root(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, -1)
+    assert accounts.stand_in(tmp_path) == 12345
+
+
+@needs_root
+def test_who_becomes_a_user_is_that_user_for_good() -> None:
+    """With that user's groups and no others, and without what root's shell has told."""
+    user = somebody()
+    told = {"XDG_STATE_HOME": "/root/state", "XDG_CONFIG_HOME": "/root/config", "KEPT": "yes"}
+    # The modules may lie where only root reads.
+    done = subprocess.run(
+        [sys.executable, "-c", BECOME, str(user.pw_uid)],
+        env={**os.environ, **told, "XDG_RUNTIME_DIR": "/run/user/0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seen = json.loads(done.stdout)
+    assert seen["ids"] == [user.pw_uid] * 3 + [user.pw_gid] * 3
+    assert set(seen["groups"]) == set(os.getgrouplist(user.pw_name, user.pw_gid))
+    assert not seen["root again"]
+    assert seen["told"] == {
+        "HOME": user.pw_dir,
+        "USER": user.pw_name,
+        "LOGNAME": user.pw_name,
+        "XDG_RUNTIME_DIR": f"/run/user/{user.pw_uid}",
+        "XDG_STATE_HOME": None,
+        "XDG_CONFIG_HOME": None,
+        "KEPT": "yes",
+    }
+
+
+def test_nobody_becomes_a_bare_number() -> None:
+    """A process that has become nobody known could read whatever that number gets later."""
+    with pytest.raises(UnknownUser, match=str(unused_uid())):
+        accounts.become(unused_uid())
+    assert accounts.name_of(os.geteuid()) == accounts.mine()
