@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import dotenv
+from . import accounts, dotenv
 from .dotenv import DotEnv
 from .errors import ActFailed, SettingsError
 from .files import telling_disk_trouble, write_atomically
@@ -91,7 +92,7 @@ class Environment(Mapping[str, str]):
             raise ActFailed(self._act.name, missing)
         with telling_disk_trouble(f"reading the .env of Act {self._act.name!r}"):
             try:
-                return DotEnv(self.path.read_bytes().decode())
+                return DotEnv(self._content().decode())
             except FileNotFoundError:
                 return DotEnv("")
             except UnicodeDecodeError as error:
@@ -99,17 +100,35 @@ class Environment(Mapping[str, str]):
                 why = f"byte {error.object[error.start]:#x} is not UTF-8, so Django cannot read it"
                 raise SettingsError(self.path, line, why) from error
 
+    @property
+    def _is_foreign(self) -> bool:
+        """Whether we are root in another user's directory, whose links could lead us anywhere."""
+        owners = {self._act.top.lstat().st_uid, self._act.top.stat().st_uid}
+        return accounts.am_root() and owners != {accounts.ROOT}
+
+    def _content(self) -> bytes:
+        try:
+            flags = os.O_RDONLY | (os.O_NOFOLLOW if self._is_foreign else 0)
+            with os.fdopen(os.open(self.path, flags), "rb") as file:
+                return file.read()
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            owner = accounts.name_of(self.path.lstat().st_uid)
+            why = f"is a link of {owner}'s, which root does not follow; do this as {owner}"
+            raise SettingsError(self.path, None, why) from error
+
     def _write(self, before: DotEnv, after: DotEnv) -> None:
         if after == before:
             return
         # What a link names is what the operator edits.
-        target = self.path.resolve()
+        target = self.path if self._is_foreign else self.path.resolve()
         owner = (target if target.exists() else self._act.top).stat()
         # It gets its name when it has its owner: the Act might start in between.
         part = target.with_name(f".{target.name}.{self._act.name}.part")
         try:
             write_atomically(part, after.text, mode=0o600)
-            os.chown(part, owner.st_uid, owner.st_gid)
+            os.chown(part, owner.st_uid, owner.st_gid, follow_symlinks=False)
             part.replace(target)
         except BaseException:
             part.unlink(missing_ok=True)

@@ -18,7 +18,8 @@ LAYERS = {
     "words": {"errors", "states", "events", "snapshots", "findings"},
     "pure": {
         *("names", "paths", "settings", "vassal", "deadlines", "reasons", "histories", "agenda"),
-        *("rates", "stamps", "dotenv", "secrecy"),
+        *("rates", "stamps", "dotenv", "secrecy", "units", "seals"),
+        *("nginx.hostnames", "nginx.confs", "nginx.grants", "nginx.sites", "nginx.renderings"),
     },
     "effects": {
         *("equipment", "premises", "bindings", "limits", "checkups", "deployments"),
@@ -29,8 +30,14 @@ LAYERS = {
         *("watch", "alarms", "questions", "edits", "causes", "observer", "streams"),
         "journals",
         *("environments", "rewrites"),
+        *("accounts", "errands", "systemd", "launches"),
+        *("nginx.server", "nginx.builds", "nginx.places", "nginx.certificates"),
+        *("nginx.targets", "nginx.shares"),
     },
-    "domain": {"act", "batches", "venue", "new_venues", "new_acts"},
+    "domain": {
+        *("act", "batches", "venue", "new_venues", "new_acts"),
+        *("services", "nginx.plans", "nginx.domains", "nginx.inspections"),
+    },
     "faces": {"shortcuts", "cli"},
 }
 HEIGHT = {module: height for height, modules in enumerate(LAYERS.values()) for module in modules}
@@ -49,21 +56,30 @@ HOMES = {
 }
 
 
+# The command counts as one module; the modules of the other packages below have names with a dot.
+PACKAGES = {"cli", "nginx"}
+
+
 def trees() -> list[tuple[str, ast.Module]]:
     """The modules of the package by name; all of the command's are `cli`."""
-    paths = sorted(path for path in PACKAGE.glob("*.py") if path.stem != "__init__")
-    commands = sorted((PACKAGE / "cli").glob("*.py"))
+    below = [(package, path) for package in PACKAGES for path in (PACKAGE / package).glob("*.py")]
+    every = [*(("", path) for path in PACKAGE.glob("*.py")), *below]
     return [
-        *((path.stem, ast.parse(path.read_text(encoding="utf-8"))) for path in paths),
-        *(("cli", from_above(ast.parse(path.read_text(encoding="utf-8")))) for path in commands),
+        (name_of(package, path), from_above(package, ast.parse(path.read_text(encoding="utf-8"))))
+        for package, path in sorted(every)
+        if path.stem != "__init__"
     ]
 
 
-def from_above(tree: ast.Module) -> ast.Module:
-    """A module of the command, with its relative imports as seen from the package."""
-    for node in ast.walk(tree):
+def name_of(package: str, path: Path) -> str:
+    return "cli" if package == "cli" else ".".join(filter(None, [package, path.stem]))
+
+
+def from_above(package: str, tree: ast.Module) -> ast.Module:
+    """A module of a package below, with its relative imports as seen from the top."""
+    for node in ast.walk(tree) if package else ():
         if isinstance(node, ast.ImportFrom) and node.level == 1:
-            node.module = ".".join(filter(None, ["cli", node.module]))
+            node.module = ".".join(filter(None, [package, node.module]))
         elif isinstance(node, ast.ImportFrom) and node.level > 1:
             node.level -= 1
     return tree
@@ -75,8 +91,8 @@ def imported(node: ast.AST) -> Iterator[str]:
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
         base = ".".join(filter(None, ["backstage" if node.level else "", node.module]))
-        if base == "backstage":
-            yield from (f"backstage.{alias.name}" for alias in node.names)
+        if base in {"backstage", *(f"backstage.{package}" for package in PACKAGES)}:
+            yield from (f"{base}.{alias.name}" for alias in node.names)
         else:
             yield base
 
@@ -84,7 +100,8 @@ def imported(node: ast.AST) -> Iterator[str]:
 def neighbours(tree: ast.AST) -> set[str]:
     """The modules of the package that a piece of code imports, wherever it does so."""
     names = [name for node in ast.walk(tree) for name in imported(node)]
-    return {name.split(".")[1] for name in names if name.startswith("backstage.")}
+    within = [name.split(".")[1:] for name in names if name.startswith("backstage.")]
+    return {".".join(parts[:2]) if parts[0] in PACKAGES - {"cli"} else parts[0] for parts in within}
 
 
 def test_every_module_has_its_layer() -> None:

@@ -136,7 +136,7 @@ def test_an_owner_that_cannot_be_kept_is_told_and_nothing_is_left(
 ) -> None:
     """Who may write in the directory is not therefore the owner of the file."""
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "chown", fail)
@@ -206,3 +206,36 @@ def test_a_full_disk_leaves_the_file_as_it_was(
         environment.set(DEBUG="on")
     assert act.environment.read_text() == TEXT
     assert [path.name for path in act.top.iterdir()] == [".env"]
+
+
+@needs_root
+def test_root_follows_no_link_of_another_user(
+    environment: Environment, act: ActPaths, tmp_path: Path
+) -> None:
+    """Whoever owns the directory could have root read or write any file for him."""
+    secret = tmp_path / "secret"
+    secret.write_text("PASSWORD=x\n")
+    act.environment.unlink()
+    act.environment.symlink_to(secret)
+    assert environment["PASSWORD"] == "x"
+    os.chown(act.top, NOBODY, NOBODY)
+    os.chown(act.environment, NOBODY, NOBODY, follow_symlinks=False)
+    for call in (lambda: environment.set(DEBUG="on"), lambda: dict(environment)):
+        with pytest.raises(
+            SettingsError, match="is a link of nobody's, which root does not follow"
+        ):
+            call()
+    assert secret.read_text() == "PASSWORD=x\n"
+    assert act.environment.is_symlink()
+
+
+@needs_root
+def test_root_leaves_another_users_file_to_him(environment: Environment, act: ActPaths) -> None:
+    for path in (act.top, act.environment):
+        os.chown(path, NOBODY, NOBODY)
+    # As if he had put it there just before root gets to it.
+    (act.top / f"..env.{act.name}.part").symlink_to("/nowhere")
+    environment.set(DEBUG="on")
+    facts = act.environment.lstat()
+    assert (facts.st_uid, facts.st_gid, stat.S_IMODE(facts.st_mode)) == (NOBODY, NOBODY, 0o600)
+    assert environment["DEBUG"] == "on"

@@ -314,6 +314,59 @@ def test_email_goes_to_the_console_while_debugging(project: Path) -> None:
     assert "console.EmailBackend" in str(settings.get("MAILERS", settings.get("EMAIL_BACKEND")))
 
 
+PROXIED = """
+import json, os
+os.environ["DJANGO_SETTINGS_MODULE"] = "blog.settings"
+import django
+django.setup()
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import path
+from blog import urls
+
+urls.urlpatterns.append(path("me", lambda request: HttpResponse(request.META["REMOTE_ADDR"])))
+
+def seen(**meta):
+    return Client().get("/me", HTTP_HOST="localhost", **meta).content.decode()
+
+real = {"HTTP_X_REAL_IP": "192.0.2.7"}
+print(json.dumps({
+    "by tcp": seen(REMOTE_ADDR="127.0.0.1", **real),
+    "by socket": seen(REMOTE_ADDR="0.0.0.0", **real),
+    "ipv6": seen(REMOTE_ADDR="::1", HTTP_X_REAL_IP="2001:db8::7"),
+    "no proxy": seen(REMOTE_ADDR="127.0.0.1"),
+    "from elsewhere": seen(REMOTE_ADDR="198.51.100.1", **real),
+    "nonsense": seen(REMOTE_ADDR="127.0.0.1", HTTP_X_REAL_IP="<script>"),
+    "list": seen(REMOTE_ADDR="127.0.0.1", HTTP_X_REAL_IP="192.0.2.7, 192.0.2.8"),
+    "other header": seen(REMOTE_ADDR="127.0.0.1", HTTP_X_FORWARDED_FOR="192.0.2.7"),
+}))
+"""
+
+
+def addresses(project: Path) -> dict[str, str]:
+    done = python(project, "-c", PROXIED)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+
+
+def test_a_proxy_on_this_machine_tells_who_visits(project: Path) -> None:
+    write_env(project, SECRET_KEY=SECRET, PROXY="on")
+    assert addresses(project) == {
+        "by tcp": "192.0.2.7",
+        "by socket": "192.0.2.7",
+        "ipv6": "2001:db8::7",
+        "no proxy": "127.0.0.1",
+        "from elsewhere": "198.51.100.1",
+        "nonsense": "127.0.0.1",
+        "list": "127.0.0.1",
+        "other header": "127.0.0.1",
+    }
+
+
+def test_without_a_proxy_nobody_can_claim_an_address(project: Path) -> None:
+    assert set(addresses(project).values()) == {"127.0.0.1", "0.0.0.0", "::1", "198.51.100.1"}
+
+
 # The running Act: one process lives through it all and reports
 
 STORY = """

@@ -45,6 +45,7 @@ CALLS = {
     f"edit {ACT}": "act changed",
     f"env {ACT}": "act path variables variables.SECRET_KEY masked unread",
     f"env {ACT} set COLOUR=blue": "act path changed restarted",
+    "systemd show --user": "path installed text",
     f"open {ACT}": "act url opened",
     f"url {ACT}": "act url",
     f"port {ACT}": "act port",

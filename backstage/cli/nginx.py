@@ -1,0 +1,222 @@
+"""`backstage nginx`: Acts under their domains."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import click
+
+from ..act import Act
+from ..errors import SiteRefused
+from ..findings import Finding, Severity
+from ..nginx import certificates, domains, inspections, server
+from ..nginx.domains import Bound
+from ..nginx.plans import Wish
+from ..nginx.sites import Site
+from .exits import Exit
+from .options import command, complete_acts
+from .results import Document, Result
+from .screen import Screen, harmless
+from .session import Session
+
+_EXAMPLES = """
+sudo backstage nginx bind blog example.com --redirect-www --tls auto
+sudo backstage nginx bind blog example.com --tls cert.pem,key.pem
+backstage nginx show                # what is bound
+sudo backstage nginx check blog     # what is wrong with it
+sudo backstage nginx unbind blog
+"""
+_EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
+_SIGNS = {
+    Severity.TROUBLE: ("✗", "bold red"),
+    Severity.WARNING: ("!", "yellow"),
+    Severity.NOTE: ("·", "cyan"),
+    Severity.OK: ("✓", "green"),
+}
+_AUTO = "auto"
+
+
+@command("nginx", examples=_EXAMPLES, exits=_EXITS)
+@click.argument("verb", type=click.Choice(["bind", "show", "unbind", "check"]))
+@click.argument("act", required=False, shell_complete=complete_acts)
+@click.argument("names", nargs=-1, metavar="[DOMAIN]...")
+@click.option("--tls", metavar="auto|CERT,KEY", help="bind: with certbot's certificate, or this.")
+@click.option("--redirect-www", is_flag=True, help="bind: send www. and DOMAIN to the first.")
+@click.option("--yes", is_flag=True, help="Replace a site's file that was edited; do not ask.")
+def nginx(
+    session: Session,
+    verb: str,
+    act: str | None,
+    names: tuple[str, ...],
+    tls: str | None,
+    redirect_www: bool,
+    yes: bool,
+) -> Result:
+    """Have nginx serve an Act under its domains.
+
+    `bind` writes the Act's site, tries it, has nginx read it and tells the Act its names, or
+    changes nothing at all; `unbind` takes that back. `show` tells what is bound, with an ACT also
+    the site's file. `check` looks for all that can be wrong, and is 1 where there is trouble.
+    """
+    session.keeps_root = True
+    _refuse_words(verb, act, names, bind_only=bool(tls or redirect_www))
+    if verb == "show":
+        return _shown(session, act)
+    if verb == "check":
+        return _checked(session, act)
+    assert act is not None
+    found = session.act(act) if verb == "bind" else session.venue.act(act)
+    replace_edited = yes or _asked(session, found)
+    if replace_edited is None:
+        stays = f"{act} is served as before"
+        return Result({}, lambda screen: screen.line(stays), Exit.INTERRUPTED)
+    if verb == "unbind":
+        return _unbound(session, found, replace_edited)
+    wish = _wish(names, tls, redirect_www)
+    return _made(session, found, replace(wish, replace_edited=replace_edited))
+
+
+def _refuse_words(verb: str, act: str | None, names: Sequence[str], *, bind_only: bool) -> None:
+    if verb == "bind" and not (act and names):
+        raise click.UsageError("bind what? Type: backstage nginx bind ACT DOMAIN")
+    if verb == "unbind" and not act:
+        raise click.UsageError("unbind what? Type: backstage nginx unbind ACT")
+    if verb != "bind" and (names or bind_only):
+        raise click.UsageError(f"{verb} takes no domains, --tls and --redirect-www are for bind")
+
+
+def _wish(names: tuple[str, ...], tls: str | None, redirect_www: bool) -> Wish:
+    certificate, comma, key = (tls or "").partition(",")
+    if tls and tls != _AUTO and not (comma and certificate and key):
+        raise click.UsageError(f"--tls takes auto, or two files as cert.pem,key.pem, not '{tls}'")
+    return Wish(
+        domains=names,
+        tls=domains.tls_files(certificate, key) if comma else None,
+        automatic=tls == _AUTO,
+        redirect_www=redirect_www,
+    )
+
+
+def _asked(session: Session, act: Act) -> bool | None:
+    """Whether a site's file that was edited may be replaced, if anybody is there to be asked.
+
+    None where that one says no.
+    """
+    present = server.find().place().site_of(act.paths)
+    is_watched = session.screen.is_terminal and sys.stdin.isatty() and not session.as_json
+    if present is None or not present.edited or not is_watched:
+        return False
+    question = f"{present.file} was edited by hand. Replace it?"
+    return True if click.confirm(question, err=True) else None
+
+
+def _made(session: Session, act: Act, wish: Wish) -> Result:
+    with nullcontext() if session.as_json else session.screen.waiting(f"Binding {act.name}"):
+        bound = domains.bind(act, wish)
+    is_served = "is served" if bound.runs else "will be served"
+    return _told(bound, f"{act.name} {is_served} at {bound.origin}/")
+
+
+def _unbound(session: Session, act: Act, replace_edited: bool) -> Result:
+    with nullcontext() if session.as_json else session.screen.waiting(f"Unbinding {act.name}"):
+        bound = domains.unbind(act, replace_edited=replace_edited)
+    return _told(bound, f"{', '.join(bound.site.names)}: nginx serves {act.name} no more")
+
+
+def _told(bound: Bound, headline: str) -> Result:
+    def show(screen: Screen) -> None:
+        for done in bound.did:
+            screen.line(f"✓ {harmless(done)}")
+        screen.line(headline)
+        for note in bound.notes:
+            screen.hint(note)
+
+    document = {**_document(bound), "did": list(bound.did), "notes": list(bound.notes)}
+    return Result(document, show)
+
+
+def _shown(session: Session, act: str | None) -> Result:
+    found = domains.bound(session.venue.paths)
+    if act is None:
+        return Result({"sites": [_document(each) for each in found]}, partial(_list, found))
+    mine = next((each for each in found if each.site.act == act), None)
+    if mine is None:
+        session.act(act)
+        return Result({"sites": []}, lambda screen: screen.line(f"{act} is bound to no domain"))
+    text = mine.file.read_text(errors="replace")
+
+    def show(screen: Screen) -> None:
+        _list([mine], screen)
+        screen.line()
+        screen.line(text.rstrip("\n"))
+
+    return Result({"sites": [{**_document(mine), "text": text}]}, show)
+
+
+def _list(found: Sequence[Bound], screen: Screen) -> None:
+    for each in found:
+        names, aliases = " ".join(each.site.domains), " ".join(each.site.aliases)
+        screen.line(f"{each.site.act}  {each.origin}/")
+        lines = {
+            "Domains": f"{names}, which {aliases} leads to" if aliases else names,
+            "TLS": _tls(each.site),
+            "Target": str(each.site.target),
+            "File": f"{each.file}{', edited by hand' if each.edited else ''}",
+        }
+        for title, text in lines.items():
+            screen.line(f"  {title:<9}{harmless(text)}")
+    if not found:
+        screen.line("nginx serves no Act of this Venue; type: backstage nginx bind ACT DOMAIN")
+
+
+def _tls(site: Site) -> str:
+    if site.tls is None:
+        return "none yet, waits for a certificate" if site.automatic else "none"
+    return f"{site.tls.certificate}, until {_last_day(site) or 'nobody knows when'}"
+
+
+def _last_day(site: Site) -> str:
+    with suppress(SiteRefused):
+        return certificates.load(Path(site.tls.certificate)).last_day if site.tls else ""
+    return ""
+
+
+def _document(bound: Bound) -> Document:
+    site = bound.site
+    return {
+        "act": site.act,
+        "url": f"{bound.origin}/",
+        "domains": list(site.domains),
+        "redirected": list(site.aliases),
+        "tls": asdict(site.tls) if site.tls else None,
+        "automatic": site.automatic,
+        "expires": _last_day(site) or None,
+        "target": str(site.target),
+        "file": str(bound.file),
+        "edited": bound.edited,
+    }
+
+
+def _checked(session: Session, act: str | None) -> Result:
+    with nullcontext() if session.as_json else session.screen.waiting("Checking"):
+        found = [*inspections.examine(session.venue, (act,) if act else ())]
+    troubled = any(finding.severity is Severity.TROUBLE for finding in found)
+    findings = [
+        {**asdict(each), "severity": str(each.severity), "command": each.command} for each in found
+    ]
+    document = {"venue": str(session.venue.path), "findings": findings}
+    return Result(document, partial(_tell, found), Exit.FAILED if troubled else Exit.DONE)
+
+
+def _tell(found: Sequence[Finding], screen: Screen) -> None:
+    for finding in found:
+        sign, style = _SIGNS[finding.severity]
+        said = f"  {harmless(finding.what)}"
+        screen.lines([[(f"{sign} ", style), (harmless(finding.subject), "bold"), (said, "")]])
+        if finding.remedy:
+            screen.line(f"    → {harmless(finding.remedy)}")

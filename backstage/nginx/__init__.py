@@ -1,0 +1,1 @@
+"""Acts under domains: what nginx is told to serve, and how it is told."""

@@ -1,0 +1,57 @@
+"""Names of hosts as nginx, certificates and Django compare them: lower-case ASCII, dots between."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ..errors import SiteRefused
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_LONGEST_LABEL, _LONGEST = 63, 253
+# What the two standards of international names spell differently, so that we cannot choose.
+_AMBIGUOUS = frozenset("ßς\u200c\u200d")
+_WWW = "www."
+
+
+def plain(name: str) -> str:
+    """The name as it is compared. Raises SiteRefused for what is none, or is more than a name."""
+    if "://" in name or "/" in name:
+        bare = name.partition("://")[2] or name
+        raise _refused(name, f"give the name alone, as {bare.partition('/')[0]!r}")
+    if name.startswith((".", "*")):
+        raise _refused(name, "each name is bound for itself, none for all below it")
+    if clash := _AMBIGUOUS.intersection(name):
+        raise _refused(name, f"{min(clash)!r} has two spellings; give the one that begins in xn--")
+    ascii_name = _ascii(name).removesuffix(".")
+    labels = ascii_name.split(".")
+    if not all(_LABEL.fullmatch(label) and len(label) <= _LONGEST_LABEL for label in labels):
+        raise _refused(name, "it takes letters, digits and -, in parts with dots between them")
+    if len(ascii_name) > _LONGEST:
+        raise _refused(name, f"it has {len(ascii_name)} characters, at most {_LONGEST} are allowed")
+    if labels[-1].isdigit():
+        raise _refused(name, "it is an address, and sites are told apart by their names")
+    return ascii_name
+
+
+def all_plain(names: Iterable[str]) -> tuple[str, ...]:
+    """Several names as they are compared, each once. Raises SiteRefused as `plain` does."""
+    return tuple(dict.fromkeys(plain(name) for name in names))
+
+
+def counterpart(name: str) -> str:
+    """The name with `www.` for one without, and the other way round."""
+    return name.removeprefix(_WWW) if name.startswith(_WWW) else f"{_WWW}{name}"
+
+
+def _ascii(name: str) -> str:
+    if name.isascii():
+        return name.lower()
+    try:
+        return name.encode("idna").decode().lower()
+    except UnicodeError as error:
+        raise _refused(name, str(error)) from error
+
+
+def _refused(name: str, why: str) -> SiteRefused:
+    return SiteRefused(f"{name!r} cannot be bound as a domain: {why}")

@@ -1,0 +1,146 @@
+"""Inspecting what nginx serves: whether it is still what was bound, and whether it can work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
+
+from ..act import Act
+from ..errors import SiteRefused
+from ..findings import Finding, note, ok, trouble, warning
+from ..venue import Venue
+from . import certificates, shares, sites, targets
+from .certificates import SOON
+from .domains import Bound, bound
+from .places import Place
+from .plans import command_for, is_ours
+from .server import Nginx, find
+
+_NGINX = "nginx"
+
+
+def examine(
+    venue: Venue, names: tuple[str, ...] = (), nginx: Nginx | None = None
+) -> Iterator[Finding]:
+    """All that is in order or wrong with what nginx serves of a Venue, or of some of its Acts.
+
+    Nothing is changed. Raises SiteRefused where there is no nginx, or an Act is not bound.
+    """
+    nginx = nginx or find()
+    found = [each for each in bound(venue.paths, nginx) if not names or each.site.act in names]
+    if missing := [name for name in names if name not in {each.site.act for each in found}]:
+        what = f"{missing[0]} is bound to no domain"
+        raise SiteRefused(f"{what}; type: backstage nginx bind {missing[0]} example.com")
+    yield from _program(nginx, found)
+    for each in found:
+        wrong = [*_site(venue, each, nginx)]
+        yield from wrong
+        if not wrong:
+            yield ok(each.site.act, f"is served at {each.origin}/ from {each.site.target}")
+    if not found:
+        yield note(_NGINX, "serves no Act of this Venue")
+
+
+def _program(nginx: Nginx, found: list[Bound]) -> Iterator[Finding]:
+    if not nginx.is_ours:
+        what = "only root can try its configuration, its certificates and what it may read"
+        yield note(_NGINX, what, "repeat this with sudo")
+    elif said := nginx.fault():
+        yield trouble(_NGINX, f"cannot use its configuration: {_first(said)}", "mend that")
+    if nginx.pid is None:
+        yield trouble(_NGINX, "does not run, so nobody is served", f"type: {nginx.start_command}")
+    elif not nginx.place().is_in_place(sites.SHARED) and found:
+        what = f"{nginx.place().file(sites.SHARED)}, which all sites need, is missing"
+        yield trouble(_NGINX, what, f"type: {command_for(found[0].site)}")
+    else:
+        yield ok(_NGINX, f"runs as {nginx.user}")
+
+
+def _site(venue: Venue, found: Bound, nginx: Nginx) -> Iterator[Finding]:
+    site = found.site
+    if site.act not in venue:
+        remedy = f"type: backstage nginx unbind {quote(site.act)}"
+        yield trouble(site.act, f"is no more, but {site.domains[0]} is bound to it", remedy)
+        return
+    yield from _file(found, nginx.place())
+    act = venue[site.act]
+    yield from _target(act, found)
+    if nginx.is_ours:
+        yield from _certificate(found)
+    yield from _project(act, found, nginx)
+
+
+def _file(found: Bound, place: Place) -> Iterator[Finding]:
+    name = found.site.act
+    if not place.is_in_place(found.file.name):
+        what = f"nginx does not read {found.file}, as {place.included} has no link to it"
+        yield trouble(name, what, f"type: {command_for(found.site)}")
+    if found.edited:
+        remedy = "look whether it is still right; the next bind asks before it replaces it"
+        yield warning(name, f"{found.file} was edited by hand", remedy)
+
+
+def _target(act: Act, found: Bound) -> Iterator[Finding]:
+    again = f"type: {command_for(found.site)}"
+    try:
+        present = targets.of(act.paths)
+    except SiteRefused as error:
+        yield trouble(act.name, str(error), again)
+        return
+    if present != found.site.target:
+        what = f"nginx asks {found.site.target}, but its vassal file says {present}"
+        yield trouble(act.name, what, again)
+    elif (patience := targets.patience(act.paths)) != found.site.patience:
+        what = f"nginx waits {found.site.patience} s for it, and uWSGI now allows {patience - 5} s"
+        yield warning(act.name, what, again)
+
+
+def _certificate(found: Bound) -> Iterator[Finding]:
+    site = found.site
+    if site.tls is None:
+        if site.automatic:
+            what = f"{site.domains[0]} is served without TLS until there is a certificate"
+            yield warning(site.act, what, f"type: {command_for(site)}")
+        return
+    faults = certificates.faults(site.tls, site.names)
+    remedy = (
+        "get a new one; type: certbot renew"
+        if site.automatic
+        else (f"get another one; then type: {command_for(site)}")
+    )
+    for fault in faults:
+        yield trouble(site.act, fault, remedy)
+    if not faults and (ends := certificates.load(Path(site.tls.certificate))).ends_within(SOON):
+        yield warning(site.act, f"the certificate {ends.path} ends on {ends.last_day}", remedy)
+
+
+def _project(act: Act, found: Bound, nginx: Nginx) -> Iterator[Finding]:
+    """What its settings say, against what nginx was told."""
+    try:
+        told = shares.ask(act.paths, found.site.domains)
+    except SiteRefused as error:
+        # It says itself what helps.
+        yield trouble(act.name, str(error), "")
+        return
+    if told.strangers:
+        names = ", ".join(told.strangers)
+        remedy = (
+            f"add it there; type: {command_for(found.site)}"
+            if is_ours(act.paths)
+            else (f"add it there, then type: backstage restart {quote(act.name)}")
+        )
+        yield trouble(act.name, f"ALLOWED_HOSTS does not have {names}: it answers 400", remedy)
+    if told.shares != found.site.shares:
+        again = f"type: {command_for(found.site)}"
+        yield warning(act.name, "its settings have other static or media files now", again)
+    for share in told.shares if nginx.knows_its_user else ():
+        path = Path(share.root)
+        if remedy := nginx.barrier(path):
+            what = f"nginx (user {nginx.user}) cannot read its {share.kind} files in {path}"
+            yield trouble(act.name, what, f"type: {remedy}")
+
+
+def _first(said: str) -> str:
+    lines = [line for line in said.splitlines() if "[emerg]" in line] or said.splitlines()
+    return lines[0].removeprefix("nginx: ") if lines else "it does not say why"

@@ -1,0 +1,268 @@
+"""What binding an Act to domains will do, once nothing speaks against it."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..act import Act
+from ..errors import SiteRefused
+from ..paths import ActPaths
+from . import certificates, confs, grants, hostnames, renderings, shares, sites, targets
+from .places import Place, Placed
+from .renderings import Common
+from .server import Nginx
+from .sites import Ground, Share, Site, Tls
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What somebody wants of nginx for an Act.
+
+    `automatic` uses certbot's certificate as soon as there is one; `redirect_www` sends `www.`
+    and the first domain, or the other way round, to the first. `replace_edited` is needed where
+    somebody has edited the site's file.
+    """
+
+    domains: tuple[str, ...]
+    tls: Tls | None = None
+    automatic: bool = False
+    redirect_www: bool = False
+    replace_edited: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a bind will do, once nothing speaks against it."""
+
+    site: Site
+    name: str
+    ground: Ground
+    place: Place
+    texts: Mapping[str, str]
+    changes: grants.Changes
+    notes: tuple[str, ...] = ()
+    did: list[str] = field(default_factory=list)
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        plain = self.ground.http_port
+        return (plain, self.ground.https_port) if self.site.tls else (plain,)
+
+
+def plan(act: Act, wish: Wish, nginx: Nginx) -> Plan:
+    """What is to be done; refuses whatever could not work."""
+    files, place = nginx.files(), nginx.place()
+    present = place.site_of(act.paths)
+    if present:
+        refuse_edited(present, wish.replace_edited)
+    site, notes = _site(act, wish, nginx)
+    name = present.file.name if present else _free_name(act.paths, place)
+    _refuse_bound(site, present, place, nginx, files)
+    for port in (nginx.http_port, *([nginx.https_port] if site.tls else [])):
+        nginx.refuse_taken_port(port, files)
+    told = shares.ask(act.paths, site.domains)
+    _refuse_unreadable(act, site, told.shares, nginx)
+    ground = nginx.ground(files)
+    changes: grants.Changes = {}
+    granted: tuple[str, ...] = ()
+    if is_ours(act.paths):
+        changes, granted = _grants(act, site, present, ground)
+    elif told.strangers:
+        notes.append(
+            f"{act.name} answers only to names in ALLOWED_HOSTS: add {', '.join(told.strangers)} "
+            "to it in the settings, then restart the Act"
+        )
+    site = replace(site, shares=told.shares, granted=granted)
+    texts = _texts(name, site, ground, nginx, place, files)
+    if said := nginx.fault_of(texts):
+        raise SiteRefused("nginx would not take this site", said)
+    return Plan(site, name, ground, place, texts, changes, tuple(notes))
+
+
+def _site(act: Act, wish: Wish, nginx: Nginx) -> tuple[Site, list[str]]:
+    """The site that is wished for, and what its owner has to do for it."""
+    domains = hostnames.all_plain(wish.domains)
+    aliases = (hostnames.counterpart(domains[0]),) if wish.redirect_www else ()
+    domains = tuple(name for name in domains if name not in aliases)
+    site = Site(
+        act=act.name,
+        venue=str(act.paths.venue.top),
+        domains=domains,
+        aliases=hostnames.all_plain(aliases),
+        target=targets.of(act.paths),
+        tls=wish.tls,
+        automatic=wish.automatic,
+        patience=targets.patience(act.paths),
+    )
+    notes: list[str] = []
+    if wish.automatic:
+        site, notes = _automatic(site, nginx)
+    elif wish.tls:
+        certificates.check(wish.tls, site.names)
+    return site, notes
+
+
+def _automatic(site: Site, nginx: Nginx) -> tuple[Site, list[str]]:
+    """The site with certbot's certificate, or what to type to get one."""
+    live = nginx.letsencrypt / "live" / site.domains[0]
+    tls = Tls(str(live / "fullchain.pem"), str(live / "privkey.pem"))
+    if not live.is_dir():
+        faults = [f"{site.domains[0]} has no certificate yet, so it is served without TLS"]
+    else:
+        faults = certificates.faults(tls, site.names)
+    if not faults:
+        return replace(site, tls=tls), []
+    names = " ".join(f"-d {name}" for name in site.names)
+    reload = shlex.quote(nginx.reload_command)
+    certbot = f"certbot certonly --webroot -w {nginx.challenges} {names} --deploy-hook {reload}"
+    notes = [*faults, f"to get one, type: {certbot}"]
+    if not nginx.has("certbot"):
+        notes.insert(-1, "certbot is not installed; type: apt install certbot")
+    return site, [*notes, f"then type: {command_for(site)}"]
+
+
+def command_for(site: Site) -> str:
+    """What to type to bind a site anew as it is."""
+    wish = Wish(
+        domains=site.domains,
+        tls=site.tls,
+        automatic=site.automatic,
+        redirect_www=bool(site.aliases),
+    )
+    return shlex.join(["backstage", "nginx", *bind_words(site.act, wish)])
+
+
+def bind_words(act: str, wish: Wish) -> list[str]:
+    words = ["bind", act, *wish.domains]
+    if wish.automatic:
+        words += ["--tls", "auto"]
+    elif wish.tls:
+        words += ["--tls", f"{wish.tls.certificate},{wish.tls.key}"]
+    return [*words, *(["--redirect-www"] if wish.redirect_www else [])]
+
+
+def refuse_edited(present: Placed, replace_edited: bool) -> None:
+    if present.edited and not replace_edited:
+        raise SiteRefused(
+            f"{present.file} was edited by hand, and the edits would be lost; "
+            "to replace it all the same, repeat the command with --yes"
+        )
+
+
+def _refuse_bound(
+    site: Site, present: Placed | None, place: Place, nginx: Nginx, files: Mapping[str, str]
+) -> None:
+    """Refuse names that somebody else has: another Act, or a site that is none of ours."""
+    own = present.file.name if present else ""
+    for other in place.sites():
+        if other.file.name != own and (taken := {*site.names} & {*other.site.names}):
+            whose = f"the Act {other.site.act} of {other.site.venue} ({other.file})"
+            remedy = f"type: backstage --venue {other.site.venue} nginx unbind {other.site.act}"
+            raise SiteRefused(f"{min(taken)} is bound to {whose} already; {remedy}")
+    ports = {str(nginx.http_port), str(nginx.https_port)}
+    for server in confs.servers(files):
+        taken = {*site.names} & server.names if server.ports & ports else set()
+        if taken and Path(server.file).name != own:
+            what = f"{min(taken)} is served by another site of nginx already, in {server.file}"
+            raise SiteRefused(f"{what}; take it out there first")
+
+
+def _refuse_unreadable(act: Act, site: Site, shared: Iterable[Share], nginx: Nginx) -> None:
+    """Refuse what nginx's user cannot read, with what would let it."""
+    wanted = {f"{share.kind} files": Path(share.root) for share in shared}
+    for what, path in wanted.items():
+        if remedy := nginx.barrier(path):
+            reader = f"nginx (user {nginx.user}) cannot read {what} of {act.name} in {path}"
+            raise SiteRefused(f"{reader}; type: {remedy}")
+    if site.target.address.startswith("/"):
+        _refuse_closed(act, Path(site.target.address), nginx)
+    if act.paths.top.is_dir() and (remedy := nginx.barrier_to(act.paths.top)):
+        reader = f"nginx (user {nginx.user}) cannot see whether {act.paths.top}/held is there"
+        raise SiteRefused(f"{reader}; type: {remedy}")
+
+
+def _refuse_closed(act: Act, socket: Path, nginx: Nginx) -> None:
+    """Refuse a socket that nginx's user cannot connect to."""
+    whose = f"nginx (user {nginx.user}) cannot connect to {act.name} at {socket}"
+    if socket.parent.is_dir() and (remedy := nginx.barrier_to(socket.parent)):
+        raise SiteRefused(f"{whose}; type: {remedy}")
+    if socket.exists() and not nginx.can("-w", socket):
+        remedy = f"write chmod-socket = 666 at its end; type: backstage edit {act.name}"
+        raise SiteRefused(f"{whose}; {remedy}")
+
+
+def _grants(
+    act: Act, site: Site, present: Placed | None, ground: Ground
+) -> tuple[grants.Changes, tuple[str, ...]]:
+    """The changes to the .env, after taking out what the bind before has put in."""
+    values = dict(act.environment)
+    back = grants.withdraw(values, present.site.granted) if present else {}
+    tls = site.tls is not None
+    origins = [ground.origin(name, tls=tls) for name in site.domains]
+    changes, told = grants.grant(grants.applied(values, back), site.domains, origins, tls=tls)
+    needed = {key: new for key, new in {**back, **changes}.items() if values.get(key) != new}
+    return needed, told
+
+
+def plan_without(act: Act, present: Placed, nginx: Nginx, place: Place) -> Plan:
+    """What is to be done so that an Act is bound no more."""
+    changes: grants.Changes = {}
+    if is_ours(act.paths):
+        changes = grants.withdraw(dict(act.environment), present.site.granted)
+    files, site = nginx.files(), present.site
+    ground = nginx.ground(files)
+    texts = _texts(present.file.name, None, ground, nginx, place, files)
+    return Plan(replace(site, tls=None), present.file.name, ground, place, texts, changes)
+
+
+def _texts(
+    name: str,
+    site: Site | None,
+    ground: Ground,
+    nginx: Nginx,
+    place: Place,
+    files: Mapping[str, str],
+) -> dict[str, str]:
+    """The files as they are to be: the shared one and that of the site, or none at all."""
+    others = [each.site for each in place.sites() if each.file.name != name]
+    left = [*others, *([site] if site else [])]
+    if not left:
+        return {}
+    foreign = {file: text for file, text in files.items() if Path(file).name != sites.SHARED}
+    secure = any(each.tls for each in left) and nginx.rejects_handshakes
+    common = Common(
+        http=_undefended(ground.listens(tls=False), foreign),
+        https=_undefended(ground.listens(tls=True), foreign) if secure else (),
+        hash_bucket=not confs.find(foreign, "server_names_hash_bucket_size"),
+    )
+    texts = {sites.SHARED: renderings.render_shared(common)}
+    if site:
+        texts[name] = renderings.render(site, ground, name.removesuffix(".conf"))
+    return texts
+
+
+def _undefended(addresses: Iterable[str], files: Mapping[str, str]) -> tuple[str, ...]:
+    """The addresses at which nobody has said what happens to unknown names."""
+    defended = {each for server in confs.servers(files) for each in server.default_at}
+    return tuple(each for each in addresses if confs.address(each) not in defended)
+
+
+def _free_name(act: ActPaths, place: Place) -> str:
+    """The name of a new site's file; another Venue of that name may have one already."""
+    name = sites.file_name(act.venue.top.name, act.name)
+    if not place.file(name).exists():
+        return name
+    digest = hashlib.sha256(str(act.venue.top).encode()).hexdigest()[:6]
+    return sites.file_name(act.venue.top.name, act.name, digest)
+
+
+def is_ours(act: ActPaths) -> bool:
+    """Whether the project comes from our scaffold, so that its .env can tell it of its domains."""
+    with suppress(OSError):
+        return grants.MARK in (act.top / ".env.example").read_text(errors="replace")
+    return False

@@ -1,0 +1,78 @@
+"""Where the vassal file of an Act binds it, as a proxy in front has to know."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .. import scripts, vassal_files
+from ..errors import SiteRefused
+from ..paths import ActPaths
+from ..scripts import Script
+from ..vassal import Address, VassalFile
+from .sites import Target
+
+# The sockets that a proxy can talk to, with how it talks; the first that is there counts.
+_PROTOCOLS = {
+    "http-socket": "http",
+    "http11-socket": "http",
+    "http": "http",
+    "socket": "uwsgi",
+    "uwsgi-socket": "uwsgi",
+}
+_HARAKIRI, _MARGIN = 60, 5
+
+
+def of(act: ActPaths) -> Target:
+    """Where the Act answers. Raises SiteRefused where nginx could not ask it."""
+    file = vassal_files.load(act)
+    if file is None:
+        raise SiteRefused(f"{act.name} has no vassal file, so nobody knows where it answers")
+    found = _tcp(file) or _unix(act, _script(act, file))
+    if found is None:
+        raise SiteRefused(
+            f"the vassal file of {act.name} names no port and no socket that nginx can ask; "
+            f"write http-socket = 127.0.0.1:8001, or set-placeholder = port=8001 for a daemon; "
+            f"type: backstage edit {act.name}"
+        )
+    return found
+
+
+def patience(act: ActPaths) -> int:
+    """How long a request may take, in seconds: somewhat more than uWSGI allows it."""
+    file = vassal_files.load(act)
+    script = _script(act, file) if file else Script()
+    line = script.last("harakiri")
+    value = script.value(line) if line and script.knows(line) else ""
+    return (int(value) if value.isdigit() and int(value) else _HARAKIRI) + _MARGIN
+
+
+def _script(act: ActPaths, file: VassalFile) -> Script:
+    return scripts.read_all(act.venue, act.vassal, file.text)
+
+
+def _tcp(file: VassalFile) -> Target | None:
+    address = file.address
+    if address is None or address.option.startswith("https"):
+        return None
+    return Target(_PROTOCOLS.get(address.option, "http"), _written(address))
+
+
+def _written(address: Address) -> str:
+    host = address.reachable_host
+    return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
+
+
+def _base(act: ActPaths, script: Script) -> Path:
+    """Where uWSGI is when it binds: it goes into `chdir` before."""
+    line = script.last("chdir")
+    return act.venue.vassals / (script.value(line) if line and script.knows(line) else "")
+
+
+def _unix(act: ActPaths, script: Script) -> Target | None:
+    for option, protocol in _PROTOCOLS.items():
+        line = script.last(option)
+        value = script.value(line) if line and script.knows(line) else ""
+        if "/" in value or (value.endswith(".sock") and ":" not in value):
+            return Target(protocol, os.path.normpath(_base(act, script) / value))
+    return None

@@ -1,0 +1,192 @@
+"""A real nginx on ports of its own, and asking it as browsers do."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from backstage import ports, processes
+from backstage.deadlines import Deadline, until
+from backstage.nginx.server import Nginx
+from backstage.nginx.sites import Tls
+
+from .calling import call
+
+PROGRAM = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+VISITOR = "127.0.0.2"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; the headers by their names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.body)  # type: ignore[no-any-return]
+
+
+@dataclass
+class Web:
+    """The nginx of the tests; `top` holds all that is its own."""
+
+    top: Path
+    http: int
+    https: int
+    certificates: dict[tuple[str, ...], Tls] = field(default_factory=dict)
+
+    @property
+    def conf(self) -> Path:
+        return self.top / "nginx.conf"
+
+    @property
+    def sites(self) -> Path:
+        return self.top / "conf.d"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What makes the command use it."""
+        ports = f"{self.http},{self.https}"
+        return {"BACKSTAGE_NGINX_CONF": str(self.conf), "BACKSTAGE_NGINX_PORTS": ports}
+
+    @cached_property
+    def nginx(self) -> Nginx:
+        return Nginx(
+            program=Path(PROGRAM or "nginx"),
+            conf=self.conf,
+            state=self.top / "backstage",
+            http_port=self.http,
+            https_port=self.https,
+            letsencrypt=self.top / "letsencrypt",
+        )
+
+    def call(self, *words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+        return call("nginx", *words, cwd=cwd, env=self.variables)
+
+    def write_conf(self) -> None:
+        self.sites.mkdir(parents=True)
+        user = "user www-data;" if os.geteuid() == 0 else ""
+        self.conf.write_text(
+            f"{user}\nworker_processes 2;\npid {self.top}/nginx.pid;\n"
+            f"error_log {self.top}/error.log;\nevents {{}}\nhttp {{\n"
+            "include /etc/nginx/mime.types;\naccess_log off;\n"
+            + "".join(
+                f"{name}_temp_path {self.top}/{name};\n"
+                for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+            )
+            + f"include {self.sites}/*.conf;\n}}\n"
+        )
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run it; no process of it is left."""
+        command = [str(PROGRAM), "-c", str(self.conf), "-g", "daemon off;"]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as master:
+            try:
+                assert until(lambda: bool(self.workers), Deadline(20.0))
+                yield
+            finally:
+                left = processes.family(master.pid)
+                master.send_signal(signal.SIGTERM)
+                master.wait(timeout=20)
+                assert until(lambda: not processes.running(left), Deadline(20.0))
+
+    @property
+    def workers(self) -> set[int]:
+        """The processes that take requests; those of before a reload only finish theirs."""
+        master = self.nginx.pid
+        family = processes.family(master) if master else []
+        titles = {each.pid: " ".join(each.cmdline()) for each in family}
+        busy = {pid for pid, title in titles.items() if "worker process" in title}
+        return {pid for pid in busy if "shutting down" not in titles[pid]}
+
+    @property
+    def listing(self) -> dict[str, str]:
+        """All that is configured, as a failed call must leave it."""
+        return {path.name: path.read_text() for path in self.sites.iterdir()}
+
+    def certificate(self, *names: str, days: int = 30) -> Tls:
+        """A certificate of our own for these names."""
+        folder = self.top / f"cert-{'-'.join(names)}-{days}"
+        tls = Tls(str(folder / "fullchain.pem"), str(folder / "privkey.pem"))
+        if not folder.exists():
+            folder.mkdir()
+            make_certificate(tls, names, days)
+        return tls
+
+    def ask(
+        self,
+        host: str,
+        path: str = "/",
+        *,
+        tls: bool = False,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Iterable[bytes] | None = None,
+    ) -> Answer:
+        """Ask for a path of a host, from another address than this host's usual one."""
+        connection = http.client.HTTPConnection(host, timeout=60)
+        connection.sock = self.connect(host, tls=tls)
+        port = self.https if tls else self.http
+        try:
+            connection.request(
+                method,
+                path,
+                body=body,
+                headers={"Host": f"{host}:{port}", **(headers or {})},
+                encode_chunked=body is not None and not isinstance(body, bytes),
+            )
+            answer = connection.getresponse()
+            told = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, told, answer.read())
+        finally:
+            connection.close()
+
+    def connect(self, host: str, *, tls: bool = False) -> socket.socket:
+        port = self.https if tls else self.http
+        plain = socket.create_connection(("127.0.0.1", port), 60, source_address=(VISITOR, 0))
+        if not tls:
+            return plain
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context.wrap_socket(plain, server_hostname=host)
+
+
+def make_certificate(tls: Tls, names: Iterable[str], days: int) -> None:
+    """Write a certificate that its own key has signed; of no days, it ends at once."""
+    alternatives = ",".join(f"DNS:{name}" for name in names)
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-subj", "/CN=test", "-days", str(days)]
+    command += ["-addext", f"subjectAltName={alternatives}"]
+    command += ["-keyout", tls.key, "-out", tls.certificate]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody has, and that no client of this host gets as its own meanwhile."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(20_000, 32_000)
+        if port not in found and not ports.in_use(port, "0.0.0.0"):
+            found.append(port)
+    return found

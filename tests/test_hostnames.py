@@ -1,0 +1,69 @@
+"""Names of hosts, and what must not pass for one."""
+
+from __future__ import annotations
+
+import pytest
+
+from backstage.errors import SiteRefused
+from backstage.nginx.hostnames import all_plain, counterpart, plain
+
+
+@pytest.mark.parametrize(
+    ("given", "plain_name"),
+    [
+        ("example.com", "example.com"),
+        ("WWW.Example.COM", "www.example.com"),
+        ("example.com.", "example.com"),
+        ("localhost", "localhost"),
+        ("a-b.c1.example", "a-b.c1.example"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("日本語。jp", "xn--wgv71a119e.jp"),
+        (f"{'a' * 63}.test", f"{'a' * 63}.test"),
+    ],
+)
+def test_a_name_is_compared_in_one_spelling(given: str, plain_name: str) -> None:
+    assert plain(given) == plain_name
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("", "letters, digits and -"),
+        ("*.example.com", "none for all below it"),
+        (".example.com", "none for all below it"),
+        ("~^(.*)$", "letters, digits and -"),
+        ("example.com;", "letters, digits and -"),
+        ("a.test{}", "letters, digits and -"),
+        ("a.test b.test", "letters, digits and -"),
+        ("a.test\nb.test", "letters, digits and -"),
+        ("a.test\n", "letters, digits and -"),
+        ("$host", "letters, digits and -"),
+        ('"a.test"', "letters, digits and -"),
+        ("a..test", "letters, digits and -"),
+        ("-a.test", "letters, digits and -"),
+        ("under_score.test", "letters, digits and -"),
+        ("a.test:80", "letters, digits and -"),
+        (f"{'a' * 64}.test", "letters, digits and -"),
+        (".".join(["a" * 60] * 5), "at most 253"),
+        ("192.0.2.1", "it is an address"),
+        ("https://example.com/", "as 'example.com'"),
+        ("example.com/shop", "as 'example.com'"),
+        ("straße.example", "has two spellings"),
+        ("ü" * 70 + ".test", ""),
+    ],
+)
+def test_what_is_more_than_a_name_is_refused(given: str, why: str) -> None:
+    with pytest.raises(SiteRefused) as caught:
+        plain(given)
+    assert str(caught.value).startswith(f"{given!r} cannot be bound as a domain: ")
+    assert why in str(caught.value)
+
+
+def test_a_name_given_twice_is_one() -> None:
+    assert all_plain(["a.test", "A.test", "b.test"]) == ("a.test", "b.test")
+
+
+def test_each_name_has_one_with_or_without_www() -> None:
+    assert counterpart("example.com") == "www.example.com"
+    assert counterpart("www.example.com") == "example.com"
