@@ -33,6 +33,7 @@ test: setup
 	@.ci/packages "the tests with a browser and with editors" chromium vim-tiny nano emacs-nox rsync
 	@.ci/packages "the tests with shells, a terminal and the manual" zsh fish tmux groff-base man-db
 	@.ci/packages "the tests with systemd" systemd-container libpam-systemd dbus-user-session
+	@.ci/packages "the tests with control groups v2" user-mode-linux kmod
 	@.ci/packages "the tests with nginx" nginx openssl curl iproute2
 	$(BIN)/python -m pytest
 

@@ -84,7 +84,7 @@ class Lookout:
             if self._renewed(moment):
                 return
             self._refuse_failing(log)
-            if patience.expired:
+            if patience.expired and self._is_as_before(moment):
                 with suppress(FileNotFoundError):
                     files.touch_vassal(self._paths.vassal)
                 patience = Deadline(_RELOAD_PATIENCE)
@@ -122,6 +122,13 @@ class Lookout:
         return all(
             worker.accepting and processes.started_after(worker.pid, moment)
             for worker in master.workers
+        )
+
+    def _is_as_before(self, moment: float) -> bool:
+        """Whether nothing below the master began after `moment`. New workers may load long."""
+        children = self.members()[1:]
+        return bool(children) and not any(
+            processes.started_after(child.pid, moment) for child in children
         )
 
     def _begun_anew(self, moment: float) -> bool:

@@ -182,6 +182,17 @@ def test_verbs_in_quick_succession_do_what_they_say(act: Act) -> None:
 
 
 @pytest.mark.slow
+def test_a_restart_waits_for_an_application_that_loads_long(act: Act) -> None:
+    """Longer than a reload that may have been lost is waited for; it must not be asked for again."""
+    wsgi = act.paths.top / act.name / "wsgi.py"
+    wsgi.write_text("import time\ntime.sleep(5)\n" + wsgi.read_text())
+    begun = len(act.paths.log.read_text())
+    act.restart()
+    assert act.paths.log.read_text()[begun:].count("spawned uWSGI worker 1") == 1
+    assert fetch(act)[0] == 200
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("early_signals", "pauses"),
     [(True, (0.0, 0.05, 0.15, 0.2, 0.25, 0.3, 0.4)), (False, (0.1, 0.2))],
