@@ -139,6 +139,18 @@ def test_no_port_is_left_open_to_the_others(farm: Machine) -> None:
     assert "127.0.0.1:8" not in farm.run("ss", "-tln").stdout
 
 
+def test_nginx_serves_it_by_its_socket_and_its_static_files(farm: Machine) -> None:
+    try:
+        backstage(farm, "nginx", "bind", "blog", "blog.test")
+        fetch = ["curl", "--silent", "--fail", "--resolve", "blog.test:80:127.0.0.1"]
+        assert "<title>" in farm.run(*fetch, "http://blog.test/").stdout
+        assert "{" in farm.run(*fetch, "http://blog.test/static/welcome.css").stdout
+        backstage(farm, "nginx", "check", "blog")
+    finally:
+        backstage(farm, "nginx", "unbind", "blog", check=False)
+        farm.run("systemctl", "stop", "nginx")
+
+
 def test_root_runs_none_of_its_code(farm: Machine) -> None:
     """An Act can change its own manage.py, and so would become root by it."""
     code = "import os; print(os.getuid(), os.environ['HOME'])"

@@ -1,0 +1,175 @@
+"""A throw-away machine with a kernel of its own: Debian's user-mode Linux, a kernel as a process.
+
+It has what this host's kernel may lack, control groups v2 above all, and one slow processor. Its
+files are those of `machine`, below one more overlay of its own, since user-mode Linux cannot give
+the host's files to users. It takes root and the Debian packages user-mode-linux and kmod.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from .machine import MACHINES, Unbootable, _free_name, _furnish, _lay, _link, _needed, _unmount
+
+PATIENCE = 120.0
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_CLEAN = {"PATH": _PATH, "LANG": "C.UTF-8", "TERM": "dumb", "SYSTEMD_COLORS": "0"}
+# Its first program. What this host has in /tmp would be removed by systemd, file by file.
+_INIT = f"""#!/bin/sh -e
+PATH={_PATH}
+insmod /usr/lib/uml/modules/$(uname -r)/kernel/fs/overlayfs/overlay.ko
+mount -t tmpfs -o mode=755 tmpfs /mnt
+mkdir /mnt/upper /mnt/work /mnt/root
+mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root
+cd /mnt/root
+mount -t tmpfs -o mode=1777 tmpfs tmp
+pivot_root . mnt
+exec chroot . /lib/systemd/systemd </dev/console >/dev/console 2>&1
+"""
+# Runs what the host asks for, one after the other: a line of JSON each way, over a serial port.
+_AGENT = """
+import json, os, subprocess, tty
+port = os.open("/dev/ttyS0", os.O_RDWR | os.O_NOCTTY)
+tty.setraw(port)
+asked, told = os.fdopen(os.dup(port)), os.fdopen(port, "w")
+print("{}", file=told, flush=True)
+for line in asked:
+    done = subprocess.run(**json.loads(line), capture_output=True, text=True, errors="replace")
+    said = {"returncode": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
+    print(json.dumps(said), file=told, flush=True)
+"""
+_UNIT = f"""
+[Unit]
+DefaultDependencies=no
+After=multi-user.target
+[Service]
+ExecStart={sys.executable} /agent.py
+"""
+# Runs a program over the files of a machine that is switched off; $1 is their directory.
+_CHROOT = """
+mount --rbind /dev "$1/dev"
+mount -t proc proc "$1/proc"
+exec chroot "$@"
+"""
+_KERNEL = (
+    *("root=/dev/root", "rootfstype=hostfs", "ro", "init=/first.sh", "mem=1200M"),
+    *("systemd.unified_cgroup_hierarchy=1", "systemd.show_status=0", "console=tty0"),
+    *("con0=null,fd:1", "con=null", "ssl=null"),
+)
+
+
+def missing() -> str:
+    """Why there can be no guest here, in one line; empty where there can."""
+    if os.geteuid() != 0:
+        return "a guest with a kernel of its own needs root"
+    if not shutil.which("linux.uml") or not shutil.which("insmod", path=_PATH):
+        return "a guest needs the Debian packages user-mode-linux and kmod"
+    if hidden := [path for path in _needed() if path.parts[1] in {"tmp", "run"}]:
+        return f"{hidden[0]} cannot be seen in a guest, which has a /tmp and a /run of its own"
+    return ""
+
+
+@contextmanager
+def guest(name: str) -> Iterator[Guest]:
+    """A machine that is switched off; all of it is gone afterwards."""
+    with _free_name(name) as free, ExitStack() as ending:
+        machine = Guest(MACHINES / free)
+        machine.remove()
+        ending.callback(machine.remove)
+        machine.furnish()
+        yield machine
+
+
+class Guest:
+    """One guest; `root` is its `/` as it was before it was booted."""
+
+    def __init__(self, top: Path) -> None:
+        self.root = top / "disk" / "root"
+        self._top = top
+        self._kernel: subprocess.Popen[bytes] | None = None
+        self._asks, self._tells = -1, -1
+
+    def furnish(self) -> None:
+        _lay(self._top / "disk")
+        _furnish(self.root)
+        (self.root / "first.sh").write_text(_INIT)
+        (self.root / "first.sh").chmod(0o755)
+        (self.root / "agent.py").write_text(_AGENT)
+        units = self.root / "etc/systemd/system"
+        (units / "agent.service").write_text(_UNIT)
+        _link(units / "multi-user.target.wants/agent.service", "/etc/systemd/system/agent.service")
+
+    def prepare(self, *words: str | Path) -> None:
+        """Run a program over its files by this host's kernel, which is faster by a multiple."""
+        apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+        command = [*apart, "sh", "-ec", _CHROOT, "sh", self.root, *words]
+        done = subprocess.run(command, env=_CLEAN, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
+
+    def boot(self) -> None:
+        """Switch it on, and wait until systemd has started all that it starts by itself."""
+        inward, self._asks = os.pipe()
+        self._tells, outward = os.pipe()
+        places = [f"rootflags={self.root}", f"uml_dir={self._top}/"]
+        port = f"ssl0=fd:{inward},fd:{outward}"
+        with (self._top / "console").open("wb") as console:
+            self._kernel = subprocess.Popen(
+                # A run that is killed takes its guest along.
+                ["setpriv", "--pdeathsig", "TERM", "linux.uml", *_KERNEL, *places, port],
+                env=_CLEAN,
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                pass_fds=(inward, outward),
+                start_new_session=True,
+            )
+        os.close(inward)
+        os.close(outward)
+        self._answer()
+
+    def run(
+        self, *words: str | Path, user: str = "root", check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program inside."""
+        become = [] if user == "root" else ["runuser", "--user", user, "--"]
+        args = [*become, *map(str, words)]
+        asked = json.dumps({"args": args, "cwd": "/", "env": _CLEAN, "timeout": PATIENCE})
+        os.write(self._asks, f"{asked}\n".encode())
+        done = subprocess.CompletedProcess[str](args, **self._answer())
+        told = f"{' '.join(args)}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert not check or done.returncode == 0, told
+        return done
+
+    def remove(self) -> None:
+        """Switch it off and remove all of it, at any time."""
+        if self._kernel:
+            # It then ends the processes that it runs, which are processes of this host.
+            self._kernel.terminate()
+            self._kernel.wait()
+            os.close(self._asks)
+            os.close(self._tells)
+            self._kernel = None
+        _unmount(self._top)
+        shutil.rmtree(self._top, ignore_errors=True)
+
+    def _answer(self) -> dict[str, Any]:
+        said = b""
+        while not said.endswith(b"\n"):
+            ready, _, _ = select.select([self._tells], [], [], 2 * PATIENCE)
+            more = os.read(self._tells, 65536) if ready else b""
+            if not more:
+                console = (self._top / "console").read_text(errors="replace")
+                raise Unbootable(f"the guest says no more; at last: {console[-2000:]}")
+            said += more
+        answer = json.loads(said)
+        assert isinstance(answer, dict)
+        return answer
