@@ -13,7 +13,7 @@ from .errors import NotAVenue
 from .files import make_private, remove_tree, telling_disk_trouble, write_atomically
 from .names import check_venue_name, check_venue_path
 from .paths import VenuePaths
-from .templates import configuration, filled, shelf
+from .templates import configuration, filled, shipped
 from .venue import Venue
 
 
@@ -123,7 +123,7 @@ def configure(paths: VenuePaths) -> None:
     paths.emperor_lock.touch(mode=0o600)
     markers = {"venue": str(paths.top), "uwsgi": str(uwsgi_of(paths))}
     _write_template(paths.templates / "django.ini", "vassal_templates", markers)
-    for source in sorted((shelf("scaffolds") / "venue" / "templates").iterdir()):
+    for source in shipped("scaffolds", "venue", "templates"):
         mode = 0o755 if source.suffix == "" else 0o644
         write_atomically(paths.templates / source.name, filled(source, **markers), mode=mode)
     _write_template(paths.emperor_ini, "emperor", markers)

@@ -30,6 +30,11 @@ def shelf(name: str) -> Path:
     return inside if inside.is_dir() else inside.parent.parent / name
 
 
+def shipped(*place: str) -> list[Path]:
+    """The files in a directory of shipped ones, by name; what an installer compiled is none."""
+    return sorted(path for path in shelf(place[0]).joinpath(*place[1:]).iterdir() if path.is_file())
+
+
 def configuration(shelf_name: str, file_name: str, **markers: str) -> str:
     """A shipped configuration file with its `@MARKERS@` filled in."""
     return filled(shelf(shelf_name) / file_name, **markers)
@@ -50,7 +55,7 @@ def project_files(template: Path, variables: Mapping[str, str]) -> list[File]:
     return [
         _project_file(source, source.relative_to(template), variables)
         for source in sorted(template.rglob("*"))
-        if source.is_file()
+        if source.is_file() and source.parent.name != "__pycache__"
     ]
 
 

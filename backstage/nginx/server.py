@@ -201,6 +201,9 @@ class Nginx:
         if holder is None and accounts.am_root():
             # Only a connection under way has that port; whoever listens root would see.
             return
+        if self.pid and any(member.pid == holder for member in processes.family(self.pid)):
+            # A site of its own was taken out of the configuration, but not yet out of nginx.
+            return
         name = processes.describe(holder) if holder else "another program"
         what = f"port {port}, at which nginx is to listen, is taken by {name}"
         raise PortUnavailable(f"{what}; stop that, or let it pass requests on", port, name)

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from .machine import MACHINES, Unbootable, _free_name, _furnish, _lay, _link, _needed, _unmount
+from .machine import MACHINES, Unbootable, free_name, furnish, lay, link, needed, unmount
 
 PATIENCE = 120.0
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -73,7 +73,7 @@ def missing() -> str:
         return "a guest with a kernel of its own needs root"
     if not shutil.which("linux.uml") or not shutil.which("insmod", path=_PATH):
         return "a guest needs the Debian packages user-mode-linux and kmod"
-    if hidden := [path for path in _needed() if path.parts[1] in {"tmp", "run"}]:
+    if hidden := [path for path in needed() if path.parts[1] in {"tmp", "run"}]:
         return f"{hidden[0]} cannot be seen in a guest, which has a /tmp and a /run of its own"
     return ""
 
@@ -81,7 +81,7 @@ def missing() -> str:
 @contextmanager
 def guest(name: str) -> Iterator[Guest]:
     """A machine that is switched off; all of it is gone afterwards."""
-    with _free_name(name) as free, ExitStack() as ending:
+    with free_name(name) as free, ExitStack() as ending:
         machine = Guest(MACHINES / free)
         machine.remove()
         ending.callback(machine.remove)
@@ -99,14 +99,14 @@ class Guest:
         self._asks, self._tells = -1, -1
 
     def furnish(self) -> None:
-        _lay(self._top / "disk")
-        _furnish(self.root)
+        lay(self._top / "disk")
+        furnish(self.root)
         (self.root / "first.sh").write_text(_INIT)
         (self.root / "first.sh").chmod(0o755)
         (self.root / "agent.py").write_text(_AGENT)
         units = self.root / "etc/systemd/system"
         (units / "agent.service").write_text(_UNIT)
-        _link(units / "multi-user.target.wants/agent.service", "/etc/systemd/system/agent.service")
+        link(units / "multi-user.target.wants/agent.service", "/etc/systemd/system/agent.service")
 
     def prepare(self, *words: str | Path) -> None:
         """Run a program over its files by this host's kernel, which is faster by a multiple."""
@@ -158,7 +158,7 @@ class Guest:
             os.close(self._asks)
             os.close(self._tells)
             self._kernel = None
-        _unmount(self._top)
+        unmount(self._top)
         shutil.rmtree(self._top, ignore_errors=True)
 
     def _answer(self) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def missing() -> str:
     sessions = [path for pattern in _SESSIONS for path in Path("/usr").glob(pattern)]
     if not sessions or not all(map(shutil.which, _TOOLS)):
         return "a machine of its own needs the Debian packages systemd-container and libpam-systemd"
-    if hidden := [path for path in _needed() if path.is_relative_to("/run")]:
+    if hidden := [path for path in needed() if path.is_relative_to("/run")]:
         return f"{hidden[0]} cannot be seen in a machine, which has a /run of its own"
     if not (trees := _hierarchies()) or not all(os.access(tree, os.W_OK) for tree in trees):
         return f"a machine of its own needs cgroups, and {CGROUPS} cannot be written"
@@ -91,7 +91,7 @@ def booted(name: str) -> Iterator[Machine]:
     Whatever a killed run has left under that name is removed first. While another run uses the
     name, the machine gets the next free one.
     """
-    with _free_name(name) as free, ExitStack() as ending:
+    with free_name(name) as free, ExitStack() as ending:
         machine = Machine(free)
         machine.stop()
         ending.callback(machine.stop)
@@ -157,8 +157,8 @@ class Machine:
     def boot(self) -> None:
         """Switch it on and wait until systemd has started all that it starts by itself."""
         if not self.root.exists():
-            _lay(self.root.parent)
-            _furnish(self.root)
+            lay(self.root.parent)
+            furnish(self.root)
         for cgroup in self._cgroups:
             _make_cgroup(cgroup)
         (self._top / "notify").unlink(missing_ok=True)
@@ -173,6 +173,8 @@ class Machine:
     def reboot(self) -> None:
         """Shut it down and boot it again: what is on its disk stays, all else is gone."""
         assert self._nspawn
+        # systemd would wait a minute for programs that it has not started itself.
+        self._end_started()
         with suppress(ProcessLookupError):
             os.kill(self._leader, POWEROFF)
         with suppress(subprocess.TimeoutExpired):
@@ -184,7 +186,7 @@ class Machine:
         """Remove all of it, at once and at any time."""
         self._end_processes()
         self._tidy_up()
-        _unmount(self._top)
+        unmount(self._top)
         if self._top.exists():
             shutil.rmtree(self._top)
         with suppress(OSError):
@@ -196,7 +198,7 @@ class Machine:
             seen = self.root.stat()
             (NSPAWN / "locks" / f"inode-{seen.st_dev}:{seen.st_ino}").unlink(missing_ok=True)
         for place in NSPAWN.glob(f"*/{self.name}"):
-            _unmount(place)
+            unmount(place)
             place.rmdir()
 
     def _inside(
@@ -277,12 +279,16 @@ class Machine:
             with suppress(subprocess.TimeoutExpired):
                 self._nspawn.wait(timeout=5 if self._leader else 0)
         _until(self._is_cleared, f"processes of {self.name} stay")
+        self._end_started()
+        if self._nspawn:
+            self._nspawn.wait()
+        self._nspawn, self._leader = None, 0
+
+    def _end_started(self) -> None:
         for process in self._started:
             with process:
                 process.kill()
-        if self._nspawn:
-            self._nspawn.wait()
-        self._started, self._nspawn, self._leader = [], None, 0
+        self._started = []
 
     def _is_cleared(self) -> bool:
         """Kill what is left in its cgroups, and remove them; True once they are gone."""
@@ -294,7 +300,7 @@ class Machine:
 
 
 @contextmanager
-def _free_name(name: str) -> Iterator[str]:
+def free_name(name: str) -> Iterator[str]:
     """A name that no other run uses: the kernel forgets the socket when its holder dies."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as holder:
         for number in count(1):
@@ -305,22 +311,22 @@ def _free_name(name: str) -> Iterator[str]:
         yield free
 
 
-def _needed() -> list[Path]:
+def needed() -> list[Path]:
     """What must be there for `backstage` to run."""
     return [_PREFIX, _CHECKOUT, _PYTHON]
 
 
 def _needs_tmp() -> bool:
     """Whether some of it lies in `/tmp`, which is then an overlay of the host's like all else."""
-    return any(path.is_relative_to(_TMP) for path in _needed())
+    return any(path.is_relative_to(_TMP) for path in needed())
 
 
-def _lay(disk: Path) -> None:
+def lay(disk: Path) -> None:
     """Mount the overlay, and one more for each file system beneath `/` that is needed."""
     disk.mkdir(parents=True)
     _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", disk)
     (disk / "root").mkdir()
-    wanted = [Path("/usr"), Path("/etc"), Path("/var"), *_needed()]
+    wanted = [Path("/usr"), Path("/etc"), Path("/var"), *needed()]
     for number, mount in enumerate(sorted({Path("/"), *map(_mount_point, wanted)})):
         upper, work = disk / f"upper{number}", disk / f"work{number}"
         upper.mkdir()
@@ -329,28 +335,28 @@ def _lay(disk: Path) -> None:
         _mount("-t", "overlay", "-o", layers, "overlay", _below(disk / "root", mount))
 
 
-def _furnish(root: Path) -> None:
+def furnish(root: Path) -> None:
     """Make a machine of its own out of a copy of this one."""
     units = root / "etc" / "systemd" / "system"
     # What packages have enabled is there, but is started only by who wants it.
     for wants in [*units.glob("*.wants"), *(root / "etc").glob("rc[2-5S].d")]:
         shutil.rmtree(wants)
     for unit in _MASKED:
-        _link(units / unit, "/dev/null")
+        link(units / unit, "/dev/null")
     if _needs_tmp():
         # What would be mounted over it, and what would empty it with each boot.
-        _link(units / "tmp.mount", "/dev/null")
-        _link(root / "etc" / "tmpfiles.d" / "tmp.conf", "/dev/null")
-    _link(units / "default.target", "/lib/systemd/system/multi-user.target")
+        link(units / "tmp.mount", "/dev/null")
+        link(root / "etc" / "tmpfiles.d" / "tmp.conf", "/dev/null")
+    link(units / "default.target", "/lib/systemd/system/multi-user.target")
     (root / "etc" / "machine-id").unlink(missing_ok=True)
     (root / "etc" / "machine-id").write_text(f"{uuid.uuid4().hex}\n")
     shutil.rmtree(root / "var" / "log" / "journal", ignore_errors=True)
     (root / "var" / "log" / "journal").mkdir(parents=True)
     # The register of this host's Venues.
     shutil.rmtree(root / "root" / ".local" / "state", ignore_errors=True)
-    for path in _needed():
+    for path in needed():
         _open_to_all(root, path)
-    _link(root / "usr" / "local" / "bin" / "backstage", str(_PREFIX / "bin" / "backstage"))
+    link(root / "usr" / "local" / "bin" / "backstage", str(_PREFIX / "bin" / "backstage"))
 
 
 def _open_to_all(root: Path, path: Path) -> None:
@@ -372,7 +378,7 @@ def _below(root: Path, path: Path) -> Path:
     return root / path.relative_to("/")
 
 
-def _link(path: Path, target: str) -> None:
+def link(path: Path, target: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     path.symlink_to(target)
@@ -388,7 +394,7 @@ def _mount_point(path: Path) -> Path:
     return next(place for place in (path, *path.parents) if place.is_mount())
 
 
-def _unmount(top: Path) -> None:
+def unmount(top: Path) -> None:
     """Unmount all that is mounted there, used or not."""
     lines = Path("/proc/self/mounts").read_text().splitlines()
     for place in reversed([Path(line.split()[1]) for line in lines]):

@@ -183,7 +183,7 @@ def test_verbs_in_quick_succession_do_what_they_say(act: Act) -> None:
 
 @pytest.mark.slow
 def test_a_restart_waits_for_an_application_that_loads_long(act: Act) -> None:
-    """Longer than a reload that may have been lost is waited for; it must not be asked for again."""
+    """Longer than a reload that may be lost is waited for; it must not be asked for again."""
     wsgi = act.paths.top / act.name / "wsgi.py"
     wsgi.write_text("import time\ntime.sleep(5)\n" + wsgi.read_text())
     begun = len(act.paths.log.read_text())
