@@ -119,7 +119,9 @@ def _for_https(project: Project, report: Report, ids: Sequence[str]) -> Finding:
     settings = ", ".join(dict.fromkeys(_FOR_HTTPS[each] for each in ids))
     remedy = f"once it is served by https only, set {settings}; see {_GUIDE}"
     if report.tls is False:
-        remedy = f"once a proxy in front speaks https, type: {_set(project, 'TLS=on')}"
+        bind = f"backstage nginx bind {quote(project.name)} DOMAIN --tls auto"
+        other = f"once another proxy in front speaks https, type: {_set(project, 'TLS=on')}"
+        remedy = f"to have nginx do so: {bind}; {other}"
     checks = ", ".join(each.removeprefix(_SECURITY) for each in ids)
     return judge(project.name, f"is not set up for https ({_SECURITY}{checks})", remedy)
 

@@ -436,7 +436,7 @@ def test_the_command_in_ascii(theatre: Venue) -> None:
     assert done.returncode == Exit.DONE
     assert done.stdout.isascii()
     assert "\n  + shop: running on port " in done.stdout
-    assert "    -> once a proxy in front speaks https, type: backstage env shop set" in done.stdout
+    assert "    -> to have nginx do so: backstage nginx bind shop DOMAIN --tls auto" in done.stdout
     assert done.stdout.splitlines()[-1].endswith(" in order")
 
 

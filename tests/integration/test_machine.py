@@ -16,6 +16,8 @@ import pytest
 
 from tests.integration.machine import CGROUPS, MACHINES, NSPAWN, Machine, booted
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 30.0
 CONNECT = """
 import socket, sys

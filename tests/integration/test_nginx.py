@@ -33,7 +33,10 @@ from backstage.venue import Venue
 from .calling import terminal
 from .serving import PROGRAM, VISITOR, Web, free_ports, make_certificate
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="nginx is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(PROGRAM is None, reason="nginx is not installed"),
+]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root is somebody else at will")
 
 NAMES = ("north.test", "more.test", "xn--bcher-kva.test", "south.test")
