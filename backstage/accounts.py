@@ -7,11 +7,12 @@ import os
 import pwd
 import shlex
 import shutil
+import stat
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from .errors import NotAllowed, UnknownUser
+from .errors import NotAllowed, UnknownUser, UnsafeDirectory
 
 ROOT = 0
 # Where sudo looks for programs.
@@ -41,6 +42,14 @@ def name_of(uid: int) -> str:
         return f"#{uid}"
 
 
+def home_of(uid: int) -> str:
+    """The home directory of a user; `/` where there is none."""
+    try:
+        return pwd.getpwuid(uid).pw_dir
+    except KeyError:
+        return "/"
+
+
 def group_of(user: pwd.struct_passwd) -> str:
     """The name of a user's first group, as far as there is one."""
     try:
@@ -67,14 +76,26 @@ def root_command(*words: str) -> str:
     return shlex.join([*([] if am_root() else ["sudo"]), program, *words])
 
 
-def stand_in(path: Path) -> int | None:
-    """As root, the uid of the owner of `path`, who is to run what lies there.
+def stand_in(venue: Path, act: Path | None = None) -> int | None:
+    """As root, the uid of who is to run what lies in a Venue, and in the directory of an Act there.
 
-    None where that is root as well, or we are not root: then programs run as they are started.
+    That is the owner of the Venue or, in a Venue of root's, that of the Act. None where all is
+    root's, or we are not root: then programs run as they are started. Raises UnsafeDirectory for
+    a Venue of root's where somebody else could put another one.
     """
     if not am_root():
         return None
-    return path.stat().st_uid or None
+    if owner := venue.lstat().st_uid:
+        return owner
+    _refuse_shared(venue)
+    if act and os.path.lexists(act):
+        return act.lstat().st_uid or None
+    return None
+
+
+def has_become() -> bool:
+    """Whether this process was root's, and is somebody else's now."""
+    return _Became.somebody
 
 
 def become(uid: int) -> None:
@@ -86,6 +107,7 @@ def become(uid: int) -> None:
         user = pwd.getpwuid(uid)
     except KeyError as error:
         raise UnknownUser(str(uid)) from error
+    _Became.somebody = True
     os.initgroups(user.pw_name, user.pw_gid)
     os.setgid(user.pw_gid)
     os.setuid(uid)
@@ -100,3 +122,19 @@ def become(uid: int) -> None:
             f"this Venue is {user.pw_name}'s, who cannot read {here}; install backstage where "
             f"everybody can read it, or type: runuser -u {user.pw_name} -- backstage …"
         )
+
+
+class _Became:
+    somebody = False
+
+
+def _refuse_shared(venue: Path) -> None:
+    """Raise UnsafeDirectory unless root alone can change what lies at this path."""
+    for place in (venue, *venue.parents):
+        facts = place.lstat()
+        # In a directory such as /tmp, nobody can take away what is another's.
+        kept = place != venue and facts.st_mode & stat.S_ISVTX
+        loose = facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not kept
+        if stat.S_ISLNK(facts.st_mode) or facts.st_uid != ROOT or loose:
+            why = f"is not root's alone, and so nothing of {venue} is"
+            raise UnsafeDirectory(place, why, f"chown root '{place}' && chmod go-w '{place}'")

@@ -250,7 +250,7 @@ class Act:
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
             env=processes.service_environment(venue.top),
-            uid=accounts.stand_in(self.paths.top),
+            uid=accounts.stand_in(venue.top, self.paths.top),
         )
         if done.returncode:
             command = " ".join(arguments)
@@ -269,7 +269,7 @@ class Act:
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
             env=processes.service_environment(venue.top),
-            uid=accounts.stand_in(self.paths.top),
+            uid=accounts.stand_in(venue.top, self.paths.top),
         )
 
     @contextmanager

@@ -171,7 +171,7 @@ def _begin(project: Project, word: str) -> processes.Started:
     environment = processes.service_environment(project.act.venue.top)
     command: list[str | Path] = [project.python, "-B", "-c", _EXAMINE, word]
     env = {**environment, **project.environment}
-    uid = accounts.stand_in(project.act.top)
+    uid = accounts.stand_in(project.act.venue.top, project.act.top)
     return processes.start(command, cwd=project.directory, env=env, uid=uid)
 
 

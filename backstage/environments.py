@@ -108,7 +108,8 @@ class Environment(Mapping[str, str]):
 
     def _content(self) -> bytes:
         try:
-            flags = os.O_RDONLY | (os.O_NOFOLLOW if self._is_foreign else 0)
+            # Nobody is waited for, as at a FIFO.
+            flags = os.O_RDONLY | os.O_NONBLOCK | (os.O_NOFOLLOW if self._is_foreign else 0)
             with os.fdopen(os.open(self.path, flags), "rb") as file:
                 return file.read()
         except OSError as error:

@@ -57,6 +57,8 @@ def _done(uid: int, errand: Callable[[], object]) -> dict[str, object]:
         name = accounts.name_of(uid)
         why = f"{error}; install django_backstage where {name} can read it"
         return {"kind": "BackstageError", "args": [why], "facts": {}}
+    except OSError as error:
+        return {"kind": "BackstageError", "args": [str(error)], "facts": {}}
 
 
 def _told(said: dict[str, object]) -> object:

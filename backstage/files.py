@@ -65,6 +65,8 @@ def read_whole(path: Path) -> bytes:
 def lock_holder(path: Path) -> int | None:
     """The pid of the process that holds a POSIX lock on the whole of `path`, if there is one."""
     question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    if not path.is_file():
+        return None
     try:
         with path.open("rb") as file:
             answer = fcntl.fcntl(file, fcntl.F_GETLK, question)
@@ -91,9 +93,12 @@ def remove_tree(path: Path) -> None:
 def hand_over(top: Path, uid: int, gid: int) -> None:
     """Give a directory and all in it to a user, links themselves and not what they name.
 
-    `top` comes last, so that its new owner can move nothing while this goes on.
+    A file that has other names elsewhere stays as it is there; a copy takes its place here. `top`
+    comes last, so that its new owner can move nothing while this goes on.
     """
     for _, directories, names, descriptor in os.fwalk(top, topdown=False):
+        for name in names:
+            _take_apart(name, descriptor)
         for name in (*directories, *names):
             os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)
     os.chown(top, uid, gid, follow_symlinks=False)
@@ -124,6 +129,21 @@ def telling_disk_trouble(action: str) -> Iterator[None]:
         if error.errno is None:
             raise
         raise CannotWrite(action, error) from error
+
+
+def _take_apart(name: str, directory: int) -> None:
+    """Replace a file that has other names as well by a copy of its own."""
+    facts = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    if not stat.S_ISREG(facts.st_mode) or facts.st_nlink == 1:
+        return
+    part = f".{name}.{os.urandom(4).hex()}.part"
+    source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=directory)
+    copy = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory)
+    with os.fdopen(source, "rb") as reading, os.fdopen(copy, "wb") as writing:
+        shutil.copyfileobj(reading, writing)
+        os.fchmod(writing.fileno(), stat.S_IMODE(facts.st_mode))
+        os.utime(writing.fileno(), ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    os.rename(part, name, src_dir_fd=directory, dst_dir_fd=directory)
 
 
 def _replace(path: Path, content: str | bytes, mode: int, mtime: float | None) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from .errors import NotAVenue
 from .files import write_atomically
 
 
@@ -45,6 +46,14 @@ def venues() -> Iterator[Path]:
             yield path
 
 
+def venue_above(here: Path) -> Path:
+    """The Venue that a directory lies in, at whatever depth. Raises NotAVenue."""
+    for directory in (here, *here.parents):
+        if (directory / "venue.yaml").exists() and (directory / "pyvenv.cfg").exists():
+            return directory
+    raise NotAVenue(here, "lies in no Venue; go into one, or use_venue(path)")
+
+
 def choosing_ports() -> AbstractContextManager[None]:
     """The lock under which ports are chosen and written down."""
     return _locked(state_directory() / "ports.lock", "choosing a port")
@@ -53,6 +62,11 @@ def choosing_ports() -> AbstractContextManager[None]:
 def building(venue: Path) -> AbstractContextManager[None]:
     """The lock under which the Venue at a path is built; it lies outside of that path."""
     return _locked(state_directory() / "locks" / f"{_digest(venue)}.lock", f"building {venue}")
+
+
+def installing_units() -> AbstractContextManager[None]:
+    """The lock under which units are named and written."""
+    return _locked(state_directory() / "units.lock", "installing a unit")
 
 
 def _locked(path: Path, doing: str) -> AbstractContextManager[None]:

@@ -36,8 +36,8 @@ def prepare(act: ActPaths) -> bool:
 
 
 def prepare_all(venue: VenuePaths, settings: Settings) -> None:
-    """The same for every Act that has a vassal file, before any of them is started."""
-    for name in sorted(vassal_files.names(venue.vassals) | vassal_files.names(venue.kept)):
+    """The same for every Act that is wanted, before any of them is started."""
+    for name in sorted(vassal_files.names(venue.vassals)):
         _prepare(venue.act(name), settings.act(name))
 
 
@@ -57,9 +57,10 @@ def _prepare(act: ActPaths, settings: ActSettings) -> bool:
 def _user(act: ActPaths, name: str) -> struct_passwd:
     user = accounts.by_name(name)
     if not accounts.am_root():
+        again = ("--venue", str(act.venue.top), "systemd", "install", "--run-as", "root")
         raise NotAllowed(
             f"{act.venue.settings} has {act.name} run as {name}, for which the Emperor has to run "
-            "as root; type: sudo backstage systemd install --run-as root, or take run_as out"
+            f"as root; take run_as out, or type: {accounts.root_command(*again)}"
         )
     if user.pw_uid == accounts.ROOT:
         raise NotAllowed(f"{act.venue.settings} has {act.name} run as root; name another user")
@@ -87,12 +88,10 @@ def _seclude(act: ActPaths, user: struct_passwd) -> None:
     group = _web_group(user)
     for shared in (act.venue.run, act.venue.log):
         shared.chmod(0o711)
-    _own_directory(act.own_run, user.pw_uid, group, 0o710)
-    _own_directory(act.own_log, user.pw_uid, user.pw_gid, 0o700)
-    if act.top.stat().st_uid != user.pw_uid:
-        # The top comes last: from then on the user can move what lies below it.
-        files.hand_over(act.top, user.pw_uid, user.pw_gid)
-    _close(act.top, user.pw_uid, group)
+    _own_directory(act.own_run, user, group, 0o710)
+    _own_directory(act.own_log, user, user.pw_gid, 0o700)
+    if act.top.is_dir():
+        _own_directory(act.top, user, group, 0o710)
     _leave_port(act)
 
 
@@ -100,15 +99,13 @@ def _web_group(user: struct_passwd) -> int:
     return accounts.first_group(_WEB_GROUPS, user.pw_gid)
 
 
-def _own_directory(path: Path, uid: int, gid: int, mode: int) -> None:
+def _own_directory(path: Path, user: struct_passwd, group: int, mode: int) -> None:
     path.mkdir(mode=0o700, exist_ok=True)
-    os.chown(path, uid, gid, follow_symlinks=False)
+    if path.lstat().st_uid != user.pw_uid:
+        # With what root, or the user before, has left there.
+        files.hand_over(path, user.pw_uid, user.pw_gid)
+    os.chown(path, user.pw_uid, group, follow_symlinks=False)
     path.chmod(mode)
-
-
-def _close(top: Path, uid: int, group: int) -> None:
-    os.chown(top, uid, group, follow_symlinks=False)
-    top.chmod(0o710)
 
 
 def _leave_port(act: ActPaths) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from .errors import NameNotAllowed
 
 _ACT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_VENUE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. +@=,-]*\Z")
+_VENUE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. +@=,-]*(?<! )\Z")
 _LONGEST = 64
 _RESERVED = {
     "emperor": "the Emperor's own files in run/ and log/ are called so",

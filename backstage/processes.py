@@ -6,6 +6,7 @@ import os
 import pwd
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import accounts
 from .deadlines import Deadline, until
 
 # At run time it is imported where it is used: whoever only looks at Acts does without it.
@@ -34,11 +36,14 @@ _KEPT_VARIABLES = {
 _MARK = "BACKSTAGE_VENUE"
 # What programs in a terminal go by.
 _TERMINAL_VARIABLES = ("TERM", "COLORTERM", "NO_COLOR", "VISUAL", "EDITOR", "PAGER")
-# A helper that outlived a killed caller would go on writing where the next call builds anew.
-_DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# By its path: what runs in a Venue is looked for in the Venue's bin/ first, where its owner may
+# have put what he likes, and root begins with this one.
+_SETPRIV = next(filter(os.path.exists, ("/usr/bin/setpriv", "/bin/setpriv")), "setpriv")
+# A helper that outlived a killed caller would go on writing where the next call builds anew.
+_DIES_WITH_US = (_SETPRIV, "--pdeathsig", "KILL")
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,8 @@ def start(
         [*_DIES_WITH_US, *_as_user(uid), *(str(word) for word in command)],
         cwd=cwd,
         env=_at_home(env, uid),
+        # Whoever has root's terminal can type into it.
+        start_new_session=uid is not None or accounts.has_become(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -124,13 +131,14 @@ def attend(
 ) -> int:
     """Run a program in this terminal to its end; returns its exit code, as a shell would.
 
-    Ctrl-C is the program's: it may go on. `uid` is the user that root has it run as.
+    Ctrl-C is the program's: it may go on. `uid` is the user that root has it run as, in a terminal
+    of its own: whoever has root's can type into it.
     """
     terminal = {key: os.environ[key] for key in _TERMINAL_VARIABLES if key in os.environ}
     # A handler, unlike ignoring, is not inherited.
     handler = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        words = [*_setpriv(uid), *(str(word) for word in command)]
+        words = [*_apart(uid), *(str(word) for word in command)]
         status = subprocess.call(words, cwd=cwd, env=_at_home({**env, **terminal}, uid))
     finally:
         signal.signal(signal.SIGINT, handler)
@@ -319,8 +327,13 @@ def _at_home(env: Mapping[str, str] | None, uid: int | None) -> Mapping[str, str
     return {**(os.environ if env is None else env), **home}
 
 
-def _setpriv(uid: int | None) -> list[str]:
-    return ["setpriv", *_as_user(uid)] if uid is not None else []
+def _apart(uid: int | None) -> list[str]:
+    """What runs a program as a user, in a terminal of its own if there is one."""
+    if uid is None:
+        return []
+    if sys.stdin.isatty():
+        return ["/usr/sbin/runuser", "--pty", "-u", pwd.getpwuid(uid).pw_name, "--"]
+    return ["/usr/bin/setsid", "--wait", _SETPRIV, *_as_user(uid)]
 
 
 def _session(process: Process) -> int | None:

@@ -62,7 +62,7 @@ def preparing(paths: ActPaths, *, skip: bool) -> Iterator[None]:
     venue = paths.venue
     command = [str(venue.python), "-c", _PREPARE, paths.name]
     environment = processes.service_environment(venue.top)
-    uid = accounts.stand_in(paths.top)
+    uid = accounts.stand_in(paths.venue.top, paths.top)
     with processes.start(command, cwd=paths.top, env=environment, uid=uid) as work:
         try:
             yield

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from pwd import struct_passwd
 
-from . import accounts, errands, files, launches, processes, seals, systemd, units
+from . import accounts, errands, files, host, launches, names, processes, seals, systemd, units
 from .errors import BackstageError, NotAllowed, ServiceFailed
 from .settings import Settings
 from .systemd import Service
@@ -24,22 +24,26 @@ _PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class Installation:
-    """What an installation would do: the unit's text, and whose the Venue's files become."""
+    """What an installation would do: the unit's text, and whose the Venue's files become.
+
+    `present` is the text of the unit that was there when this was planned.
+    """
 
     venue: Venue
     service: Service
     text: str
+    present: str
     account: struct_passwd | None
 
     @property
     def is_edited(self) -> bool:
         """Whether a unit is there that somebody has changed."""
-        return self.service.exists and seals.is_edited(self.service.text)
+        return bool(self.present) and seals.is_edited(self.present)
 
     @property
     def is_there(self) -> bool:
         """Whether exactly this unit is installed."""
-        return self.service.text == self.text
+        return self.present == self.text
 
     @cached_property
     def hands_over(self) -> bool:
@@ -54,11 +58,12 @@ def plan(venue: Venue, *, own: bool, run_as: str = "") -> Installation:
     Raises UnknownUser, NotAllowed where it would be root without having been asked for, and
     SettingsError for a venue.yaml that cannot be used.
     """
+    names.check_venue_path(venue.path)
     account = None if own else _account(venue, run_as)
     _check_settings(venue.settings, account)
     service = systemd.free_name(venue.path, own=own)
     text = units.finished(_unit_text(venue, account), service.name)
-    return Installation(venue, service, text, account)
+    return Installation(venue, service, text, service.text, account)
 
 
 def refuse_unless_possible(wanted: Installation) -> None:
@@ -70,6 +75,7 @@ def refuse_unless_possible(wanted: Installation) -> None:
         )
     if not wanted.service.own and not accounts.am_root():
         raise NotAllowed(f"only root installs units of the machine; type: {_again(wanted)}")
+    _refuse_other(wanted)
 
 
 def install(wanted: Installation) -> Service:
@@ -87,14 +93,16 @@ def install(wanted: Installation) -> Service:
         raise ServiceFailed(f"systemd would not take the unit {service.name}:", fault)
     if wanted.account:
         _check_reach(venue, wanted.account)
-    with files.telling_disk_trouble(f"cannot install {service.path}"), ExitStack() as undo:
+    trouble = files.telling_disk_trouble(f"cannot install {service.path}")
+    with trouble, host.installing_units(), ExitStack() as undo:
+        _refuse_changed(wanted)
         _stop_emperor(venue, undo)
         if wanted.hands_over and wanted.account:
             former = venue.path.stat()
             undo.callback(files.hand_over, venue.path, former.st_uid, former.st_gid)
             files.hand_over(venue.path, wanted.account.pw_uid, wanted.account.pw_gid)
-        before = service.text
-        undo.callback(_put_back, service, before, was_at_work=bool(before) and service.at_work)
+        facts = service.show("ActiveState", "UnitFileState") if wanted.present else {}
+        undo.callback(_put_back, service, wanted.present, facts)
         service.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         files.write_atomically(service.path, wanted.text)
         _as_owner(venue, lambda: launches.prepare_all(venue.paths, venue.settings))
@@ -122,8 +130,36 @@ def uninstall(venue: Venue) -> Service:
     return service
 
 
+def _refuse_changed(wanted: Installation) -> None:
+    """Refuse what was planned before somebody else installed or edited a unit of this name."""
+    name = systemd.free_name(wanted.venue.path, own=wanted.service.own)
+    if name != wanted.service or name.text != wanted.present:
+        raise ServiceFailed(f"{wanted.service.path} was changed meanwhile; repeat the command")
+
+
+def _refuse_other(wanted: Installation) -> None:
+    """Refuse a second unit for a Venue: one of the machine's beside one of its owner's."""
+    venue, own = wanted.venue, wanted.service.own
+    home = Path(accounts.home_of(_owner(venue)))
+    other = systemd.directory(own=False) if own else home / ".config" / "systemd" / "user"
+    for name in units.names(venue.path):
+        # Only looked at: what lies in a home may be anything.
+        if (other / name).is_file() and (
+            not own or units.venue_of((other / name).read_text()) == venue.path
+        ):
+            remedy = accounts.root_command("--venue", str(venue.path), "systemd", "uninstall")
+            if not own:
+                remedy = f"as {accounts.name_of(_owner(venue))}: backstage systemd uninstall"
+            raise ServiceFailed(f"{other / name} runs this Venue already; type {remedy}")
+
+
 def _account(venue: Venue, run_as: str) -> struct_passwd:
     owner = _owner(venue)
+    if run_as == _ROOT and owner != accounts.ROOT:
+        raise NotAllowed(
+            f"{venue.path} belongs to {accounts.name_of(owner)}, who may have changed what root "
+            "would run there; make a Venue as root for that"
+        )
     if run_as:
         return accounts.by_name(run_as)
     if owner == accounts.ROOT:
@@ -204,15 +240,19 @@ def _as_owner(venue: Venue, errand: Callable[[], object]) -> None:
     errands.run_as(accounts.stand_in(venue.path), errand)
 
 
-def _put_back(service: Service, before: str, *, was_at_work: bool) -> None:
-    """Put back the unit that was there, or none."""
+def _put_back(service: Service, before: str, facts: Mapping[str, str]) -> None:
+    """Put back the unit that was there, as it was by `facts`, or none."""
     if not before:
         _try_all(lambda: service.tell("disable", "--now"), lambda: _remove(service))
         return
     files.write_atomically(service.path, before)
     systemd.reload_units(own=service.own)
-    if was_at_work:
-        _try_all(lambda: service.tell("restart"))
+    enabled = facts.get("UnitFileState") == "enabled"
+    _try_all(
+        lambda: service.tell("stop" if facts.get("ActiveState") == "inactive" else "restart"),
+        service.forgive,
+        lambda: service.tell("enable" if enabled else "disable", "--quiet"),
+    )
 
 
 def _remove(service: Service) -> None:

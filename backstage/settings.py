@@ -76,6 +76,8 @@ class Settings:
 
 def read_settings(path: Path) -> Settings:
     """Read and check a venue.yaml. Raises SettingsError, which names the line."""
+    if not path.is_file():
+        raise SettingsError(path, None, "is no file")
     try:
         document = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:

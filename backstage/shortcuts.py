@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import NotAVenue
-
 if TYPE_CHECKING:
     from .act import Act
     from .new_venues import Progress
@@ -79,8 +77,6 @@ def use_venue(path: str | Path) -> Venue:
 
 def venue_from_cwd() -> Venue:
     """Open the Venue that the current directory lies in. Raises NotAVenue, SettingsError."""
-    here = Path.cwd()
-    for directory in (here, *here.parents):
-        if (directory / "venue.yaml").exists() and (directory / "pyvenv.cfg").exists():
-            return use_venue(directory)
-    raise NotAVenue(here, "lies in no Venue; go into one, or use_venue(path)")
+    from .host import venue_above
+
+    return use_venue(venue_above(Path.cwd()))

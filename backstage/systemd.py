@@ -43,6 +43,11 @@ class Service:
             return ""
 
     @property
+    def drop_ins(self) -> Path:
+        """Where an operator's own settings for it lie."""
+        return self.path.with_name(f"{self.name}.d")
+
+    @property
     def exists(self) -> bool:
         return self.path.exists()
 

@@ -11,6 +11,7 @@ from .acts import measure_new_acts, measure_verbs
 from .commands import measure_commands
 from .environments import measure_pages, measure_venues
 from .flow import measure_flow
+from .front import measure_front
 from .idling import measure_idling
 from .imports import measure_imports
 from .latencies import measure_latencies
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[Stage, int], Sequence[Line]]] = {
     "snapshot": measure_snapshots,
     "flow": measure_flow,
     "commands": measure_commands,
+    "front": measure_front,
 }
 
 

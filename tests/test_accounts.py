@@ -96,6 +96,17 @@ def test_the_owner_stands_in_for_root(tmp_path: Path) -> None:
 
 
 @needs_root
+def test_a_link_makes_nobody_root(tmp_path: Path) -> None:
+    """Who owns a Venue may have put a link to what is root's where root looks for an Act."""
+    link = tmp_path / "act"
+    link.symlink_to("/usr")
+    os.chown(link, 12345, -1, follow_symlinks=False)
+    assert accounts.stand_in(link) == 12345
+    assert accounts.stand_in(Path("/usr"), link) == 12345
+    assert accounts.stand_in(tmp_path / "nowhere", Path("/usr")) is None
+
+
+@needs_root
 def test_who_becomes_a_user_is_that_user_for_good() -> None:
     """With that user's groups and no others, and without what root's shell has told."""
     user = somebody()

@@ -11,6 +11,7 @@ from .. import shortcuts
 from .exits import Exit
 from .options import act_argument, command
 from .results import Result
+from .rights import start_unit
 from .screen import Screen
 from .session import Session
 from .steps import Steps
@@ -95,7 +96,7 @@ def new_act(session: Session, name: str, template: str, port: int | None, no_sta
     nothing is left behind.
     """
     if not no_start:
-        session.start_unit()
+        start_unit(session)
     venue = session.venue
     with nullcontext() if session.as_json else session.screen.waiting(f"Making {name}"):
         act = shortcuts.new_act(venue, name, template=template, port=port, start=not no_start)

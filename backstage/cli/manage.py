@@ -28,6 +28,8 @@ def manage(session: Session, act: str, words: tuple[str, ...]) -> Result:
     the command. With --json, which stands before ACT, it has no terminal: its output is in the
     result, and where it fails the exit code is 1.
     """
+    # Not given up here, but for the program alone, which then gets a terminal of its own.
+    session.keeps_root = True
     found = session.act(act)
     if session.as_json:
         return Result({"act": act, "output": found.manage(*words)}, lambda _: None)

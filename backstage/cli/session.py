@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import accounts, systemd
-from ..shortcuts import use_venue, venue_from_cwd
+from .. import accounts, host
+from ..shortcuts import use_venue
 from .screen import Screen
 
 if TYPE_CHECKING:
@@ -35,34 +35,32 @@ class Session:
     def venue(self) -> Venue:
         """The Venue of `--venue` or BACKSTAGE_VENUE, or that which the directory lies in.
 
-        Root becomes its owner with the first look, so that nothing in it becomes root's, and no
-        code of others runs as root. Raises NotAVenue, SettingsError, NotAllowed.
+        Root becomes its owner before anything of it is read, so that nothing in it becomes root's,
+        and no code of others runs as root. Raises NotAVenue, SettingsError, NotAllowed,
+        UnsafeDirectory.
         """
-        named = self.path or os.environ.get(_VARIABLE)
-        found = use_venue(named) if named else venue_from_cwd()
+        path = self._located
         if not self.keeps_root:
-            _become_owner(found)
-        return found
+            _become_owner(path)
+        return use_venue(path)
+
+    @cached_property
+    def _located(self) -> Path:
+        if named := self.path or os.environ.get(_VARIABLE):
+            return Path(named).expanduser().resolve()
+        return host.venue_above(Path.cwd())
 
     def give_up_root(self) -> None:
         """Act as the owner of the Venue after all."""
         self.keeps_root = False
-        _become_owner(self.venue)
-
-    def start_unit(self) -> None:
-        """As root, have systemd start the Emperor while there is the right to do so."""
-        self.keeps_root = True
-        service = systemd.service_of(self.venue.path) if accounts.am_root() else None
-        if service and not service.at_work:
-            self.venue.start()
-        self.give_up_root()
+        _become_owner(self._located)
 
     def act(self, name: str) -> Act:
         """An Act of the Venue. Raises NoSuchAct with the name that was probably meant."""
         return self.venue[name]
 
 
-def _become_owner(venue: Venue) -> None:
-    owner = accounts.stand_in(venue.path)
+def _become_owner(venue: Path) -> None:
+    owner = accounts.stand_in(venue) if venue.exists() else None
     if owner is not None:
         accounts.become(owner)

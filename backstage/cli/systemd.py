@@ -160,6 +160,8 @@ def _uninstall(session: Session, wish: _Wish) -> Result:
 
     def show(screen: Screen) -> None:
         screen.line(f"{gone.name} is stopped and removed")
+        if gone.drop_ins.exists():
+            screen.hint(f"Settings of your own are left in {gone.drop_ins}")
         screen.hint("The Acts stay wanted; to run them without systemd: backstage venue start")
 
     return Result({"unit": gone.name, "path": str(gone.path)}, show)

@@ -13,6 +13,7 @@ from .aftermath import Aftermath
 from .exits import Exit
 from .options import Command, acts_argument, command
 from .results import Result, Stream
+from .rights import start_unit
 from .session import Session
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _make(verb: Verb, text: str) -> Command:
         if bool(acts) == everybody:
             raise click.UsageError("name Acts, or type --all for all of them")
         if verb is not Verb.STOP:
-            session.start_unit()
+            start_unit(session)
         return Stream(_outcomes(session, verb, acts or None, wait or None))
 
     made.help = text

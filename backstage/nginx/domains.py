@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -112,7 +111,7 @@ def tls_files(certificate: str, key: str) -> Tls:
 @contextmanager
 def _at_work(nginx: Nginx, act: Act, words: Iterable[str]) -> Iterator[None]:
     venue = str(act.paths.venue.top)
-    nginx.refuse_foreign(shlex.join(["backstage", "--venue", venue, "nginx", *words]))
+    nginx.refuse_foreign("--venue", venue, "nginx", *words)
     with telling_disk_trouble("changing what nginx serves"):
         _make_public(nginx.state)
         with locked(nginx.lock, "changing what nginx serves"):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from .. import accounts
 from ..act import Act
 from ..errors import SiteRefused
 from ..paths import ActPaths
@@ -188,6 +190,13 @@ def _refuse_unreadable(act: Act, site: Site, shared: Iterable[Share], nginx: Ngi
 
 def _refuse_closed(act: Act, socket: Path, nginx: Nginx) -> None:
     """Refuse a socket that nginx's user cannot connect to."""
+    owner = accounts.stand_in(act.paths.venue.top, act.paths.top)
+    theirs = socket.lstat().st_uid if os.path.lexists(socket) else owner
+    if accounts.am_root() and os.path.realpath(socket) != str(socket):
+        raise SiteRefused(f"{socket} is a link, or lies behind one; name it as it is")
+    if accounts.am_root() and theirs not in {owner or accounts.ROOT, accounts.ROOT}:
+        whose = accounts.name_of(theirs or accounts.ROOT)
+        raise SiteRefused(f"{socket} is not {act.name}'s, but belongs to {whose}")
     whose = f"nginx (user {nginx.user}) cannot connect to {act.name} at {socket}"
     if socket.parent.is_dir() and (remedy := nginx.barrier_to(socket.parent)):
         raise SiteRefused(f"{whose}; type: {remedy}")
@@ -263,6 +272,7 @@ def _free_name(act: ActPaths, place: Place) -> str:
 
 def is_ours(act: ActPaths) -> bool:
     """Whether the project comes from our scaffold, so that its .env can tell it of its domains."""
+    example = act.top / ".env.example"
     with suppress(OSError):
-        return grants.MARK in (act.top / ".env.example").read_text(errors="replace")
+        return example.is_file() and grants.MARK in example.read_text(errors="replace")
     return False

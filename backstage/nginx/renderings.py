@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -13,7 +12,7 @@ from .sites import Ground, Share, Site, Tls, headed
 _AWAY = "/.backstage-away.html"
 _CHALLENGE = "/.well-known/acme-challenge/"
 _PROBES = ("/healthz", "/readyz")
-_UNFIT = re.compile(r"[\"\\$\x00-\x1f\x7f]")
+_UNFIT = frozenset('"\\$')
 # What a browser may show of what somebody has uploaded; everything else is only downloaded.
 _SHOWN = {
     "image/png": "png",
@@ -324,8 +323,9 @@ def _ask(site: Site, upstream: str) -> str:
 
 
 def _quoted(path: str) -> str:
-    if unfit := _UNFIT.search(path):
-        raise SiteRefused(f"nginx gives {unfit[0]!r} in a path a meaning of its own: {path}")
+    unfit = [sign for sign in path if sign in _UNFIT or not sign.isprintable()]
+    if unfit:
+        raise SiteRefused(f"nginx gives {unfit[0]!r} in a path a meaning of its own: {path!r}")
     return f'"{path}"'
 
 

@@ -132,11 +132,11 @@ class Nginx:
         signals = master is None or Path(f"/proc/{master}").stat().st_uid == os.geteuid()
         return accounts.am_root() or (signals and os.access(self.conf.parent, os.W_OK))
 
-    def refuse_foreign(self, command: str) -> None:
-        """Raise NotAllowed where only root may do this."""
+    def refuse_foreign(self, *words: str) -> None:
+        """Raise NotAllowed where only root may do what these words of the command mean."""
         if not self.is_ours:
             what = f"{accounts.mine()} may not change what nginx serves ({self.conf.parent})"
-            raise NotAllowed(f"{what}; type: sudo {command}")
+            raise NotAllowed(f"{what}; type: {accounts.root_command(*words)}")
 
     def origin(self, name: str, *, tls: bool) -> str:
         """How a browser writes the beginning of a URL of a site here."""

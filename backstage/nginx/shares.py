@@ -75,7 +75,7 @@ def _told(project: Project, names: list[str]) -> dict[str, list[str]]:
             cwd=project.directory,
             env={**environment, **project.environment},
             timeout=_PATIENCE,
-            uid=accounts.stand_in(_home(project.act)),
+            uid=accounts.stand_in(project.act.venue.top, project.act.top),
         )
     except processes.TookTooLong as error:
         raise _unloaded(project, f"it takes longer than {_PATIENCE:.0f} s") from error
@@ -110,7 +110,7 @@ def _share(kind: str, told: list[str], act: ActPaths, private: Iterable[Path]) -
 
 def _refuse_foreign(kind: str, path: Path, act: ActPaths) -> None:
     """Whoever writes settings must not have nginx show what it can read, but he cannot."""
-    owner, ours = path.stat().st_uid, _home(act).stat().st_uid
+    owner, ours = path.stat().st_uid, _home(act).lstat().st_uid
     if owner != ours:
         what = f"{kind.upper()}_ROOT of {act.name} is {path}, which belongs to"
         names = f"{accounts.name_of(owner)}, not to {accounts.name_of(ours)} as the Act does"

@@ -174,7 +174,7 @@ def read(text: str) -> Record | None:
 
 
 def _told(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if not line.startswith("#"):
             return
         if match := _FACT.fullmatch(line):

@@ -579,7 +579,7 @@ def test_what_nginx_cannot_read_is_refused_with_the_remedy(web: Web, north: Act)
 
 @needs_root
 def test_only_who_may_changes_nginx(web: Web, north: Act) -> None:
-    command = f"sudo backstage --venue {north.paths.venue.top} nginx bind north north.test"
+    command = f"backstage --venue {north.paths.venue.top} nginx bind north north.test"
     with refusing(web, north, "nobody may not change", command, kind=NotAllowed):
         errands.run_as(NOBODY, lambda: str(bind(web, north, "north.test")))
 

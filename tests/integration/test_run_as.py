@@ -198,5 +198,35 @@ def test_its_directories_come_back_when_run_was_removed(farm: Machine) -> None:
     assert owner(farm, told(farm, "blog")["pid"]) == "blog"
 
 
+def test_another_user_gets_all_that_the_one_before_has_left(farm: Machine) -> None:
+    farm.run("useradd", "--system", "heir")
+    settings = farm.root / "srv" / "farm" / "venue.yaml"
+    former = settings.read_text()
+    for user, text in (("heir", former.replace("run_as: shop", "run_as: heir")), ("shop", former)):
+        settings.write_text(text)
+        backstage(farm, "restart", "shop")
+        assert owner(farm, told(farm, "shop")["pid"]) == user
+        places = ("acts/shop/db.sqlite3", "acts/shop/.env", "log/shop/shop.log", "run/shop")
+        owners = farm.run("stat", "-c", "%U", *(VENUE / place for place in places)).stdout
+        assert set(owners.split()) == {user}
+
+
+def test_root_does_not_run_what_was_the_users_without_the_user(farm: Machine) -> None:
+    """Also where no unit says that every Act needs one."""
+    settings = farm.root / "srv" / "farm" / "venue.yaml"
+    former = settings.read_text()
+    backstage(farm, "systemd", "uninstall", "--yes")
+    try:
+        settings.write_text(former.replace("  shop: {run_as: shop}\n", ""))
+        backstage(farm, "venue", "start")
+        shown = backstage(farm, "restart", "shop", check=False)
+        assert "would run as root; give it a user" in shown
+    finally:
+        settings.write_text(former)
+        backstage(farm, "venue", "stop")
+        backstage(farm, "systemd", "install", "--run-as", "root", "--yes")
+    assert owner(farm, told(farm, "shop")["pid"]) == "shop"
+
+
 def test_its_log_is_read_as_any_other(farm: Machine) -> None:
     assert "spawned uWSGI worker 1" in backstage(farm, "logs", "blog", "-n", "200")

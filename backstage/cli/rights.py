@@ -1,0 +1,15 @@
+"""What root does for a command before it acts as the owner of the Venue."""
+
+from __future__ import annotations
+
+from .. import accounts, systemd
+from .session import Session
+
+
+def start_unit(session: Session) -> None:
+    """As root, have systemd start the Emperor while there is the right to do so."""
+    session.keeps_root = True
+    service = systemd.service_of(session.venue.path) if accounts.am_root() else None
+    if service and not service.at_work:
+        session.venue.start()
+    session.give_up_root()
