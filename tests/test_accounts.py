@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from backstage import accounts
-from backstage.errors import UnknownUser
+from backstage.errors import UnknownUser, UnsafeDirectory
 
 BECOME = """
 import json, os, sys
@@ -103,7 +103,30 @@ def test_a_link_makes_nobody_root(tmp_path: Path) -> None:
     os.chown(link, 12345, -1, follow_symlinks=False)
     assert accounts.stand_in(link) == 12345
     assert accounts.stand_in(Path("/usr"), link) == 12345
-    assert accounts.stand_in(tmp_path / "nowhere", Path("/usr")) is None
+    assert accounts.stand_in(Path("/usr"), tmp_path / "nowhere") is None
+
+
+@needs_root
+def test_the_owner_of_the_venue_counts_before_that_of_the_act(tmp_path: Path) -> None:
+    """Who owns the Venue may have linked to what is somebody else's."""
+    (tmp_path / "venue" / "act").mkdir(parents=True)
+    os.chown(tmp_path / "venue", 12345, -1)
+    os.chown(tmp_path / "venue" / "act", 23456, -1)
+    assert accounts.stand_in(tmp_path / "venue", tmp_path / "venue" / "act") == 12345
+
+
+@needs_root
+def test_a_venue_of_roots_where_others_write_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "venue").mkdir()
+    assert accounts.stand_in(tmp_path / "venue") is None
+    for place in (tmp_path / "venue", tmp_path):
+        place.chmod(0o777)
+        with pytest.raises(UnsafeDirectory, match="is not root's alone"):
+            accounts.stand_in(tmp_path / "venue")
+        place.chmod(0o700)
+    (tmp_path / "link").symlink_to("venue")
+    with pytest.raises(UnsafeDirectory):
+        accounts.stand_in(tmp_path / "link")
 
 
 @needs_root
