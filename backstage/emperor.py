@@ -7,7 +7,7 @@ import signal
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from . import accounts, errands, logs, processes, stats, systemd
+from . import logs, processes, stats, systemd
 from .deadlines import Deadline, until
 from .errors import EmperorFailed
 from .files import lock_holder, refuse_foreign, refuse_writable_by_others
@@ -90,11 +90,12 @@ class Emperor:
         says so. Raises EmperorFailed where even that does not help, and NotAllowed where one may
         not stop its unit.
         """
-        service = systemd.service_of(self._paths.top)
-        if service and service.at_work:
-            service.tell("stop")
-        if self.pid is not None or not service:
-            errands.run_as(accounts.stand_in(self._paths.top), lambda: self.end(wait))
+        if service := systemd.service_of(self._paths.top):
+            if service.at_work:
+                service.tell("stop")
+            if self.pid is None:
+                return
+        self.end(wait)
 
     def end(self, wait: float) -> None:
         """What `stop` does to an Emperor that no unit has started."""

@@ -127,12 +127,12 @@ def test_nobody_keeps_root_waiting(lair: Machine, path: str) -> None:
 
 def test_a_file_with_another_name_elsewhere_stays_whose_it_is(lair: Machine) -> None:
     """As those of a cache are, from which an installer has linked them."""
-    lair.run("useradd", "--system", "shows")
+    lair.run("useradd", "--system", "stagehand")
     lair.run("backstage", "new-venue", "hard", "/srv", "--no-start")
     lair.run("sh", "-c", "echo mine >/srv/cached; ln /srv/cached /srv/hard/lib/cached")
-    backstage(lair, "systemd", "install", "--run-as", "shows", "--yes", venue=Path("/srv/hard"))
+    backstage(lair, "systemd", "install", "--run-as", "stagehand", "--yes", venue=Path("/srv/hard"))
     owners = lair.run("stat", "-c", "%U %h", "/srv/cached", "/srv/hard/lib/cached").stdout
-    assert owners.splitlines() == ["root 1", "shows 1"]
+    assert owners.splitlines() == ["root 1", "stagehand 1"]
     assert lair.run("cat", "/srv/hard/lib/cached").stdout == "mine\n"
     backstage(lair, "systemd", "uninstall", "--yes", venue=Path("/srv/hard"))
 
