@@ -70,6 +70,12 @@ class Edits:
             return True
         return vassal_files.current(act) != self._dealt_with.get(act.name)
 
+    def pending(self, act: ActPaths) -> Edit | None:
+        """A change of the file that was not dealt with yet, if there is one."""
+        if not self.is_new(act):
+            return None
+        return Edit(change=self._change(act, vassal_files.current(act)), undecided=True)
+
     def unsettled(self, paths: VenuePaths) -> set[str]:
         """The Acts whose files have changed since they were dealt with, gone ones included."""
         names = vassal_files.names(paths.vassals)

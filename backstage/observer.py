@@ -265,6 +265,9 @@ class Observer:
             if again is not None:
                 self._agenda.put(look.name, again)
             state = State.STARTING if last.state in _NOT_THERE else last.state
+        if state is State.RELOADING and (edit := self._edits.pending(self._act(look.name))):
+            # The Emperor has heard of the change before we have.
+            self._causes.edited(look.name, edit)
         now = _moment(look, state, self._causes.remark(look.name))
         if state is State.FAILING or self._history.is_change(look.name, now):
             now = replace(now, reason=self._causes.reason(look, state, last.state))
