@@ -195,7 +195,8 @@ def _unit_text(venue: Venue, account: struct_passwd | None) -> str:
         logs=venue.settings.logs,
         places=(venue.path, python),
     )
-    hardening = filled(shelf("emperor") / unit.shelf, **unit.markers)
+    parts = (filled(shelf("emperor") / name, **unit.markers) for name in unit.hardening)
+    hardening = "".join(parts)
     return filled(shelf("emperor") / "backstage.service", hardening=hardening, **unit.markers)
 
 

@@ -38,10 +38,12 @@ class Unit:
         return not self.user
 
     @property
-    def shelf(self) -> str:
-        """The file in `emperor/` that takes away what this kind of unit never needs."""
-        kind = "user" if self.own else "root" if self.user == "root" else "system"
-        return f"hardening-{kind}.conf"
+    def hardening(self) -> tuple[str, ...]:
+        """The files in `emperor/` that take away what this kind of unit never needs."""
+        if self.own:
+            return ("hardening-user.conf",)
+        machine = "hardening-system.conf"
+        return (machine, "hardening-root.conf") if self.user == "root" else (machine,)
 
     @property
     def markers(self) -> dict[str, str]:

@@ -27,7 +27,8 @@ ROOTS = dataclasses.replace(PLAIN, user="root", group="root")
 
 
 def text_of(unit: Unit) -> str:
-    hardening = filled(shelf("emperor") / unit.shelf, **unit.markers)
+    parts = (filled(shelf("emperor") / name, **unit.markers) for name in unit.hardening)
+    hardening = "".join(parts)
     text = filled(shelf("emperor") / "backstage.service", hardening=hardening, **unit.markers)
     return finished(text, "backstage-site.service")
 
@@ -56,13 +57,14 @@ def test_a_unit_is_whole(unit: Unit) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "kind"), [(PLAIN, "system"), (OWN, "user"), (ROOTS, "root")], ids=lambda it: str(it)
+    ("unit", "kinds"),
+    [(PLAIN, ("system",)), (OWN, ("user",)), (ROOTS, ("system", "root"))],
+    ids=lambda it: str(it),
 )
-def test_each_kind_is_hardened_in_its_own_way(unit: Unit, kind: str) -> None:
-    assert unit.shelf == f"hardening-{kind}.conf"
-    assert (shelf("emperor") / unit.shelf).exists()
+def test_each_kind_is_hardened_in_its_own_way(unit: Unit, kinds: tuple[str, ...]) -> None:
+    assert unit.hardening == tuple(f"hardening-{kind}.conf" for kind in kinds)
     assert settings_of(unit)["NoNewPrivileges"] == "yes"
-    assert unit.own == (kind == "user")
+    assert unit.own == (kinds == ("user",))
 
 
 def test_who_it_runs_as() -> None:
