@@ -21,7 +21,7 @@ from backstage.new_venues import configure
 from backstage.paths import VenuePaths
 from backstage.shortcuts import new_venue
 from backstage.venue import Venue
-from tests.integration.machine import Machine, Unbootable, booted, missing
+from tests.integration.machine import Machine, booted, missing, skipping_unbootable
 
 MakeVenue = Callable[..., Venue]
 
@@ -82,10 +82,8 @@ def machine() -> Iterator[Machine]:
     if reason := missing():
         pytest.skip(reason)
     with ExitStack() as ending:
-        try:
+        with skipping_unbootable():
             machine = ending.enter_context(booted("tests"))
-        except Unbootable as error:
-            pytest.skip(str(error))
         yield machine
 
 

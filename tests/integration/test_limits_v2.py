@@ -15,7 +15,7 @@ import pytest
 from backstage.deadlines import Deadline, until
 
 from .guest import Guest, guest, missing
-from .machine import Unbootable
+from .machine import skipping_unbootable
 
 pytestmark = pytest.mark.slow
 
@@ -100,12 +100,10 @@ def house() -> Iterator[House]:
     if reason := missing():
         pytest.skip(reason)
     with ExitStack() as ending:
-        try:
+        with skipping_unbootable():
             machine = ending.enter_context(guest("limits"))
             ports = _settle(machine)
             machine.boot()
-        except Unbootable as error:
-            pytest.skip(str(error))
         house = House(machine, ports)
         machine.run("backstage", "--venue", SITE, "systemd", "install", "--yes")
         yield house
