@@ -10,11 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from pwd import struct_passwd
 
-from . import accounts, errands, files, host, launches, names, processes, seals, systemd, units
+from . import accounts, errands, files, host, launches, names, processes, seals, systemd
 from .errors import BackstageError, NotAllowed, ServiceFailed
 from .settings import Settings
 from .systemd import Service
 from .templates import filled, shelf
+from .units import Unit, finished, unit_names, venue_of
 from .venue import Venue
 
 _ROOT = "root"
@@ -62,7 +63,7 @@ def plan(venue: Venue, *, own: bool, run_as: str = "") -> Installation:
     account = None if own else _account(venue, run_as)
     _check_settings(venue.settings, account)
     service = systemd.free_name(venue.path, own=own)
-    text = units.finished(_unit_text(venue, account), service.name)
+    text = finished(_unit_text(venue, account), service.name)
     return Installation(venue, service, text, service.text, account)
 
 
@@ -142,10 +143,10 @@ def _refuse_other(wanted: Installation) -> None:
     venue, own = wanted.venue, wanted.service.own
     home = Path(accounts.home_of(_owner(venue)))
     other = systemd.directory(own=False) if own else home / ".config" / "systemd" / "user"
-    for name in units.names(venue.path):
+    for name in unit_names(venue.path):
         # Only looked at: what lies in a home may be anything.
         if (other / name).is_file() and (
-            not own or units.venue_of((other / name).read_text()) == venue.path
+            not own or venue_of((other / name).read_text()) == venue.path
         ):
             remedy = accounts.root_command("--venue", str(venue.path), "systemd", "uninstall")
             if not own:
@@ -186,7 +187,7 @@ def _check_settings(settings: Settings, account: struct_passwd | None) -> None:
 
 def _unit_text(venue: Venue, account: struct_passwd | None) -> str:
     python = venue.paths.python.resolve()
-    unit = units.Unit(
+    unit = Unit(
         venue=venue.path,
         python=venue.paths.python,
         user=account.pw_name if account else "",

@@ -111,7 +111,7 @@ def service_of(venue: Path) -> Service | None:
 
 def free_name(venue: Path, *, own: bool) -> Service:
     """What the unit of a Venue is called, or would be: not what another Venue's is called."""
-    candidates = [Service(directory(own=own) / name, own) for name in units.names(venue)]
+    candidates = [Service(directory(own=own) / name, own) for name in units.unit_names(venue)]
     mine_or_none = (each for each in candidates if units.venue_of(each.text) in {venue, None})
     free = [each for each in mine_or_none if units.venue_of(each.text) == venue or not each.exists]
     if not free:

@@ -73,7 +73,7 @@ class Unit:
         return any(place.is_relative_to(home) for place in self.places for home in homes)
 
 
-def names(venue: Path) -> tuple[str, str]:
+def unit_names(venue: Path) -> tuple[str, str]:
     """What the unit of a Venue may be called: by its name, or by its path where that is taken."""
     path = "-".join(part for part in venue.parts[1:])
     return _file_name(venue.name), _file_name(path)

@@ -10,7 +10,7 @@ import pytest
 from backstage.errors import SiteRefused
 from backstage.nginx import confs
 from backstage.nginx.renderings import Common, render, render_shared
-from backstage.nginx.sites import Ground, Share, Site, Target, Tls, file_name, origin, read
+from backstage.nginx.sites import Ground, Share, Site, Target, Tls, file_name, origin, read_record
 from backstage.templates import shelf
 
 GROUND = Ground(
@@ -50,7 +50,7 @@ def text(site: Site = SITE, ground: Ground = GROUND) -> str:
     ],
 )
 def test_a_site_is_read_back_as_it_was(site: Site) -> None:
-    record = read(text(site))
+    record = read_record(text(site))
     assert record
     assert (record.site, record.edited) == (site, False)
 
@@ -60,7 +60,7 @@ def test_a_site_is_read_back_as_it_was(site: Site) -> None:
     [("100m", "10m"), ("# domains: example.com", "# domains: example.org"), ("}\n", "}\n\n")],
 )
 def test_an_edit_is_noticed(old: str, new: str) -> None:
-    record = read(text().replace(old, new, 1))
+    record = read_record(text().replace(old, new, 1))
     assert record
     assert record.edited
 
@@ -69,7 +69,7 @@ def test_an_edit_is_noticed(old: str, new: str) -> None:
     "foreign", ["", "server {}", "# act: blog\n", text().partition("# target")[0]]
 )
 def test_what_is_not_ours_is_not_taken_for_ours(foreign: str) -> None:
-    assert read(foreign) is None
+    assert read_record(foreign) is None
 
 
 def test_people_read_what_it_is() -> None:

@@ -11,7 +11,7 @@ import pytest
 from backstage import seals
 from backstage.settings import Limits, Logs
 from backstage.templates import filled, shelf
-from backstage.units import Unit, finished, names, venue_of
+from backstage.units import Unit, finished, unit_names, venue_of
 
 PLAIN = Unit(
     venue=Path("/srv/shows/site"),
@@ -115,11 +115,11 @@ def test_what_is_hidden_hides_neither_the_venue_nor_its_python(
 
 
 def test_names_are_by_the_venues_name_or_by_its_path() -> None:
-    assert names(Path("/srv/shows/site")) == (
+    assert unit_names(Path("/srv/shows/site")) == (
         "backstage-site.service",
         "backstage-srv-shows-site.service",
     )
-    assert names(Path("/srv/two words/Müller@home")) == (
+    assert unit_names(Path("/srv/two words/Müller@home")) == (
         "backstage-M_ller_home.service",
         "backstage-srv-two_words-M_ller_home.service",
     )

@@ -16,11 +16,10 @@ from ..locks import locked
 from ..paths import VenuePaths
 from ..states import State
 from ..templates import shelf
-from . import plans, sites
 from .places import Remains
-from .plans import Plan, Wish
+from .plans import Plan, Wish, bind_words, plan_binding, plan_unbinding, refuse_edited
 from .server import Nginx, find
-from .sites import Site, Tls
+from .sites import SHARED, Site, Tls
 
 _AWAY = "away.html"
 _READ = "had nginx read its configuration"
@@ -52,8 +51,8 @@ def bind(act: Act, wish: Wish, nginx: Nginx | None = None) -> Bound:
     PortUnavailable, CannotWrite or what `act.restart` raises; then all is as it was before.
     """
     nginx = nginx or find()
-    with _at_work(nginx, act, plans.bind_words(act.name, wish)), ExitStack() as undo:
-        plan = plans.plan(act, wish, nginx)
+    with _at_work(nginx, act, bind_words(act.name, wish)), ExitStack() as undo:
+        plan = plan_binding(act, wish, nginx)
         _put_in_place(plan, nginx, undo)
         changed = _tell(act, plan, undo)
         notes = [*plan.notes, *_serve(plan, nginx, undo)]
@@ -74,8 +73,8 @@ def unbind(act: Act, nginx: Nginx | None = None, *, replace_edited: bool = False
         present = place.site_of(act.paths)
         if present is None:
             raise SiteRefused(f"{act.name} is bound to no domain; nothing has to be done")
-        plans.refuse_edited(present, replace_edited)
-        plan = plans.plan_without(act, present, nginx, place)
+        refuse_edited(present, replace_edited)
+        plan = plan_unbinding(act, present, nginx, place)
         _put_in_place(plan, nginx, undo)
         changed = _tell(act, plan, undo)
         notes = _serve(plan, nginx, undo)
@@ -121,13 +120,13 @@ def _at_work(nginx: Nginx, act: Act, words: Iterable[str]) -> Iterator[None]:
 def _put_in_place(plan: Plan, nginx: Nginx, undo: ExitStack) -> None:
     """Write the files and have nginx look at all of its configuration."""
     undo.callback(_reload_old, nginx, plan)
-    for name in (sites.SHARED, plan.name):
+    for name in (SHARED, plan.name):
         for path in plan.place.paths(name):
             undo.callback(Remains.of(path).put_back)
     _make_public(nginx.pages, nginx.challenges)
     if not (nginx.pages / _AWAY).exists():
         write_atomically(nginx.pages / _AWAY, _shipped_page())
-    for name in (sites.SHARED, plan.name):
+    for name in (SHARED, plan.name):
         if name in plan.texts:
             plan.place.write(name, plan.texts[name])
         else:

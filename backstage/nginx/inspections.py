@@ -10,12 +10,13 @@ from ..act import Act
 from ..errors import SiteRefused
 from ..findings import Finding, note, ok, trouble, warning
 from ..venue import Venue
-from . import certificates, shares, sites, targets
+from . import certificates, shares, targets
 from .certificates import SOON
 from .domains import Bound, bound
 from .places import Place
 from .plans import command_for, is_ours
 from .server import Nginx, find
+from .sites import SHARED
 
 _NGINX = "nginx"
 
@@ -50,8 +51,8 @@ def _program(nginx: Nginx, found: list[Bound]) -> Iterator[Finding]:
         yield trouble(_NGINX, f"cannot use its configuration: {_first(said)}", "mend that")
     if nginx.pid is None:
         yield trouble(_NGINX, "does not run, so nobody is served", f"type: {nginx.start_command}")
-    elif not nginx.place().is_in_place(sites.SHARED) and found:
-        what = f"{nginx.place().file(sites.SHARED)}, which all sites need, is missing"
+    elif not nginx.place().is_in_place(SHARED) and found:
+        what = f"{nginx.place().file(SHARED)}, which all sites need, is missing"
         yield trouble(_NGINX, what, f"type: {command_for(found[0].site)}")
     else:
         yield ok(_NGINX, f"runs as {nginx.user}")

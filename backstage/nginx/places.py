@@ -9,8 +9,7 @@ from pathlib import Path
 
 from .. import files
 from ..paths import ActPaths
-from . import sites
-from .sites import Site
+from .sites import Site, read_record
 
 _OURS = "backstage-*.conf"
 
@@ -45,7 +44,7 @@ class Place:
     def sites(self) -> Iterator[Placed]:
         """Every site of ours, of whatever Venue."""
         for path in sorted(self._written.glob(_OURS)):
-            if record := sites.read(path.read_text(errors="surrogateescape")):
+            if record := read_record(path.read_text(errors="surrogateescape")):
                 yield Placed(record.site, path, record.edited)
 
     def site_of(self, act: ActPaths) -> Placed | None:

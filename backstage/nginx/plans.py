@@ -14,11 +14,11 @@ from .. import accounts
 from ..act import Act
 from ..errors import SiteRefused
 from ..paths import ActPaths
-from . import certificates, confs, grants, hostnames, renderings, shares, sites, targets
+from . import certificates, confs, grants, hostnames, renderings, shares, targets
 from .places import Place, Placed
 from .renderings import Common
 from .server import Nginx
-from .sites import Ground, Share, Site, Tls
+from .sites import SHARED, Ground, Share, Site, Tls, file_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class Plan:
         return (plain, self.ground.https_port) if self.site.tls else (plain,)
 
 
-def plan(act: Act, wish: Wish, nginx: Nginx) -> Plan:
+def plan_binding(act: Act, wish: Wish, nginx: Nginx) -> Plan:
     """What is to be done; refuses whatever could not work."""
     files, place = nginx.files(), nginx.place()
     present = place.site_of(act.paths)
@@ -218,7 +218,7 @@ def _grants(
     return needed, told
 
 
-def plan_without(act: Act, present: Placed, nginx: Nginx, place: Place) -> Plan:
+def plan_unbinding(act: Act, present: Placed, nginx: Nginx, place: Place) -> Plan:
     """What is to be done so that an Act is bound no more."""
     changes: grants.Changes = {}
     if is_ours(act.paths):
@@ -242,14 +242,14 @@ def _texts(
     left = [*others, *([site] if site else [])]
     if not left:
         return {}
-    foreign = {file: text for file, text in files.items() if Path(file).name != sites.SHARED}
+    foreign = {file: text for file, text in files.items() if Path(file).name != SHARED}
     secure = any(each.tls for each in left) and nginx.rejects_handshakes
     common = Common(
         http=_undefended(ground.listens(tls=False), foreign),
         https=_undefended(ground.listens(tls=True), foreign) if secure else (),
         hash_bucket=not confs.find(foreign, "server_names_hash_bucket_size"),
     )
-    texts = {sites.SHARED: renderings.render_shared(common)}
+    texts = {SHARED: renderings.render_shared(common)}
     if site:
         texts[name] = renderings.render(site, ground, name.removesuffix(".conf"))
     return texts
@@ -263,11 +263,11 @@ def _undefended(addresses: Iterable[str], files: Mapping[str, str]) -> tuple[str
 
 def _free_name(act: ActPaths, place: Place) -> str:
     """The name of a new site's file; another Venue of that name may have one already."""
-    name = sites.file_name(act.venue.top.name, act.name)
+    name = file_name(act.venue.top.name, act.name)
     if not place.file(name).exists():
         return name
     digest = hashlib.sha256(str(act.venue.top).encode()).hexdigest()[:6]
-    return sites.file_name(act.venue.top.name, act.name, digest)
+    return file_name(act.venue.top.name, act.name, digest)
 
 
 def is_ours(act: ActPaths) -> bool:

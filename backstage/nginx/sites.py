@@ -149,7 +149,7 @@ def headed(site: Site, body: str) -> str:
     return sealed(f"{head}{facts}\n{body}")
 
 
-def read(text: str) -> Record | None:
+def read_record(text: str) -> Record | None:
     """What a site's file tells; None where it is none of ours."""
     facts = dict(_told(text))
     try:

@@ -367,19 +367,19 @@ def test_websockets_pass(web: Web, theatre: Venue, clean: None, secure: bool) ->
 
 
 @pytest.mark.parametrize(
-    "binding",
+    "bound_at",
     [
         "socket = 127.0.0.1:{port}",
         "uwsgi-socket = ../../open/{name}.sock\nchmod-socket = 666",
         "http-socket = {open}/{name}.sock\nchmod-socket = 666",
     ],
 )
-def test_every_kind_of_socket_is_asked(web: Web, theatre: Venue, south: Act, binding: str) -> None:
+def test_every_kind_of_socket_is_asked(web: Web, theatre: Venue, south: Act, bound_at: str) -> None:
     folder = theatre.path / "open"
     folder.mkdir(exist_ok=True)
     before = south.vassal_text
     values = {"port": south.get_uwsgi_port(), "name": "south", "open": folder}
-    text = before.replace(f"http-socket = 127.0.0.1:{values['port']}", binding.format(**values))
+    text = before.replace(f"http-socket = 127.0.0.1:{values['port']}", bound_at.format(**values))
     # What stands below the include wins over it.
     lines = text.split("\n")
     modes = [line for line in lines if line.startswith("chmod-socket")]
