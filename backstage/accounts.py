@@ -116,7 +116,7 @@ def become(uid: int) -> None:
     runtime = f"/run/user/{uid}"
     os.environ.update(HOME=user.pw_dir, USER=user.pw_name, LOGNAME=user.pw_name)
     os.environ["XDG_RUNTIME_DIR"] = runtime
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     if not os.access(here, os.R_OK | os.X_OK):
         raise NotAllowed(
             f"this Venue is {user.pw_name}'s, who cannot read {here}; install backstage where "

@@ -24,11 +24,11 @@ from . import (
 from .deadlines import Deadline
 from .environments import Environment
 from .errors import ActFailed, PortUnavailable
+from .facts.snapshots import Snapshot
+from .facts.states import State
 from .locks import locked
 from .lookout import Lookout
 from .paths import ActPaths
-from .snapshots import Snapshot
-from .states import State
 from .streams import Broadcast
 from .survey import Survey
 

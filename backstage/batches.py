@@ -12,7 +12,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from .errors import BackstageError
-from .snapshots import Snapshot
+from .facts.snapshots import Snapshot
 
 if TYPE_CHECKING:
     from .act import Act

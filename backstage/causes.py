@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from . import stats
 from .deadlines import Deadline
+from .facts.snapshots import Snapshot
+from .facts.states import State
 from .paths import ActPaths, VenuePaths
-from .snapshots import Snapshot
-from .states import State
 from .survey import Look
 
 if TYPE_CHECKING:

@@ -26,11 +26,11 @@ from . import (
 from .deadlines import Deadline
 from .dotenv import DotEnv
 from .errors import BackstageError
+from .facts.states import PASSING, State
 from .findings import Finding, note, ok, trouble, warning
 from .limits import Kernel
 from .paths import ActPaths, VenuePaths
 from .secrecy import secrets_in, veiled
-from .states import PASSING, State
 from .survey import Look, Survey
 from .templates import configuration
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from .events import Event
-from .states import State
+from .facts.states import State
 
 # In these states an Act has a process that goes on: another one in its place is an event.
 _LASTING = frozenset({State.RUNNING, State.SLEEPING})

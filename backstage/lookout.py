@@ -9,9 +9,9 @@ from . import diagnosis, files, processes, stats, vassal_files
 from .deadlines import Deadline, until
 from .diagnosis import LogMark
 from .errors import ActFailed, NotInTime
+from .facts.states import State, Vassal
 from .paths import ActPaths
 from .probes import Probe
-from .states import State, Vassal
 from .survey import Look, Survey
 from .vassal import Address
 

@@ -15,10 +15,10 @@ from .alarms import Alarms
 from .causes import Causes
 from .edits import Edits
 from .events import Event
+from .facts.states import PASSING, State
 from .histories import History, Moment
 from .paths import ActPaths
 from .questions import Questions
-from .states import PASSING, State
 from .stats import EmperorStats
 from .survey import Look, Survey
 

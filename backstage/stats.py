@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .deadlines import Deadline
-from .states import Penalty, Vassal
+from .facts.states import Penalty, Vassal
 
 # Enough for the whole answer of most vassals in one go, in bytes.
 _CHUNK = 262_144

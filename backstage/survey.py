@@ -9,9 +9,9 @@ from pathlib import Path
 
 from . import ports, probes, processes, stats, vassal_files
 from .emperor import Emperor
+from .facts.snapshots import Snapshot
+from .facts.states import Sighting, State, Vassal, Workforce, judge
 from .paths import ActPaths, VenuePaths
-from .snapshots import Snapshot
-from .states import Sighting, State, Vassal, Workforce, judge
 from .vassal import Address, VassalFile
 
 # How long masters, which answer in microseconds, are waited for: in seconds, and for each of them.

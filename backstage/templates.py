@@ -26,7 +26,7 @@ def shelf(name: str) -> Path:
     `emperor` and `vassal_templates` lie inside the installed package; in a checkout and in editable
     installs they lie beside it.
     """
-    inside = Path(__file__).parent / name
+    inside = Path(__file__).parents[1] / name
     return inside if inside.is_dir() else inside.parent.parent / name
 
 

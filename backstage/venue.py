@@ -13,9 +13,9 @@ from . import causes, host, ports
 from .batches import Outcome, Verb, carry_out
 from .emperor import Emperor
 from .errors import BackstageError, NoSuchAct, NotAVenue
+from .facts.snapshots import Snapshot
 from .paths import VenuePaths
 from .settings import Settings, read_settings
-from .snapshots import Snapshot
 from .streams import Broadcast, EventStream
 from .survey import Survey
 

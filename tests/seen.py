@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from backstage.snapshots import Snapshot
-from backstage.states import State
+from backstage.facts.snapshots import Snapshot
+from backstage.facts.states import State
 
 IDLE = Snapshot(
     name="blog",

@@ -13,8 +13,8 @@ from backstage.act import Act
 from backstage.batches import Verb, carry_out
 from backstage.deadlines import Deadline, until
 from backstage.errors import ActFailed
-from backstage.snapshots import Snapshot
-from backstage.states import State
+from backstage.facts.snapshots import Snapshot
+from backstage.facts.states import State
 
 from .seen import IDLE
 

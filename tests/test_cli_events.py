@@ -21,9 +21,9 @@ from backstage.cli.program import run
 from backstage.cli.screen import Screen
 from backstage.deadlines import Deadline, until
 from backstage.events import Event
+from backstage.facts.states import State
 from backstage.new_venues import configure
 from backstage.paths import VenuePaths
-from backstage.states import State
 
 from .conftest import Spawn
 

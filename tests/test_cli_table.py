@@ -9,8 +9,8 @@ import pytest
 
 from backstage.cli.screen import Line, Screen
 from backstage.cli.table import table
-from backstage.rates import Rates
-from backstage.states import State
+from backstage.facts.rates import Rates
+from backstage.facts.states import State
 
 from .seen import IDLE
 

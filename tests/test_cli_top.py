@@ -15,9 +15,9 @@ from backstage.cli.columns import COLUMNS, document
 from backstage.cli.keys import Key
 from backstage.cli.meter import Meter, Reading
 from backstage.cli.screen import Line, Screen
-from backstage.rates import Rates
-from backstage.snapshots import Snapshot
-from backstage.states import State
+from backstage.facts.rates import Rates
+from backstage.facts.snapshots import Snapshot
+from backstage.facts.states import State
 
 from .seen import IDLE
 

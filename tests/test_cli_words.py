@@ -11,7 +11,7 @@ from backstage.cli import wording
 from backstage.cli.exits import Exit, exit_of
 from backstage.cli.screen import Screen, harmless
 from backstage.errors import ActFailed, BackstageError, NotInTime, PortUnavailable
-from backstage.states import State
+from backstage.facts.states import State
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ import pytest
 from backstage import rehearsals, vassal_files
 from backstage.edits import Edit, Edits
 from backstage.emperor import Emperor
+from backstage.facts.states import Penalty, Vassal
 from backstage.locks import locked
 from backstage.paths import ActPaths, VenuePaths
-from backstage.states import Penalty, Vassal
 from backstage.stats import EmperorStats
 from backstage.vassal import VassalFile
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from backstage.events import Event
-from backstage.states import State
+from backstage.facts.states import State
 
 AT = datetime(2026, 5, 4, 9, 8, 7, 654_999).timestamp()
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backstage.events import Event
+from backstage.facts.states import State
 from backstage.histories import History, Moment
-from backstage.states import State
 
 RUNNING, STARTING, STOPPED = State.RUNNING, State.STARTING, State.STOPPED
 FAILING, RELOADING, SLEEPING = State.FAILING, State.RELOADING, State.SLEEPING

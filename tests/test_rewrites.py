@@ -12,8 +12,8 @@ import pytest
 
 from backstage import rewrites, vassal_files
 from backstage.errors import ActFailed, EditRefused, UnsafeDirectory
+from backstage.facts.states import Vassal
 from backstage.paths import ActPaths, VenuePaths
-from backstage.states import Vassal
 from backstage.stats import EmperorStats
 
 from .conftest import Listen

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from backstage import stats
-from backstage.states import Penalty, Vassal
+from backstage.facts.states import Penalty, Vassal
 from backstage.stats import EmperorStats, VassalStats, WorkerStats
 
 PATIENCE = 20.0

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from backstage.events import Event
+from backstage.facts.states import State
 from backstage.paths import VenuePaths
-from backstage.states import State
 from backstage.streams import Broadcast, EventStream
 from backstage.survey import Survey
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import ActFailed, BackstageError
-from ..snapshots import Snapshot
-from ..states import State
+from ..facts.snapshots import Snapshot
+from ..facts.states import State
 from .exits import Exit, exit_of
 from .results import Document
 from .screen import Screen, harmless

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..rates import Rates, between
-from ..snapshots import Snapshot
-from ..states import State
+from ..facts.rates import Rates, between
+from ..facts.snapshots import Snapshot
+from ..facts.states import State
 
 if TYPE_CHECKING:
     from ..venue import Venue

@@ -7,8 +7,8 @@ from contextlib import nullcontext
 
 import click
 
-from ..rates import Rates
-from ..states import State
+from ..facts.rates import Rates
+from ..facts.states import State
 from . import wording
 from .columns import COLUMNS, document, trouble
 from .exits import Exit

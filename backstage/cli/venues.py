@@ -8,8 +8,8 @@ import click
 
 from .. import host, systemd
 from ..errors import BackstageError
+from ..facts.states import State
 from ..shortcuts import use_venue
-from ..states import State
 from . import wording
 from .exits import Exit
 from .options import command

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..batches import Outcome, Verb
-from ..states import PASSING
+from ..facts.states import PASSING
 from .aftermath import Aftermath
 from .exits import Exit
 from .options import Command, acts_argument, command

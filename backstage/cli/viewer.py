@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from ..batches import Outcome, Verb
 from ..deadlines import Deadline
 from ..errors import BackstageError
-from ..snapshots import Snapshot
-from ..states import State
+from ..facts.snapshots import Snapshot
+from ..facts.states import State
 from .board import Board, wrapped
 from .columns import COLUMNS
 from .keys import Key, Keys

@@ -11,10 +11,10 @@ from pathlib import Path
 from .. import accounts, errands
 from ..act import Act
 from ..errors import BackstageError, SiteRefused
+from ..facts.states import State
 from ..files import telling_disk_trouble, write_atomically
 from ..locks import locked
 from ..paths import VenuePaths
-from ..states import State
 from ..templates import shelf
 from .places import Remains
 from .plans import Plan, Wish, bind_words, plan_binding, plan_unbinding, refuse_edited

@@ -5,7 +5,7 @@ from __future__ import annotations
 from backstage.act import Act
 from backstage.deadlines import Deadline
 from backstage.events import Event
-from backstage.states import State
+from backstage.facts.states import State
 from backstage.streams import EventStream
 
 # Long enough for a busy machine; no test waits for it to pass.

@@ -16,8 +16,8 @@ from backstage.act import Act
 from backstage.deadlines import Deadline, until
 from backstage.emperor import Emperor
 from backstage.errors import ActFailed, NoSuchAct, NotInTime, PortUnavailable
+from backstage.facts.states import State
 from backstage.shortcuts import new_act
-from backstage.states import State
 from backstage.venue import Venue
 
 from .conftest import MakeVenue, fetch, processes_within

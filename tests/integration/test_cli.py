@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from backstage.act import Act
+from backstage.facts.states import State
 from backstage.shortcuts import use_venue
-from backstage.states import State
 from backstage.venue import Venue
 
 from .calling import BACKSTAGE, PATIENCE, call, environment, slow_act

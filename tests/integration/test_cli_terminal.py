@@ -9,8 +9,8 @@ import pytest
 
 from backstage.act import Act
 from backstage.deadlines import Deadline, until
+from backstage.facts.states import State
 from backstage.shortcuts import new_act
-from backstage.states import State
 from backstage.venue import Venue
 
 from .calling import PATIENCE, call, slow_act, terminal

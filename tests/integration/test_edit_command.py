@@ -15,8 +15,8 @@ import pytest
 
 from backstage import vassal_files
 from backstage.act import Act
+from backstage.facts.states import State
 from backstage.shortcuts import new_act
-from backstage.states import State
 from backstage.venue import Venue
 
 from .calling import Terminal, call, terminal

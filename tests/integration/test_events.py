@@ -19,8 +19,8 @@ from backstage.act import Act
 from backstage.deadlines import Deadline, until
 from backstage.emperor import Emperor
 from backstage.errors import ActFailed, NotInTime
+from backstage.facts.states import State
 from backstage.shortcuts import new_act, use_venue
-from backstage.states import State
 from backstage.venue import Venue
 
 from .conftest import MakeVenue, fetch

@@ -14,8 +14,8 @@ import pytest
 
 from backstage.act import Act
 from backstage.deadlines import Deadline, until
+from backstage.facts.states import State
 from backstage.shortcuts import new_act
-from backstage.states import State
 from backstage.venue import Venue
 
 from .listening import PATIENCE, Listener

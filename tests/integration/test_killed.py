@@ -13,8 +13,8 @@ import pytest
 
 from backstage.deadlines import Deadline, until
 from backstage.errors import NotAVenue
+from backstage.facts.states import State
 from backstage.shortcuts import new_act, new_venue, use_venue
-from backstage.states import State
 from backstage.venue import Venue
 
 from .conftest import fetch, processes_within

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from backstage.events import Event
-from backstage.snapshots import Snapshot
-from backstage.states import PASSING, State
+from backstage.facts.snapshots import Snapshot
+from backstage.facts.states import PASSING, State
 
 from .conftest import MakeVenue
 from .model_stage import NAMES, NEWCOMER, OPERATIONS, WORKERS, Stage

@@ -10,8 +10,8 @@ import pytest
 from backstage import logs, vassal_files
 from backstage.act import Act
 from backstage.errors import ActFailed, EditRefused
+from backstage.facts.states import State
 from backstage.shortcuts import new_act
-from backstage.states import State
 from backstage.venue import Venue
 
 from .conftest import fetch

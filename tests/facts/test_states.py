@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from backstage.states import Penalty, Sighting, State, Vassal, Workforce, judge
+from backstage.facts.states import Penalty, Sighting, State, Vassal, Workforce, judge
 
 NEW = Vassal(pid=7, ready=False, accepting=False, cursed=False, on_demand=False, respawns=0)
 UP = replace(NEW, ready=True, accepting=True)

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from backstage.rates import Rates, between
-from backstage.snapshots import Snapshot
-from backstage.states import State
-
-from .seen import IDLE
+from backstage.facts.rates import Rates, between
+from backstage.facts.snapshots import Snapshot
+from backstage.facts.states import State
+from tests.seen import IDLE
 
 NOW = 1_700_000_100.0
 SEEN = replace(IDLE, since=1_700_000_000.0, requests=500, cpu=20.0)

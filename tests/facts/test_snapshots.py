@@ -7,8 +7,8 @@ from datetime import datetime
 
 import pytest
 
-from backstage.snapshots import Snapshot
-from backstage.states import State
+from backstage.facts.snapshots import Snapshot
+from backstage.facts.states import State
 
 NEXT_TRY = datetime(2026, 5, 4, 9, 8, 7).timestamp()
 STOPPED = Snapshot(
