@@ -7,30 +7,18 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from . import (
-    accounts,
-    causes,
-    diagnosis,
-    files,
-    launches,
-    logs,
-    ports,
-    processes,
-    reasons,
-    rehearsals,
-    rewrites,
-    vassal_files,
-)
-from .deadlines import Deadline
+from . import causes, diagnosis, launches, logs, ports, reasons, rehearsals, rewrites, vassal_files
 from .environments import Environment
 from .errors import ActFailed, PortUnavailable
 from .facts.snapshots import Snapshot
 from .facts.states import State
-from .locks import locked
 from .lookout import Lookout
 from .paths import ActPaths
 from .streams import Broadcast
 from .survey import Survey
+from .system import files, processes, users
+from .system.deadlines import Deadline
+from .system.locks import locked
 
 
 class Act:
@@ -250,7 +238,7 @@ class Act:
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
             env=processes.service_environment(venue.top),
-            uid=accounts.stand_in(venue.top, self.paths.top),
+            uid=users.stand_in(venue.top, self.paths.top),
         )
         if done.returncode:
             command = " ".join(arguments)
@@ -269,7 +257,7 @@ class Act:
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
             env=processes.service_environment(venue.top),
-            uid=accounts.stand_in(venue.top, self.paths.top),
+            uid=users.stand_in(venue.top, self.paths.top),
         )
 
     @contextmanager

@@ -9,12 +9,13 @@ from itertools import combinations
 from pathlib import Path
 from shlex import quote
 
-from . import host, ports, processes, scripts, vassal_files
+from . import host, ports, scripts, vassal_files
 from .errors import PortUnavailable
 from .findings import Finding, note, ok, trouble, warning
 from .paths import VenuePaths
 from .settings import read_settings
 from .survey import Look
+from .system import processes
 from .vassal import Address
 
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})

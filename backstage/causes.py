@@ -6,11 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 from . import stats
-from .deadlines import Deadline
 from .facts.snapshots import Snapshot
 from .facts.states import State
 from .paths import ActPaths, VenuePaths
 from .survey import Look
+from .system.deadlines import Deadline
 
 if TYPE_CHECKING:
     from .edits import Edit

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from . import accounts, processes, reasons, scripts, vassal_files
+from . import reasons, scripts, vassal_files
 from .dotenv import DotEnv
 from .paths import ActPaths
 from .scripts import Script
 from .secrecy import secrets_in, veiled
+from .system import processes, users
 
 # Projects that are examined side by side; more would only wait for the processor.
 _AT_ONCE = 2
@@ -171,7 +172,7 @@ def _begin(project: Project, word: str) -> processes.Started:
     environment = processes.service_environment(project.act.venue.top)
     command: list[str | Path] = [project.python, "-B", "-c", _EXAMINE, word]
     env = {**environment, **project.environment}
-    uid = accounts.stand_in(project.act.venue.top, project.act.top)
+    uid = users.stand_in(project.act.venue.top, project.act.top)
     return processes.start(command, cwd=project.directory, env=env, uid=uid)
 
 

@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import logs, ports, processes, reasons, scripts
+from . import logs, ports, reasons, scripts
 from .paths import ActPaths
 from .reasons import Death
 from .scripts import INCLUDES, Script
+from .system import processes
 from .vassal import Address
 
 _KERNEL_LOG = Path("/dev/kmsg")

@@ -12,11 +12,12 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
-from . import processes, rehearsals, vassal_files
+from . import rehearsals, vassal_files
 from .emperor import Emperor
-from .locks import locked_if_free
 from .paths import ActPaths, VenuePaths
 from .stats import EmperorStats
+from .system import processes
+from .system.locks import locked_if_free
 from .vassal import VassalFile
 from .vassal_files import Overtaken, Version
 

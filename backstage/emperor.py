@@ -7,11 +7,12 @@ import signal
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from . import logs, processes, stats, systemd
-from .deadlines import Deadline, until
+from . import logs, stats, systemd
 from .errors import EmperorFailed
-from .files import lock_holder, refuse_foreign, refuse_writable_by_others
 from .paths import VenuePaths
+from .system import processes
+from .system.deadlines import Deadline, until
+from .system.files import lock_holder, refuse_foreign, refuse_writable_by_others
 
 # A log this long is set aside when the Emperor starts, in bytes.
 _LOG_MAX = 10_000_000
@@ -128,7 +129,7 @@ class Emperor:
 
     def _locked(self, doing: str) -> AbstractContextManager[None]:
         # Whoever only looks takes no lock and need not load what it takes.
-        from .locks import locked
+        from .system.locks import locked
 
         return locked(self._paths.run / "emperor.lock", f"{doing} the Emperor")
 

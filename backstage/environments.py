@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import accounts, dotenv
+from . import dotenv
 from .dotenv import DotEnv
 from .errors import ActFailed, SettingsError
-from .files import telling_disk_trouble, write_atomically
-from .locks import locked
 from .paths import ActPaths
+from .system import users
+from .system.files import telling_disk_trouble, write_atomically
+from .system.locks import locked
 
 
 class Environment(Mapping[str, str]):
@@ -104,7 +105,7 @@ class Environment(Mapping[str, str]):
     def _is_foreign(self) -> bool:
         """Whether we are root in another user's directory, whose links could lead us anywhere."""
         owners = {self._act.top.lstat().st_uid, self._act.top.stat().st_uid}
-        return accounts.am_root() and owners != {accounts.ROOT}
+        return users.am_root() and owners != {users.ROOT}
 
     def _content(self) -> bytes:
         try:
@@ -115,7 +116,7 @@ class Environment(Mapping[str, str]):
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
-            owner = accounts.name_of(self.path.lstat().st_uid)
+            owner = users.name_of(self.path.lstat().st_uid)
             why = f"is a link of {owner}'s, which root does not follow; do this as {owner}"
             raise SettingsError(self.path, None, why) from error
 

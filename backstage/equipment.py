@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from shlex import join, quote
 
-from . import processes, reasons, vassal
+from . import reasons, vassal
 from .distributions import Library
 from .emperor import uwsgi_of
 from .findings import Finding, note, ok, trouble, warning
 from .paths import VenuePaths
+from .system import processes
 
 _PACKAGES = ("Django", "django-environ")
 _SHOW_PYTHON = "import sys, django\nprint(sys.version)\n"

@@ -9,7 +9,6 @@ from pathlib import Path
 from shlex import join, quote
 
 from . import (
-    accounts,
     bindings,
     causes,
     deployments,
@@ -17,13 +16,11 @@ from . import (
     limits,
     ports,
     premises,
-    processes,
     rehearsals,
     scripts,
     vassal,
     vassal_files,
 )
-from .deadlines import Deadline
 from .dotenv import DotEnv
 from .errors import BackstageError
 from .facts.states import PASSING, State
@@ -32,6 +29,8 @@ from .limits import Kernel
 from .paths import ActPaths, VenuePaths
 from .secrecy import secrets_in, veiled
 from .survey import Look, Survey
+from .system import processes, users
+from .system.deadlines import Deadline
 from .templates import configuration
 
 # Without these the library finds no Emperor, or two of them run.
@@ -108,7 +107,7 @@ def _no_emperor(wanted: int) -> Finding:
 
 def _origin(pid: int) -> str:
     """Who runs a process, and as which unit of systemd."""
-    user = accounts.name_of(Path(f"/proc/{pid}").stat().st_uid)
+    user = users.name_of(Path(f"/proc/{pid}").stat().st_uid)
     groups = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
     units = {name for line in groups if (name := line.rpartition("/")[2]).endswith(".service")}
     return f"by {user}, as {', '.join(sorted(units))}" if units else f"by {user}"

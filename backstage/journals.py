@@ -15,13 +15,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .alarms import Alarms
 from .logs import GrowingLog, LogFile, rotated, size
 from .paths import VenuePaths
 from .stamps import Clock
+from .system.wakeups import Alarms
 
 if TYPE_CHECKING:
-    from .watch import Hint, Watch
+    from .system.inotify import Hint, Watch
 
 _log = logging.getLogger("backstage")
 
@@ -321,7 +321,7 @@ class _Ears:
         if self._deaf:
             return
         # Only who follows logs pays for the import of watchdog.
-        from .watch import CONTENTS, Watch
+        from .system.inotify import CONTENTS, Watch
 
         try:
             self._watch = self._watch or Watch(self._hear)

@@ -12,10 +12,11 @@ from pathlib import Path
 from pwd import struct_passwd
 from shlex import quote
 
-from . import accounts, files, vassal_files
+from . import vassal_files
 from .errors import NotAllowed
 from .paths import ActPaths, VenuePaths
 from .settings import ActSettings, Limits, Settings, read_settings
+from .system import files, users
 
 _HEAD = "# Written from venue.yaml with each start and restart.\n"
 # The kernel counts time for processors in periods of so many microseconds.
@@ -55,14 +56,14 @@ def _prepare(act: ActPaths, settings: ActSettings) -> bool:
 
 
 def _user(act: ActPaths, name: str) -> struct_passwd:
-    user = accounts.by_name(name)
-    if not accounts.am_root():
+    user = users.by_name(name)
+    if not users.am_root():
         again = ("--venue", str(act.venue.top), "systemd", "install", "--run-as", "root")
         raise NotAllowed(
             f"{act.venue.settings} has {act.name} run as {name}, for which the Emperor has to run "
-            f"as root; take run_as out, or type: {accounts.root_command(*again)}"
+            f"as root; take run_as out, or type: {users.root_command(*again)}"
         )
-    if user.pw_uid == accounts.ROOT:
+    if user.pw_uid == users.ROOT:
         raise NotAllowed(f"{act.venue.settings} has {act.name} run as root; name another user")
     return user
 
@@ -96,7 +97,7 @@ def _seclude(act: ActPaths, user: struct_passwd) -> None:
 
 
 def _web_group(user: struct_passwd) -> int:
-    return accounts.first_group(_WEB_GROUPS, user.pw_gid)
+    return users.first_group(_WEB_GROUPS, user.pw_gid)
 
 
 def _own_directory(path: Path, user: struct_passwd, group: int, mode: int) -> None:

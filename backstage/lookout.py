@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from contextlib import closing, suppress
 
-from . import diagnosis, files, processes, stats, vassal_files
-from .deadlines import Deadline, until
+from . import diagnosis, stats, vassal_files
 from .diagnosis import LogMark
 from .errors import ActFailed, NotInTime
 from .facts.states import State, Vassal
 from .paths import ActPaths
 from .probes import Probe
 from .survey import Look, Survey
+from .system import files, processes
+from .system.deadlines import Deadline, until
 from .vassal import Address
 
 # A reload that uWSGI was too busy starting to notice is asked for again after this many seconds.

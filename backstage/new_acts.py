@@ -7,9 +7,9 @@ from pathlib import Path
 
 from . import host, launches, projects
 from .act import Act
-from .files import remove_tree, telling_disk_trouble, write_atomically, write_vassal
 from .names import check_act_name, check_not_importable
 from .paths import ActPaths
+from .system.files import remove_tree, telling_disk_trouble, write_atomically, write_vassal
 from .templates import configuration
 from .venue import Venue
 

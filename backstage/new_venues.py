@@ -10,9 +10,9 @@ from pathlib import Path
 from . import host, interpreters, sources, virtualenvs
 from .emperor import Emperor, uwsgi_of
 from .errors import NotAVenue
-from .files import make_private, remove_tree, telling_disk_trouble, write_atomically
 from .names import check_venue_name, check_venue_path
 from .paths import VenuePaths
+from .system.files import make_private, remove_tree, telling_disk_trouble, write_atomically
 from .templates import configuration, filled, shipped
 from .venue import Venue
 

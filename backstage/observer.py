@@ -9,9 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from . import logs, vassal_files, watch
-from .agenda import Agenda
-from .alarms import Alarms
+from . import logs, vassal_files
 from .causes import Causes
 from .edits import Edits
 from .events import Event
@@ -21,6 +19,9 @@ from .paths import ActPaths
 from .questions import Questions
 from .stats import EmperorStats
 from .survey import Look, Survey
+from .system import inotify
+from .system.timers import Agenda
+from .system.wakeups import Alarms
 
 _log = logging.getLogger("backstage")
 
@@ -57,8 +58,8 @@ class Observer:
         self._history = History()
         self._edits = Edits(survey.emperor)
         self._causes = Causes(survey.paths)
-        self._watch: watch.Watch | None = None
-        self._hints: deque[watch.Hint] = deque()
+        self._watch: inotify.Watch | None = None
+        self._hints: deque[inotify.Hint] = deque()
         self._closing = threading.Event()
         self._known: EmperorStats | None = None
         self._emperor_pid: int | None = None
@@ -115,16 +116,16 @@ class Observer:
 
     def _open_watch(self) -> None:
         try:
-            self._watch = watch.Watch(self._hear)
+            self._watch = inotify.Watch(self._hear)
             self._add_watches()
         except OSError as error:
             self._fall_back(str(error.strerror))
 
     def _add_watches(self) -> None:
         if self._watch:
-            self._watch.add(self._paths.vassals, watch.CONTENTS)
-            self._watch.add(self._paths.run, watch.NAMES)
-            self._watch.add(self._paths.emperor_log, watch.WRITES)
+            self._watch.add(self._paths.vassals, inotify.CONTENTS)
+            self._watch.add(self._paths.run, inotify.NAMES)
+            self._watch.add(self._paths.emperor_log, inotify.WRITES)
 
     def _fall_back(self, why: str) -> None:
         _log.warning(
@@ -137,7 +138,7 @@ class Observer:
             self._watch.close()
             self._watch = None
 
-    def _hear(self, hint: watch.Hint) -> None:
+    def _hear(self, hint: inotify.Hint) -> None:
         # Called by the watch in its own thread.
         self._hints.append(hint)
         self._alarms.ring()
@@ -179,7 +180,7 @@ class Observer:
                 self._beat_at = now
         return stirred
 
-    def _take_file(self, hint: watch.Hint, names: set[str], now: float) -> None:
+    def _take_file(self, hint: inotify.Hint, names: set[str], now: float) -> None:
         name = vassal_files.act_of(hint.name)
         if not name:
             return

@@ -7,8 +7,8 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import processes
 from .errors import PortUnavailable
+from .system import processes
 from .vassal import VassalFile
 
 

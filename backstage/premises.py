@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from shlex import join, quote
 
-from . import accounts, vassal_files
+from . import vassal_files
 from .findings import Finding, note, ok, trouble, warning
 from .paths import ActPaths, VenuePaths
+from .system import users
 
 # What the Emperor reads in vassals/.
 _READ_BY_EMPEROR = frozenset({".ini", ".xml", ".yml", ".yaml", ".js", ".json"})
@@ -30,9 +31,9 @@ def stranger(paths: VenuePaths) -> Finding | None:
     owner = paths.top.stat().st_uid
     if owner == os.geteuid():
         return None
-    name = accounts.name_of(owner)
+    name = users.name_of(owner)
     command = join(["sudo", "-u", name, "backstage", "--venue", str(paths.top), "doctor"])
-    what = f"belongs to {name}, and only {name} can examine it; you are {accounts.mine()}"
+    what = f"belongs to {name}, and only {name} can examine it; you are {users.mine()}"
     return trouble(paths.top.name, what, f"type: {command}")
 
 
@@ -51,7 +52,7 @@ def permissions(paths: VenuePaths, acts: Sequence[ActPaths]) -> Iterator[Finding
             subject = str(secret.relative_to(paths.top))
             yield trouble(subject, "others can get at the secrets in it", f"type: {command}")
     if not unsafe:
-        owner = accounts.name_of(paths.top.stat().st_uid)
+        owner = users.name_of(paths.top.stat().st_uid)
         yield ok("Venue", f"only {owner} can write where uWSGI takes its orders from")
 
 
@@ -133,7 +134,7 @@ def _foreign(paths: VenuePaths, places: Iterable[Path]) -> Iterator[Finding]:
     trusted = {paths.top.stat().st_uid, 0}
     foreign = [place for place in places if _is(place, lambda facts: facts.st_uid not in trusted)]
     if foreign:
-        owner, user = (accounts.name_of(place.stat().st_uid) for place in (foreign[0], paths.top))
+        owner, user = (users.name_of(place.stat().st_uid) for place in (foreign[0], paths.top))
         what = f"{_shown(paths, foreign)} belongs to {owner}, who can run code as {user} by it"
         command = join(["sudo", "chown", user, *map(str, foreign)])
         yield trouble(foreign[0].name, what, f"type: {command}")

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 
-from .deadlines import Deadline
+from .system.deadlines import Deadline
 from .vassal import Address
 
 # Answered by scaffolded Acts before anything else of theirs; any answer of others counts as well.

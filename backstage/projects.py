@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import accounts, processes, reasons
+from . import reasons
 from .errors import ActFailed
-from .files import write_atomically
 from .paths import ActPaths
+from .system import processes, users
+from .system.files import write_atomically
 from .templates import project_files, shelf
 
 _SECRET_ALPHABET = string.ascii_letters + string.digits + "-_"
@@ -62,7 +63,7 @@ def preparing(paths: ActPaths, *, skip: bool) -> Iterator[None]:
     venue = paths.venue
     command = [str(venue.python), "-c", _PREPARE, paths.name]
     environment = processes.service_environment(venue.top)
-    uid = accounts.stand_in(paths.venue.top, paths.top)
+    uid = users.stand_in(paths.venue.top, paths.top)
     with processes.start(command, cwd=paths.top, env=environment, uid=uid) as work:
         try:
             yield

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from .alarms import Alarms
 from .probes import Probe
 from .survey import PATIENCE, Look
+from .system.wakeups import Alarms
 
 
 class Questions:

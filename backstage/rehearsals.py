@@ -11,11 +11,12 @@ from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
-from . import ports, processes, reasons, scripts, vassal
+from . import ports, reasons, scripts, vassal
 from .emperor import uwsgi_of
-from .files import write_atomically
 from .paths import ActPaths, VenuePaths
 from .scripts import Line, Script
+from .system import processes
+from .system.files import write_atomically
 from .vassal import VassalFile
 
 # What a rehearsal takes at most, in seconds; one that hangs tells nothing.

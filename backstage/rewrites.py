@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from . import files, rehearsals, vassal_files
+from . import rehearsals, vassal_files
 from .errors import ActFailed, EditRefused
 from .paths import ActPaths
 from .stats import EmperorStats
+from .system import files
 from .vassal import VassalFile
 
 _PLACE = re.compile(r"(?P<file>.+?), line (?P<line>\d+): (?P<why>.*)", re.DOTALL)

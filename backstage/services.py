@@ -10,9 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from pwd import struct_passwd
 
-from . import accounts, errands, files, host, launches, names, processes, seals, systemd
+from . import host, launches, names, systemd
 from .errors import BackstageError, NotAllowed, ServiceFailed
 from .settings import Settings
+from .system import as_user, files, processes, seals, users
 from .systemd import Service
 from .templates import filled, shelf
 from .units import Unit, finished, unit_names, venue_of
@@ -74,7 +75,7 @@ def refuse_unless_possible(wanted: Installation) -> None:
             "no systemd runs this machine (there is no /run/systemd/system), so it cannot run the "
             f"Emperor; type: backstage --venue {wanted.venue.path} venue start"
         )
-    if not wanted.service.own and not accounts.am_root():
+    if not wanted.service.own and not users.am_root():
         raise NotAllowed(f"only root installs units of the machine; type: {_again(wanted)}")
     _refuse_other(wanted)
 
@@ -123,8 +124,8 @@ def uninstall(venue: Venue) -> Service:
     service = systemd.service_of(venue.path)
     if service is None:
         raise ServiceFailed(f"no unit runs {venue.path}; type: backstage systemd install")
-    if not service.own and not accounts.am_root():
-        command = accounts.root_command("--venue", str(venue.path), "systemd", "uninstall")
+    if not service.own and not users.am_root():
+        command = users.root_command("--venue", str(venue.path), "systemd", "uninstall")
         raise NotAllowed(f"only root uninstalls units of the machine; type: {command}")
     service.tell("disable", "--now", "--quiet")
     _remove(service)
@@ -141,36 +142,36 @@ def _refuse_changed(wanted: Installation) -> None:
 def _refuse_other(wanted: Installation) -> None:
     """Refuse a second unit for a Venue: one of the machine's beside one of its owner's."""
     venue, own = wanted.venue, wanted.service.own
-    home = Path(accounts.home_of(_owner(venue)))
+    home = Path(users.home_of(_owner(venue)))
     other = systemd.directory(own=False) if own else home / ".config" / "systemd" / "user"
     for name in unit_names(venue.path):
         # Only looked at: what lies in a home may be anything.
         if (other / name).is_file() and (
             not own or venue_of((other / name).read_text()) == venue.path
         ):
-            remedy = accounts.root_command("--venue", str(venue.path), "systemd", "uninstall")
+            remedy = users.root_command("--venue", str(venue.path), "systemd", "uninstall")
             if not own:
-                remedy = f"as {accounts.name_of(_owner(venue))}: backstage systemd uninstall"
+                remedy = f"as {users.name_of(_owner(venue))}: backstage systemd uninstall"
             raise ServiceFailed(f"{other / name} runs this Venue already; type {remedy}")
 
 
 def _account(venue: Venue, run_as: str) -> struct_passwd:
     owner = _owner(venue)
-    if run_as == _ROOT and owner != accounts.ROOT:
+    if run_as == _ROOT and owner != users.ROOT:
         raise NotAllowed(
-            f"{venue.path} belongs to {accounts.name_of(owner)}, who may have changed what root "
+            f"{venue.path} belongs to {users.name_of(owner)}, who may have changed what root "
             "would run there; make a Venue as root for that"
         )
     if run_as:
-        return accounts.by_name(run_as)
-    if owner == accounts.ROOT:
+        return users.by_name(run_as)
+    if owner == users.ROOT:
         raise NotAllowed(
             f"{venue.path} belongs to root, and services should not run as root. Name the user "
             "that they run as, who gets its files: --run-as NAME. To make one, type: adduser "
             f"--system --group --home /srv/{venue.name.lower()} {venue.name.lower()}. Or, to have "
             "root start each Act as a user of its own: --run-as root"
         )
-    return accounts.by_name(accounts.name_of(owner))
+    return users.by_name(users.name_of(owner))
 
 
 def _check_settings(settings: Settings, account: struct_passwd | None) -> None:
@@ -191,7 +192,7 @@ def _unit_text(venue: Venue, account: struct_passwd | None) -> str:
         venue=venue.path,
         python=venue.paths.python,
         user=account.pw_name if account else "",
-        group=accounts.group_of(account) if account else "",
+        group=users.group_of(account) if account else "",
         limits=venue.settings.limits,
         logs=venue.settings.logs,
         places=(venue.path, python),
@@ -239,7 +240,7 @@ def _start_again(venue: Venue) -> None:
 
 def _as_owner(venue: Venue, errand: Callable[[], object]) -> None:
     """What root makes in another user's Venue would be root's."""
-    errands.run_as(accounts.stand_in(venue.path), errand)
+    as_user.run_as(users.stand_in(venue.path), errand)
 
 
 def _put_back(service: Service, before: str, facts: Mapping[str, str]) -> None:
@@ -277,7 +278,7 @@ def _again(wanted: Installation) -> str:
     user = ["--run-as", wanted.account.pw_name] if wanted.account else []
     again = ("--venue", str(wanted.venue.path), "systemd", "install", *user)
     alternative = "; or for a systemd of your own: backstage systemd install --user"
-    return f"{accounts.root_command(*again)}{alternative}"
+    return f"{users.root_command(*again)}{alternative}"
 
 
 def _owner(venue: Venue) -> int:

@@ -15,11 +15,12 @@ import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import copies, host, processes, virtualenvs
+from . import copies, host, virtualenvs
 from .errors import EnvironmentFailed
-from .files import remove_tree, write_atomically
 from .interpreters import Interpreter, current
-from .locks import locked
+from .system import processes
+from .system.files import remove_tree, write_atomically
+from .system.locks import locked
 
 # The scaffold's settings read their environment with the second one.
 _BASE = ("Django", "django-environ")

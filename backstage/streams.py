@@ -9,9 +9,9 @@ import weakref
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from .deadlines import Deadline
 from .events import Event
 from .survey import Survey
+from .system.deadlines import Deadline
 
 if TYPE_CHECKING:
     from .observer import Observer

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from . import ports, probes, processes, stats, vassal_files
+from . import ports, probes, stats, vassal_files
 from .emperor import Emperor
 from .facts.snapshots import Snapshot
 from .facts.states import Sighting, State, Vassal, Workforce, judge
 from .paths import ActPaths, VenuePaths
+from .system import processes
 from .vassal import Address, VassalFile
 
 # How long masters, which answer in microseconds, are waited for: in seconds, and for each of them.

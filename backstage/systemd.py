@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import join
 
-from . import accounts, processes, units
+from . import units
 from .errors import NotAllowed, ServiceFailed
+from .system import processes, users
 
 _BOOTED = Path("/run/systemd/system")
 _SYSTEM_UNITS = Path("/etc/systemd/system")
@@ -53,7 +54,7 @@ class Service:
 
     def command(self, *words: str) -> str:
         """The systemctl call to type for it."""
-        sudo = [] if self.own or accounts.am_root() else ["sudo"]
+        sudo = [] if self.own or users.am_root() else ["sudo"]
         return join([*sudo, *_systemctl(own=self.own), *words, self.name])
 
     def tell(self, *words: str) -> None:
@@ -126,7 +127,7 @@ def reload_units(*, own: bool) -> None:
     if done.returncode == 0:
         return
     if own and _NO_BUS.search(done.stdout):
-        name = accounts.mine()
+        name = users.mine()
         raise ServiceFailed(
             f"{name} has no systemd of their own running: log in as {name} (ssh, not su), "
             f"or have it run always, with: sudo loginctl enable-linger {name}"

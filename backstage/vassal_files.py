@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from . import files
 from .paths import ActPaths
+from .system import files
 from .vassal import VassalFile
 
 # Longer than any tick of a kernel's clock, in nanoseconds.

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import processes
 from .errors import EnvironmentFailed
 from .interpreters import Interpreter
+from .system import processes
 
 
 @contextmanager

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backstage.act import Act
-from backstage.deadlines import Deadline, until
 from backstage.nginx import domains
 from backstage.nginx.plans import Wish
 from backstage.nginx.server import Nginx
 from backstage.shortcuts import new_act, new_venue
+from backstage.system.deadlines import Deadline, until
 
 from .measuring import Finding, Line, Row, Timings, repeat
 from .stage import Stage

@@ -11,10 +11,10 @@ import pytest
 
 from backstage.act import Act
 from backstage.batches import Verb, carry_out
-from backstage.deadlines import Deadline, until
 from backstage.errors import ActFailed
 from backstage.facts.snapshots import Snapshot
 from backstage.facts.states import State
+from backstage.system.deadlines import Deadline, until
 
 from .seen import IDLE
 

@@ -19,11 +19,11 @@ import pytest
 from backstage.cli import events
 from backstage.cli.program import run
 from backstage.cli.screen import Screen
-from backstage.deadlines import Deadline, until
 from backstage.events import Event
 from backstage.facts.states import State
 from backstage.new_venues import configure
 from backstage.paths import VenuePaths
+from backstage.system.deadlines import Deadline, until
 
 from .conftest import Spawn
 

@@ -50,4 +50,4 @@ def test_looking_loads_nothing_that_changes_anything(venue: Path, words: list[st
     modules = loaded(*words, "--venue", venue)
     assert "backstage.survey" in modules
     assert not modules & SLOW
-    assert not modules & {"backstage.act", "backstage.diagnosis", "backstage.locks"}
+    assert not modules & {"backstage.act", "backstage.diagnosis", "backstage.system.locks"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backstage import diagnosis, processes
+from backstage import diagnosis
 from backstage.diagnosis import (
     LogMark,
     killed_for_memory,
@@ -19,6 +19,7 @@ from backstage.diagnosis import (
     why_failing,
 )
 from backstage.paths import ActPaths, VenuePaths
+from backstage.system import processes
 from backstage.vassal import Address
 
 from .conftest import Listen, Spawn

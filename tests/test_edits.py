@@ -15,9 +15,9 @@ from backstage import rehearsals, vassal_files
 from backstage.edits import Edit, Edits
 from backstage.emperor import Emperor
 from backstage.facts.states import Penalty, Vassal
-from backstage.locks import locked
 from backstage.paths import ActPaths, VenuePaths
 from backstage.stats import EmperorStats
+from backstage.system.locks import locked
 from backstage.vassal import VassalFile
 
 from .conftest import Spawn

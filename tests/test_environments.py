@@ -12,8 +12,8 @@ import pytest
 
 from backstage.environments import Environment
 from backstage.errors import ActFailed, CannotWrite, SettingsError
-from backstage.locks import locked
 from backstage.paths import ActPaths, VenuePaths
+from backstage.system.locks import locked
 
 TEXT = "# ours\nSECRET_KEY=abc\nDEBUG=off\n"
 NOBODY = 65534

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from backstage.deadlines import Deadline, until
 from backstage.journals import EMPEROR, Journal, LogLine, Span
 from backstage.paths import VenuePaths
+from backstage.system.deadlines import Deadline, until
 
 PATIENCE = 30.0
 NOON = datetime(2022, 5, 1, 12, tzinfo=UTC).timestamp()

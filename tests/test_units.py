@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from backstage import seals
 from backstage.settings import Limits, Logs
+from backstage.system import seals
 from backstage.templates import filled, shelf
 from backstage.units import Unit, finished, unit_names, venue_of
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from backstage import vassal_files
-from backstage.deadlines import Deadline, until
 from backstage.paths import ActPaths, VenuePaths
+from backstage.system.deadlines import Deadline, until
 from backstage.vassal import VassalFile
 from backstage.vassal_files import Overtaken, Version
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import click
 
-from .. import processes
 from ..act import Act
 from ..errors import ActFailed, BackstageError, EditRefused
-from ..files import remove_tree, write_atomically
+from ..system import processes
+from ..system.files import remove_tree, write_atomically
 from ..vassal import VassalFile
 from .aftermath import Aftermath
 from .exits import Exit

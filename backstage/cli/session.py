@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import accounts, host
+from .. import host
 from ..shortcuts import use_venue
+from ..system import users
 from .screen import Screen
 
 if TYPE_CHECKING:
@@ -61,6 +62,6 @@ class Session:
 
 
 def _become_owner(venue: Path) -> None:
-    owner = accounts.stand_in(venue) if venue.exists() else None
+    owner = users.stand_in(venue) if venue.exists() else None
     if owner is not None:
-        accounts.become(owner)
+        users.become(owner)

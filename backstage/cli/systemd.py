@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import click
 
-from .. import accounts, seals, services, systemd
+from .. import services, systemd
 from ..errors import NotAllowed, ServiceFailed
 from ..services import Installation
+from ..system import seals, users
 from ..systemd import Service
 from . import wording
 from .exits import Exit
@@ -207,7 +208,7 @@ def _told(seen: Document) -> dict[str, str]:
 def _hints(session: Session, service: Service) -> list[str]:
     """What the operator should know beside the state."""
     hints = []
-    user = accounts.mine()
+    user = users.mine()
     if service.own and not systemd.lingers(user):
         hints.append(
             f"It ends when {user} logs out, and does not start with the machine, until you type: "
@@ -227,7 +228,7 @@ def _is_stale(session: Session, service: Service) -> bool:
     if seals.is_edited(service.text):
         return False
     try:
-        run_as = "root" if session.venue.path.stat().st_uid == accounts.ROOT else ""
+        run_as = "root" if session.venue.path.stat().st_uid == users.ROOT else ""
         plan = services.plan(session.venue, own=service.own, run_as="" if service.own else run_as)
     except NotAllowed:
         return True

@@ -11,10 +11,10 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from ..batches import Outcome, Verb
-from ..deadlines import Deadline
 from ..errors import BackstageError
 from ..facts.snapshots import Snapshot
 from ..facts.states import State
+from ..system.deadlines import Deadline
 from .board import Board, wrapped
 from .columns import COLUMNS
 from .keys import Key, Keys

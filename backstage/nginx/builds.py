@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from .. import processes
+from ..system import processes
 
 # Where Debian has what only root runs, which is not on everybody's PATH.
 _SBIN = "/usr/sbin:/usr/local/sbin:/sbin"

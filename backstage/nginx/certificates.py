@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .. import processes
 from ..errors import SiteRefused
+from ..system import processes
 from .sites import Tls
 
 DAY = 86400.0

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from .. import accounts, errands
 from ..act import Act
 from ..errors import BackstageError, SiteRefused
 from ..facts.states import State
-from ..files import telling_disk_trouble, write_atomically
-from ..locks import locked
 from ..paths import VenuePaths
+from ..system import as_user, users
+from ..system.files import telling_disk_trouble, write_atomically
+from ..system.locks import locked
 from ..templates import shelf
 from .places import Remains
 from .plans import Plan, Wish, bind_words, plan_binding, plan_unbinding, refuse_edited
@@ -171,7 +171,7 @@ def _restart(act: Act, plan: Plan) -> None:
 
 def _as_owner(act: Act, errand: Callable[[], object]) -> None:
     """Do what changes files of the Venue as the user that it belongs to."""
-    errands.run_as(accounts.stand_in(act.paths.venue.top), errand)
+    as_user.run_as(users.stand_in(act.paths.venue.top), errand)
 
 
 def _change(act: Act, changes: Mapping[str, str | None]) -> None:

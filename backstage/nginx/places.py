@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import files
 from ..paths import ActPaths
+from ..system import files
 from .sites import Site, read_record
 
 _OURS = "backstage-*.conf"

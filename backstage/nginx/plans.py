@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .. import accounts
 from ..act import Act
 from ..errors import SiteRefused
 from ..paths import ActPaths
+from ..system import users
 from . import certificates, confs, grants, hostnames, renderings, shares, targets
 from .places import Place, Placed
 from .renderings import Common
@@ -190,12 +190,12 @@ def _refuse_unreadable(act: Act, site: Site, shared: Iterable[Share], nginx: Ngi
 
 def _refuse_closed(act: Act, socket: Path, nginx: Nginx) -> None:
     """Refuse a socket that nginx's user cannot connect to."""
-    owner = accounts.stand_in(act.paths.venue.top, act.paths.top)
+    owner = users.stand_in(act.paths.venue.top, act.paths.top)
     theirs = socket.lstat().st_uid if os.path.lexists(socket) else owner
-    if accounts.am_root() and os.path.realpath(socket) != str(socket):
+    if users.am_root() and os.path.realpath(socket) != str(socket):
         raise SiteRefused(f"{socket} is a link, or lies behind one; name it as it is")
-    if accounts.am_root() and theirs not in {owner or accounts.ROOT, accounts.ROOT}:
-        whose = accounts.name_of(theirs or accounts.ROOT)
+    if users.am_root() and theirs not in {owner or users.ROOT, users.ROOT}:
+        whose = users.name_of(theirs or users.ROOT)
         raise SiteRefused(f"{socket} is not {act.name}'s, but belongs to {whose}")
     whose = f"nginx (user {nginx.user}) cannot connect to {act.name} at {socket}"
     if socket.parent.is_dir() and (remedy := nginx.barrier_to(socket.parent)):

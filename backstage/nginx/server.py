@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from .. import accounts, ports, processes
-from ..deadlines import Deadline, until
+from .. import ports
 from ..errors import NotAllowed, PortUnavailable, SiteRefused
+from ..system import processes, users
+from ..system.deadlines import Deadline, until
 from . import confs, sites
 from .builds import Build, build_of, which
 from .places import Place
@@ -110,33 +111,33 @@ class Nginx:
         """The user that reads the files which it serves."""
         master = self.pid
         owner = Path(f"/proc/{master}").stat().st_uid if master else os.geteuid()
-        if owner != accounts.ROOT:
+        if owner != users.ROOT:
             return owner
         named = self._words("user") or [self.build.user]
-        return accounts.by_name(named[0]).pw_uid
+        return users.by_name(named[0]).pw_uid
 
     @property
     def user(self) -> str:
         """The name of that user."""
-        return accounts.name_of(self.uid)
+        return users.name_of(self.uid)
 
     @property
     def knows_its_user(self) -> bool:
         """Whether we can try what its user may read."""
-        return accounts.am_root() or self.uid == os.geteuid()
+        return users.am_root() or self.uid == os.geteuid()
 
     @property
     def is_ours(self) -> bool:
         """Whether we may change its configuration and have it read anew."""
         master = self.pid
         signals = master is None or Path(f"/proc/{master}").stat().st_uid == os.geteuid()
-        return accounts.am_root() or (signals and os.access(self.conf.parent, os.W_OK))
+        return users.am_root() or (signals and os.access(self.conf.parent, os.W_OK))
 
     def refuse_foreign(self, *words: str) -> None:
         """Raise NotAllowed where only root may do what these words of the command mean."""
         if not self.is_ours:
-            what = f"{accounts.mine()} may not change what nginx serves ({self.conf.parent})"
-            raise NotAllowed(f"{what}; type: {accounts.root_command(*words)}")
+            what = f"{users.mine()} may not change what nginx serves ({self.conf.parent})"
+            raise NotAllowed(f"{what}; type: {users.root_command(*words)}")
 
     def origin(self, name: str, *, tls: bool) -> str:
         """How a browser writes the beginning of a URL of a site here."""
@@ -198,7 +199,7 @@ class Nginx:
         if (self.pid and has_it) or not any(ports.in_use(port, host) for host in _EVERYWHERE):
             return
         holder = processes.listener(port)
-        if holder is None and accounts.am_root():
+        if holder is None and users.am_root():
             # Only a connection under way has that port; whoever listens root would see.
             return
         if self.pid and any(member.pid == holder for member in processes.family(self.pid)):
@@ -286,7 +287,7 @@ class Nginx:
         return done.returncode == 0, done.stdout
 
     def _as_user(self, *command: str | Path) -> processes.Done:
-        uid = self.uid if accounts.am_root() else 0
+        uid = self.uid if users.am_root() else 0
         return processes.run(command, cwd=Path("/"), uid=uid or None)
 
     def _tell(self, master: int) -> None:

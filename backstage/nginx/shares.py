@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import accounts, checkups, processes, reasons
+from .. import checkups, reasons
 from ..checkups import Project
 from ..errors import SiteRefused
 from ..paths import ActPaths
+from ..system import processes, users
 from .sites import Share
 
 _PATIENCE = 30.0
@@ -75,7 +76,7 @@ def _told(project: Project, names: list[str]) -> dict[str, list[str]]:
             cwd=project.directory,
             env={**environment, **project.environment},
             timeout=_PATIENCE,
-            uid=accounts.stand_in(project.act.venue.top, project.act.top),
+            uid=users.stand_in(project.act.venue.top, project.act.top),
         )
     except processes.TookTooLong as error:
         raise _unloaded(project, f"it takes longer than {_PATIENCE:.0f} s") from error
@@ -113,7 +114,7 @@ def _refuse_foreign(kind: str, path: Path, act: ActPaths) -> None:
     owner, ours = path.stat().st_uid, _home(act).lstat().st_uid
     if owner != ours:
         what = f"{kind.upper()}_ROOT of {act.name} is {path}, which belongs to"
-        names = f"{accounts.name_of(owner)}, not to {accounts.name_of(ours)} as the Act does"
+        names = f"{users.name_of(owner)}, not to {users.name_of(ours)} as the Act does"
         raise SiteRefused(f"{what} {names}; give it a directory of its own")
 
 

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..seals import is_edited, sealed
+from ..system.seals import is_edited, sealed
 
 SHARED = "backstage.conf"
 _FACT = re.compile(r"# (?P<key>[a-z]+):(?: (?P<value>.*))?")

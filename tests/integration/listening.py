@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from backstage.act import Act
-from backstage.deadlines import Deadline
 from backstage.events import Event
 from backstage.facts.states import State
 from backstage.streams import EventStream
+from backstage.system.deadlines import Deadline
 
 # Long enough for a busy machine; no test waits for it to pass.
 PATIENCE = 60.0

@@ -11,13 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backstage import processes
 from backstage.act import Act
-from backstage.deadlines import Deadline, until
 from backstage.emperor import Emperor
 from backstage.errors import ActFailed, NoSuchAct, NotInTime, PortUnavailable
 from backstage.facts.states import State
 from backstage.shortcuts import new_act
+from backstage.system import processes
+from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
 
 from .conftest import MakeVenue, fetch, processes_within

@@ -18,11 +18,11 @@ import pytest
 from backstage import checkups
 from backstage.act import Act
 from backstage.cli.exits import Exit
-from backstage.deadlines import Deadline, until
 from backstage.errors import NoSuchAct
 from backstage.facts.states import State
 from backstage.findings import Finding, Severity
 from backstage.shortcuts import new_act, new_venue, use_venue
+from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
 
 from .calling import call, environment, terminal

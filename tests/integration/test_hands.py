@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from backstage.act import Act
-from backstage.deadlines import Deadline, until
 from backstage.facts.states import State
 from backstage.shortcuts import new_act
+from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
 
 from .listening import PATIENCE, Listener

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from backstage.deadlines import Deadline, until
 from backstage.errors import NotAVenue
 from backstage.facts.states import State
 from backstage.shortcuts import new_act, new_venue, use_venue
+from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
 
 from .conftest import fetch, processes_within

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from backstage.deadlines import Deadline, until
+from backstage.system.deadlines import Deadline, until
 
 from .guest import Guest, guest, missing
 from .machine import skipping_unbootable

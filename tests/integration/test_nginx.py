@@ -18,16 +18,16 @@ from pathlib import Path
 
 import pytest
 
-from backstage import errands
 from backstage.act import Act
 from backstage.cli.exits import Exit
-from backstage.deadlines import Deadline, until
 from backstage.errors import ActFailed, BackstageError, NotAllowed, PortUnavailable, SiteRefused
 from backstage.findings import Finding, Severity
 from backstage.nginx import builds, domains, inspections, server
 from backstage.nginx.plans import Wish
 from backstage.nginx.sites import Tls
 from backstage.shortcuts import new_act, new_venue
+from backstage.system import as_user
+from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
 
 from .calling import terminal
@@ -581,7 +581,7 @@ def test_what_nginx_cannot_read_is_refused_with_the_remedy(web: Web, north: Act)
 def test_only_who_may_changes_nginx(web: Web, north: Act) -> None:
     command = f"backstage --venue {north.paths.venue.top} nginx bind north north.test"
     with refusing(web, north, "nobody may not change", command, kind=NotAllowed):
-        errands.run_as(NOBODY, lambda: str(bind(web, north, "north.test")))
+        as_user.run_as(NOBODY, lambda: str(bind(web, north, "north.test")))
 
 
 def test_without_nginx_it_says_how_to_get_it(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backstage.deadlines import Deadline, until
+from backstage.system.deadlines import Deadline, until
 from tests.integration.machine import Machine
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from backstage.deadlines import Deadline, until
+from backstage.system.deadlines import Deadline, until
 
 pytestmark = [
     pytest.mark.slow,

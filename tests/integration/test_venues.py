@@ -12,12 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backstage import processes
-from backstage.deadlines import Deadline, until
 from backstage.errors import EmperorFailed, NotAVenue, SettingsError, UnsafeDirectory
 from backstage.facts.states import State
 from backstage.new_venues import Step
 from backstage.shortcuts import new_act, new_venue, use_venue, venue_from_cwd
+from backstage.system import processes
+from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
 
 from .conftest import MakeVenue, fetch, processes_within

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import accounts
+from . import users
 from .deadlines import Deadline, until
 
 # At run time it is imported where it is used: whoever only looks at Acts does without it.
@@ -117,7 +117,7 @@ def start(
         cwd=cwd,
         env=_at_home(env, uid),
         # Whoever has root's terminal can type into it.
-        start_new_session=uid is not None or accounts.has_become(),
+        start_new_session=uid is not None or users.has_become(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -17,10 +17,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backstage import processes
-from backstage.deadlines import Deadline, until
-
-from .conftest import Listen, Spawn
+from backstage.system import processes
+from backstage.system.deadlines import Deadline, until
+from tests.conftest import Listen, Spawn
 
 PATIENCE = 20.0
 # Lives until it is told to end, or until the test does.

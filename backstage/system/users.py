@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from .errors import NotAllowed, UnknownUser, UnsafeDirectory
+from ..errors import NotAllowed, UnknownUser, UnsafeDirectory
 
 ROOT = 0
 # Where sudo looks for programs.

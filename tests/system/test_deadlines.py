@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backstage.deadlines import Deadline, until
+from backstage.system.deadlines import Deadline, until
 
 
 class Clock:

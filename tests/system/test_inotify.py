@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from backstage.deadlines import Deadline, until
-from backstage.watch import CONTENTS, LOST, NAMES, WRITES, Hint, Watch
+from backstage.system.deadlines import Deadline, until
+from backstage.system.inotify import CONTENTS, LOST, NAMES, WRITES, Hint, Watch
 
 PATIENCE = 20.0
 QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from backstage.errors import CannotWrite, UnsafeDirectory
-from backstage.files import (
+from backstage.system.files import (
     hand_over,
     make_private,
     read_whole,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backstage.seals import is_edited, sealed
+from backstage.system.seals import is_edited, sealed
 
 TEXT = "[Unit]\nDescription=für uns\n\n[Service]\nExecStart=/bin/true\n"
 

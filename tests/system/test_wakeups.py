@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from backstage import processes
-from backstage.alarms import Alarms
-from backstage.deadlines import Deadline
-
-from .conftest import Spawn
+from backstage.system import processes
+from backstage.system.deadlines import Deadline
+from backstage.system.wakeups import Alarms
+from tests.conftest import Spawn
 
 Pair = tuple[socket.socket, socket.socket]
 Newcomers = Callable[[], list[Pair]]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from .errors import Busy
+from ..errors import Busy
 
 # Longer than the slowest thing done under a lock: the compilation of uWSGI.
 _PATIENCE = 300.0

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from backstage import locks
 from backstage.errors import Busy
-from backstage.locks import locked, locked_if_free
-
-from .conftest import Spawn
+from backstage.system import locks
+from backstage.system.locks import locked, locked_if_free
+from tests.conftest import Spawn
 
 HOLDER = """
 import sys

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from backstage import accounts
 from backstage.errors import UnknownUser, UnsafeDirectory
+from backstage.system import users
 
 BECOME = """
 import json, os, sys
@@ -41,58 +41,58 @@ def somebody() -> pwd.struct_passwd:
 
 
 def test_users_are_found_by_name() -> None:
-    assert accounts.by_name("root").pw_uid == accounts.ROOT
+    assert users.by_name("root").pw_uid == users.ROOT
     with pytest.raises(UnknownUser, match="nobody-such"):
-        accounts.by_name("nobody-such")
+        users.by_name("nobody-such")
 
 
 def test_a_number_without_a_user_is_told_as_a_number() -> None:
-    assert accounts.name_of(accounts.ROOT) == "root"
-    assert accounts.name_of(unused_uid()) == f"#{unused_uid()}"
+    assert users.name_of(users.ROOT) == "root"
+    assert users.name_of(unused_uid()) == f"#{unused_uid()}"
 
 
 def test_my_name_is_that_of_the_user_i_act_as(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert accounts.mine() == accounts.name_of(os.geteuid())
+    assert users.mine() == users.name_of(os.geteuid())
     monkeypatch.setenv("USER", "somebody-else")
-    assert accounts.mine() == accounts.name_of(os.geteuid())
+    assert users.mine() == users.name_of(os.geteuid())
 
 
 def test_a_group_without_a_name_is_told_as_a_number() -> None:
     root = pwd.getpwnam("root")
-    assert accounts.group_of(root) == grp.getgrgid(root.pw_gid).gr_name
+    assert users.group_of(root) == grp.getgrgid(root.pw_gid).gr_name
     used = {group.gr_gid for group in grp.getgrall()}
     gid = next(gid for gid in range(60000, 60100) if gid not in used)
     stranger = pwd.struct_passwd(("x", "x", 1, gid, "", "/", "/bin/sh"))
-    assert accounts.group_of(stranger) == str(gid)
+    assert users.group_of(stranger) == str(gid)
 
 
 def test_the_first_group_that_there_is_counts() -> None:
     known = grp.getgrgid(0).gr_name
-    assert accounts.first_group(("no-such-group", known), 77) == 0
-    assert accounts.first_group(("no-such-group",), 77) == 77
-    assert accounts.first_group((), 77) == 77
+    assert users.first_group(("no-such-group", known), 77) == 0
+    assert users.first_group(("no-such-group",), 77) == 77
+    assert users.first_group((), 77) == 77
 
 
 def test_nobody_stands_in_for_who_is_not_root(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
-    assert not accounts.am_root()
-    assert accounts.stand_in(tmp_path) is None
-    assert accounts.stand_in(Path("/")) is None
+    assert not users.am_root()
+    assert users.stand_in(tmp_path) is None
+    assert users.stand_in(Path("/")) is None
 
 
 def test_nobody_stands_in_for_root_where_root_is_the_owner(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert accounts.stand_in(Path("/")) is None
+    assert users.stand_in(Path("/")) is None
 
 
 @needs_root
 def test_the_owner_stands_in_for_root(tmp_path: Path) -> None:
     os.chown(tmp_path, 12345, -1)
-    assert accounts.stand_in(tmp_path) == 12345
+    assert users.stand_in(tmp_path) == 12345
 
 
 @needs_root
@@ -101,9 +101,9 @@ def test_a_link_makes_nobody_root(tmp_path: Path) -> None:
     link = tmp_path / "act"
     link.symlink_to("/usr")
     os.chown(link, 12345, -1, follow_symlinks=False)
-    assert accounts.stand_in(link) == 12345
-    assert accounts.stand_in(Path("/usr"), link) == 12345
-    assert accounts.stand_in(Path("/usr"), tmp_path / "nowhere") is None
+    assert users.stand_in(link) == 12345
+    assert users.stand_in(Path("/usr"), link) == 12345
+    assert users.stand_in(Path("/usr"), tmp_path / "nowhere") is None
 
 
 @needs_root
@@ -112,21 +112,21 @@ def test_the_owner_of_the_venue_counts_before_that_of_the_act(tmp_path: Path) ->
     (tmp_path / "venue" / "act").mkdir(parents=True)
     os.chown(tmp_path / "venue", 12345, -1)
     os.chown(tmp_path / "venue" / "act", 23456, -1)
-    assert accounts.stand_in(tmp_path / "venue", tmp_path / "venue" / "act") == 12345
+    assert users.stand_in(tmp_path / "venue", tmp_path / "venue" / "act") == 12345
 
 
 @needs_root
 def test_a_venue_of_roots_where_others_write_is_refused(tmp_path: Path) -> None:
     (tmp_path / "venue").mkdir()
-    assert accounts.stand_in(tmp_path / "venue") is None
+    assert users.stand_in(tmp_path / "venue") is None
     for place in (tmp_path / "venue", tmp_path):
         place.chmod(0o777)
         with pytest.raises(UnsafeDirectory, match="is not root's alone"):
-            accounts.stand_in(tmp_path / "venue")
+            users.stand_in(tmp_path / "venue")
         place.chmod(0o700)
     (tmp_path / "link").symlink_to("venue")
     with pytest.raises(UnsafeDirectory):
-        accounts.stand_in(tmp_path / "link")
+        users.stand_in(tmp_path / "link")
 
 
 @needs_root
@@ -160,5 +160,5 @@ def test_who_becomes_a_user_is_that_user_for_good() -> None:
 def test_nobody_becomes_a_bare_number() -> None:
     """A process that has become nobody known could read whatever that number gets later."""
     with pytest.raises(UnknownUser, match=str(unused_uid())):
-        accounts.become(unused_uid())
-    assert accounts.name_of(os.geteuid()) == accounts.mine()
+        users.become(unused_uid())
+    assert users.name_of(os.geteuid()) == users.mine()

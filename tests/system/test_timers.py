@@ -7,7 +7,7 @@ import math
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backstage.agenda import Agenda
+from backstage.system.timers import Agenda
 
 
 def moments_of(agenda: Agenda, name: str, count: int) -> list[int]:

@@ -7,8 +7,9 @@ import os
 import warnings
 from collections.abc import Callable
 
-from . import accounts, errors
-from .errors import BackstageError
+from .. import errors
+from ..errors import BackstageError
+from . import users
 
 
 def run_as(uid: int | None, errand: Callable[[], object]) -> object:
@@ -32,7 +33,7 @@ def run_as(uid: int | None, errand: Callable[[], object]) -> object:
         said = pipe.read()
     os.waitpid(child, 0)
     if not said:
-        raise BackstageError(f"a process of {accounts.name_of(uid)} ended without a word")
+        raise BackstageError(f"a process of {users.name_of(uid)} ended without a word")
     return _told(json.loads(said))
 
 
@@ -48,13 +49,13 @@ def _attend(uid: int, errand: Callable[[], object], writing: int) -> None:
 
 def _done(uid: int, errand: Callable[[], object]) -> dict[str, object]:
     try:
-        accounts.become(uid)
+        users.become(uid)
         return {"value": errand()}
     except BackstageError as error:
         return {"kind": type(error).__name__, "args": error.args, "facts": error.__dict__}
     except ImportError as error:
         # Where this library lies in root's home, not all of it may be loaded yet.
-        name = accounts.name_of(uid)
+        name = users.name_of(uid)
         why = f"{error}; install django_backstage where {name} can read it"
         return {"kind": "BackstageError", "args": [why], "facts": {}}
     except OSError as error:
