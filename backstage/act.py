@@ -12,8 +12,8 @@ from .environments import Environment
 from .errors import ActFailed, PortUnavailable
 from .facts.snapshots import Snapshot
 from .facts.states import State
+from .layout.paths import ActPaths
 from .lookout import Lookout
-from .paths import ActPaths
 from .streams import Broadcast
 from .survey import Survey
 from .system import files, processes, users

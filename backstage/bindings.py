@@ -9,11 +9,12 @@ from itertools import combinations
 from pathlib import Path
 from shlex import quote
 
-from . import host, ports, scripts, vassal_files
+from . import ports, scripts, vassal_files
 from .errors import PortUnavailable
 from .findings import Finding, note, ok, trouble, warning
-from .paths import VenuePaths
-from .settings import read_settings
+from .layout import registry
+from .layout.paths import VenuePaths
+from .layout.settings import read_settings
 from .survey import Look
 from .system import processes
 from .vassal import Address
@@ -44,7 +45,7 @@ class Claim:
 
 def examine(paths: VenuePaths, looks: Mapping[str, Look]) -> Iterator[Finding]:
     """Ports that two Acts want or that others hold, and Acts that the network can reach."""
-    claims = [*_claims({*host.venues(), paths.top})]
+    claims = [*_claims({*registry.venues(), paths.top})]
     own = [claim for claim in claims if claim.venue == paths.top and claim.name in looks]
     remedy = _Remedy(paths, {claim.address.port for claim in claims})
     found = [*_clashes(claims, own, remedy), *_held(own, looks, remedy)]

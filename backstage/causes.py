@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from . import stats
 from .facts.snapshots import Snapshot
 from .facts.states import State
-from .paths import ActPaths, VenuePaths
+from .layout.paths import ActPaths, VenuePaths
 from .survey import Look
 from .system.deadlines import Deadline
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import reasons, scripts, vassal_files
 from .dotenv import DotEnv
-from .paths import ActPaths
+from .layout.paths import ActPaths
 from .scripts import Script
 from .secrecy import secrets_in, veiled
 from .system import processes, users

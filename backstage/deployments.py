@@ -10,7 +10,7 @@ from . import checkups
 from .checkups import Project, Report
 from .dotenv import DotEnv
 from .findings import Finding, note, ok, trouble, warning
-from .paths import ActPaths
+from .layout.paths import ActPaths
 
 # The settings that only make sense behind https, by the check that asks for them.
 _FOR_HTTPS = {

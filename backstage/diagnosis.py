@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import logs, ports, reasons, scripts
-from .paths import ActPaths
+from .layout.paths import ActPaths
 from .reasons import Death
 from .scripts import INCLUDES, Script
 from .system import processes

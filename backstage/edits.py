@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from . import rehearsals, vassal_files
 from .emperor import Emperor
-from .paths import ActPaths, VenuePaths
+from .layout.paths import ActPaths, VenuePaths
 from .stats import EmperorStats
 from .system import processes
 from .system.locks import locked_if_free

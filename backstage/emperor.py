@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import logs, stats, systemd
 from .errors import EmperorFailed
-from .paths import VenuePaths
+from .layout.paths import VenuePaths
 from .system import processes
 from .system.deadlines import Deadline, until
 from .system.files import lock_holder, refuse_foreign, refuse_writable_by_others

@@ -11,7 +11,7 @@ from pathlib import Path
 from . import dotenv
 from .dotenv import DotEnv
 from .errors import ActFailed, SettingsError
-from .paths import ActPaths
+from .layout.paths import ActPaths
 from .system import users
 from .system.files import telling_disk_trouble, write_atomically
 from .system.locks import locked

@@ -12,7 +12,7 @@ from . import reasons, vassal
 from .distributions import Library
 from .emperor import uwsgi_of
 from .findings import Finding, note, ok, trouble, warning
-from .paths import VenuePaths
+from .layout.paths import VenuePaths
 from .system import processes
 
 _PACKAGES = ("Django", "django-environ")

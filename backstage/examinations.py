@@ -25,13 +25,13 @@ from .dotenv import DotEnv
 from .errors import BackstageError
 from .facts.states import PASSING, State
 from .findings import Finding, note, ok, trouble, warning
+from .layout.paths import ActPaths, VenuePaths
+from .layout.shipped_files import configuration
 from .limits import Kernel
-from .paths import ActPaths, VenuePaths
 from .secrecy import secrets_in, veiled
 from .survey import Look, Survey
 from .system import processes, users
 from .system.deadlines import Deadline
-from .templates import configuration
 
 # Without these the library finds no Emperor, or two of them run.
 _NEEDED_OF_EMPEROR = ("flock", "emperor", "emperor-stats")

@@ -15,8 +15,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .layout.paths import VenuePaths
 from .logs import GrowingLog, LogFile, rotated, size
-from .paths import VenuePaths
 from .stamps import Clock
 from .system.wakeups import Alarms
 

@@ -14,8 +14,8 @@ from shlex import quote
 
 from . import vassal_files
 from .errors import NotAllowed
-from .paths import ActPaths, VenuePaths
-from .settings import ActSettings, Limits, Settings, read_settings
+from .layout.paths import ActPaths, VenuePaths
+from .layout.settings import ActSettings, Limits, Settings, read_settings
 from .system import files, users
 
 _HEAD = "# Written from venue.yaml with each start and restart.\n"

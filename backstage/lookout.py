@@ -9,7 +9,7 @@ from . import diagnosis, stats, vassal_files
 from .diagnosis import LogMark
 from .errors import ActFailed, NotInTime
 from .facts.states import State, Vassal
-from .paths import ActPaths
+from .layout.paths import ActPaths
 from .probes import Probe
 from .survey import Look, Survey
 from .system import files, processes

@@ -5,12 +5,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from . import host, launches, projects
+from . import launches, projects
 from .act import Act
-from .names import check_act_name, check_not_importable
-from .paths import ActPaths
+from .layout import registry
+from .layout.names import check_act_name, check_not_importable
+from .layout.paths import ActPaths
+from .layout.shipped_files import configuration
 from .system.files import remove_tree, telling_disk_trouble, write_atomically, write_vassal
-from .templates import configuration
 from .venue import Venue
 
 
@@ -19,7 +20,7 @@ def create(venue: Venue, name: str, *, template: str | Path, port: int | None, s
     check_act_name(name)
     paths = venue.paths.act(name)
     paths.check_socket_room()
-    with telling_disk_trouble(f"cannot make the Act {name!r}"), host.building(paths.top):
+    with telling_disk_trouble(f"cannot make the Act {name!r}"), registry.building(paths.top):
         if name in venue and not paths.preparing.exists():
             act = venue[name]
             if start:
@@ -64,7 +65,7 @@ def _claim_port(venue: Venue, paths: ActPaths, port: int | None) -> None:
     """Write the vassal file where a start finds it; from then on its port is taken."""
     if paths.kept.exists():
         return
-    with host.choosing_ports():
+    with registry.choosing_ports():
         chosen = venue.choose_port(port)
         text = configuration(
             "vassal_templates",

@@ -7,13 +7,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import host, interpreters, sources, virtualenvs
+from . import interpreters, sources, virtualenvs
 from .emperor import Emperor, uwsgi_of
 from .errors import NotAVenue
-from .names import check_venue_name, check_venue_path
-from .paths import VenuePaths
+from .layout import registry
+from .layout.names import check_venue_name, check_venue_path
+from .layout.paths import VenuePaths
+from .layout.shipped_files import configuration, filled, shipped
 from .system.files import make_private, remove_tree, telling_disk_trouble, write_atomically
-from .templates import configuration, filled, shipped
 from .venue import Venue
 
 
@@ -58,7 +59,7 @@ def create(name: str, parent: str | Path, plan: VenuePlan) -> Venue:
     paths = VenuePaths(Path(parent).expanduser().resolve() / name)
     check_venue_path(paths.top)
     paths.check_socket_room()
-    with telling_disk_trouble(f"cannot make the Venue {paths.top}"), host.building(paths.top):
+    with telling_disk_trouble(f"cannot make the Venue {paths.top}"), registry.building(paths.top):
         if _is_free(paths):
             return _build_venue(paths, plan)
     venue = Venue.open(paths.top)
@@ -137,7 +138,7 @@ def _write_template(target: Path, shelf_name: str, markers: dict[str, str]) -> N
 def _unmake_venue(paths: VenuePaths, *, keep_directory: bool) -> None:
     if paths.run.exists():
         Emperor(paths).stop(wait=5.0)
-    host.forget(paths.top)
+    registry.forget(paths.top)
     _empty(paths.top)
     if not keep_directory:
         remove_tree(paths.top)

@@ -15,7 +15,7 @@ from .edits import Edits
 from .events import Event
 from .facts.states import PASSING, State
 from .histories import History, Moment
-from .paths import ActPaths
+from .layout.paths import ActPaths
 from .questions import Questions
 from .stats import EmperorStats
 from .survey import Look, Survey

@@ -11,7 +11,7 @@ from shlex import join, quote
 
 from . import vassal_files
 from .findings import Finding, note, ok, trouble, warning
-from .paths import ActPaths, VenuePaths
+from .layout.paths import ActPaths, VenuePaths
 from .system import users
 
 # What the Emperor reads in vassals/.

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from . import reasons
 from .errors import ActFailed
-from .paths import ActPaths
+from .layout.paths import ActPaths
+from .layout.shipped_files import project_files, shelf
 from .system import processes, users
 from .system.files import write_atomically
-from .templates import project_files, shelf
 
 _SECRET_ALPHABET = string.ascii_letters + string.digits + "-_"
 _SECRET_LENGTH = 64

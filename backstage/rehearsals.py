@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import ports, reasons, scripts, vassal
 from .emperor import uwsgi_of
-from .paths import ActPaths, VenuePaths
+from .layout.paths import ActPaths, VenuePaths
 from .scripts import Line, Script
 from .system import processes
 from .system.files import write_atomically

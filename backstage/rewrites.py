@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import rehearsals, vassal_files
 from .errors import ActFailed, EditRefused
-from .paths import ActPaths
+from .layout.paths import ActPaths
 from .stats import EmperorStats
 from .system import files
 from .vassal import VassalFile

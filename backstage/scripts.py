@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from . import vassal
-from .paths import VenuePaths
+from .layout.paths import VenuePaths
 
 # uWSGI reads these files the moment it meets them, before it fills in any placeholder.
 _AT_ONCE = frozenset({"ini", "include"})

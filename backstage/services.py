@@ -10,12 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from pwd import struct_passwd
 
-from . import host, launches, names, systemd
+from . import launches, systemd
 from .errors import BackstageError, NotAllowed, ServiceFailed
-from .settings import Settings
+from .layout import names, registry
+from .layout.settings import Settings
+from .layout.shipped_files import filled, shelf
 from .system import as_user, files, processes, seals, users
 from .systemd import Service
-from .templates import filled, shelf
 from .units import Unit, finished, unit_names, venue_of
 from .venue import Venue
 
@@ -96,7 +97,7 @@ def install(wanted: Installation) -> Service:
     if wanted.account:
         _check_reach(venue, wanted.account)
     trouble = files.telling_disk_trouble(f"cannot install {service.path}")
-    with trouble, host.installing_units(), ExitStack() as undo:
+    with trouble, registry.installing_units(), ExitStack() as undo:
         _refuse_changed(wanted)
         _stop_emperor(venue, undo)
         if wanted.hands_over and wanted.account:

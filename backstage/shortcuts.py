@@ -77,6 +77,6 @@ def use_venue(path: str | Path) -> Venue:
 
 def venue_from_cwd() -> Venue:
     """Open the Venue that the current directory lies in. Raises NotAVenue, SettingsError."""
-    from .host import venue_above
+    from .layout.registry import venue_above
 
     return use_venue(venue_above(Path.cwd()))

@@ -15,9 +15,10 @@ import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import copies, host, virtualenvs
+from . import copies, virtualenvs
 from .errors import EnvironmentFailed
 from .interpreters import Interpreter, current
+from .layout import registry
 from .system import processes
 from .system.files import remove_tree, write_atomically
 from .system.locks import locked
@@ -118,7 +119,7 @@ def _source_in(site_packages: Path, interpreter: Interpreter) -> Source | None:
     """
     identity = f"{site_packages}\0{site_packages.stat().st_mtime_ns}\0{interpreter.key}"
     name = hashlib.sha256(identity.encode()).hexdigest()[:32]
-    note = host.cache_directory() / "sources" / f"{name}.json"
+    note = registry.cache_directory() / "sources" / f"{name}.json"
     if note.exists():
         return Source(**json.loads(note.read_text()))
     source = _examine(site_packages)
@@ -182,4 +183,4 @@ def _is_newest_series(version: str, interpreter: Interpreter) -> bool:
 
 
 def _cache_of(interpreter: Interpreter) -> Path:
-    return host.cache_directory() / "environments" / interpreter.key
+    return registry.cache_directory() / "environments" / interpreter.key

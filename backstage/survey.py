@@ -11,7 +11,7 @@ from . import ports, probes, stats, vassal_files
 from .emperor import Emperor
 from .facts.snapshots import Snapshot
 from .facts.states import Sighting, State, Vassal, Workforce, judge
-from .paths import ActPaths, VenuePaths
+from .layout.paths import ActPaths, VenuePaths
 from .system import processes
 from .vassal import Address, VassalFile
 

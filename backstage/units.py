@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .settings import Limits, Logs
+from .layout.settings import Limits, Logs
 from .system.seals import sealed
 
 _WORKING_DIRECTORY = re.compile(r"^WorkingDirectory=(?P<path>.+)$", re.MULTILINE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from .paths import ActPaths
+from .layout.paths import ActPaths
 from .system import files
 from .vassal import VassalFile
 

@@ -9,13 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import causes, host, ports
+from . import causes, ports
 from .batches import Outcome, Verb, carry_out
 from .emperor import Emperor
 from .errors import BackstageError, NoSuchAct, NotAVenue
 from .facts.snapshots import Snapshot
-from .paths import VenuePaths
-from .settings import Settings, read_settings
+from .layout import registry
+from .layout.paths import VenuePaths
+from .layout.settings import Settings, read_settings
 from .streams import Broadcast, EventStream
 from .survey import Survey
 
@@ -54,7 +55,7 @@ class Venue:
         read_settings(paths.settings)
         # Another user's Venue can be used without being noted in one's own register.
         with suppress(OSError):
-            host.register(paths.top)
+            registry.register(paths.top)
         return venue
 
     @property
@@ -235,7 +236,7 @@ class Venue:
         return port
 
     def _vassal_files_of_host(self) -> Iterator[Path]:
-        for top in {*host.venues(), self.path}:
+        for top in {*registry.venues(), self.path}:
             paths = VenuePaths(top)
             yield from paths.vassals.glob("*.ini")
             yield from paths.kept.glob("*.ini")

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from backstage.emperor import Emperor
-from backstage.paths import VenuePaths
+from backstage.layout.paths import VenuePaths
 
 from .answers import first_200
 from .births import seen_birth, watch_births

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backstage.emperor import Emperor
-from backstage.paths import VenuePaths
+from backstage.layout.paths import VenuePaths
 from backstage.ports import in_use
 
 CHECKOUT = Path(__file__).parent.parent

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from backstage import bindings, host
+from backstage import bindings
 from backstage.findings import Finding, Severity
-from backstage.paths import VenuePaths
+from backstage.layout import registry
+from backstage.layout.paths import VenuePaths
 from backstage.survey import Survey
 
 from .conftest import Listen, Spawn
@@ -35,7 +36,7 @@ def make_venue(top: Path) -> VenuePaths:
     for directory in (venue.vassals, venue.kept, venue.templates, venue.run):
         directory.mkdir(parents=True)
     venue.settings.touch()
-    host.register(top)
+    registry.register(top)
     return venue
 
 

@@ -21,8 +21,8 @@ from backstage.cli.program import run
 from backstage.cli.screen import Screen
 from backstage.events import Event
 from backstage.facts.states import State
+from backstage.layout.paths import VenuePaths
 from backstage.new_venues import configure
-from backstage.paths import VenuePaths
 from backstage.system.deadlines import Deadline, until
 
 from .conftest import Spawn

@@ -15,8 +15,8 @@ from backstage.cli import logs
 from backstage.cli.program import run
 from backstage.cli.screen import Screen
 from backstage.journals import LogLine
+from backstage.layout.paths import VenuePaths
 from backstage.new_venues import configure
-from backstage.paths import VenuePaths
 
 NOON = datetime(2022, 5, 1, 12, tzinfo=UTC).timestamp()
 

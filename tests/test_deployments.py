@@ -10,7 +10,7 @@ import pytest
 from backstage import checkups, deployments
 from backstage.checkups import Project, Report
 from backstage.findings import Finding, Severity
-from backstage.paths import ActPaths, VenuePaths
+from backstage.layout.paths import ActPaths, VenuePaths
 
 KEY = "kq3v9xtt0pZr81mmWc5dLx27Yh"
 FOR_HTTPS = ["security.W004", "security.W008", "security.W012", "security.W016"]

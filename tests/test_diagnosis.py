@@ -18,7 +18,7 @@ from backstage.diagnosis import (
     why_ended,
     why_failing,
 )
-from backstage.paths import ActPaths, VenuePaths
+from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.system import processes
 from backstage.vassal import Address
 

@@ -15,7 +15,7 @@ from backstage import rehearsals, vassal_files
 from backstage.edits import Edit, Edits
 from backstage.emperor import Emperor
 from backstage.facts.states import Penalty, Vassal
-from backstage.paths import ActPaths, VenuePaths
+from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.stats import EmperorStats
 from backstage.system.locks import locked
 from backstage.vassal import VassalFile

@@ -12,7 +12,7 @@ import pytest
 
 from backstage.environments import Environment
 from backstage.errors import ActFailed, CannotWrite, SettingsError
-from backstage.paths import ActPaths, VenuePaths
+from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.system.locks import locked
 
 TEXT = "# ours\nSECRET_KEY=abc\nDEBUG=off\n"

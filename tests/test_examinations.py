@@ -10,9 +10,9 @@ import pytest
 
 from backstage import equipment, examinations, premises
 from backstage.findings import Finding, Severity, note, ok, trouble
-from backstage.paths import VenuePaths
+from backstage.layout.paths import VenuePaths
+from backstage.layout.shipped_files import configuration
 from backstage.survey import Survey
-from backstage.templates import configuration
 
 CHECKS = [
     *("environment", "uwsgi", "permissions", "emperor", "ports", "disk", "limits", "leftovers"),

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from backstage.journals import EMPEROR, Journal, LogLine, Span
-from backstage.paths import VenuePaths
+from backstage.layout.paths import VenuePaths
 from backstage.system.deadlines import Deadline, until
 
 PATIENCE = 30.0

@@ -13,8 +13,8 @@ import pytest
 
 from backstage import launches
 from backstage.errors import NotAllowed, SettingsError, UnknownUser
-from backstage.paths import ActPaths, VenuePaths
-from backstage.settings import read_settings
+from backstage.layout.paths import ActPaths, VenuePaths
+from backstage.layout.settings import read_settings
 
 VASSAL = "[uwsgi]\nhttp-socket = 127.0.0.1:8001\nset-placeholder = act=%n\n"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

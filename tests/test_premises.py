@@ -12,7 +12,7 @@ import pytest
 
 from backstage import premises
 from backstage.findings import Finding, Severity
-from backstage.paths import ActPaths, VenuePaths
+from backstage.layout.paths import ActPaths, VenuePaths
 
 GIGABYTE = 1_000_000_000
 BLOCK = 4096

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from backstage import rehearsals
-from backstage.paths import ActPaths, VenuePaths
+from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.vassal import VassalFile
 
 from .conftest import Listen, Spawn

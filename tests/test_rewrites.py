@@ -13,7 +13,7 @@ import pytest
 from backstage import rewrites, vassal_files
 from backstage.errors import ActFailed, EditRefused, UnsafeDirectory
 from backstage.facts.states import Vassal
-from backstage.paths import ActPaths, VenuePaths
+from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.stats import EmperorStats
 
 from .conftest import Listen

@@ -18,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 from django.utils.version import get_docs_version
 
-from backstage.templates import project_files, shelf
+from backstage.layout.shipped_files import project_files, shelf
 
 TEMPLATE = shelf("scaffolds") / "django"
 SECRET = "between-acts-nobody-reads-this-key-0123456789-abcdefghij"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backstage import scripts
-from backstage.paths import ActPaths, VenuePaths
+from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.scripts import Line, Script
 
 Read = Callable[..., Script]

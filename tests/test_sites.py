@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from backstage.errors import SiteRefused
+from backstage.layout.shipped_files import shelf
 from backstage.nginx import confs
 from backstage.nginx.renderings import Common, render, render_shared
 from backstage.nginx.sites import Ground, Share, Site, Target, Tls, file_name, origin, read_record
-from backstage.templates import shelf
 
 GROUND = Ground(
     http_port=80,

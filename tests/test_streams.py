@@ -13,7 +13,7 @@ import pytest
 
 from backstage.events import Event
 from backstage.facts.states import State
-from backstage.paths import VenuePaths
+from backstage.layout.paths import VenuePaths
 from backstage.streams import Broadcast, EventStream
 from backstage.survey import Survey
 

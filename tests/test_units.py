@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from backstage.settings import Limits, Logs
+from backstage.layout.settings import Limits, Logs
+from backstage.layout.shipped_files import filled, shelf
 from backstage.system import seals
-from backstage.templates import filled, shelf
 from backstage.units import Unit, finished, unit_names, venue_of
 
 PLAIN = Unit(

@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 import pytest
 
-from backstage.templates import configuration
+from backstage.layout.shipped_files import configuration
 from backstage.vassal import Address, Setting, VassalFile, settings, signs_of
 
 HAND_EDITED = """\

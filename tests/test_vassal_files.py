@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backstage import vassal_files
-from backstage.paths import ActPaths, VenuePaths
+from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.system.deadlines import Deadline, until
 from backstage.vassal import VassalFile
 from backstage.vassal_files import Overtaken, Version

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import host
+from ..layout import registry
 from ..shortcuts import use_venue
 from ..system import users
 from .screen import Screen
@@ -49,7 +49,7 @@ class Session:
     def _located(self) -> Path:
         if named := self.path or os.environ.get(_VARIABLE):
             return Path(named).expanduser().resolve()
-        return host.venue_above(Path.cwd())
+        return registry.venue_above(Path.cwd())
 
     def give_up_root(self) -> None:
         """Act as the owner of the Venue after all."""

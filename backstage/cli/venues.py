@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from .. import host, systemd
+from .. import systemd
 from ..errors import BackstageError
 from ..facts.states import State
+from ..layout import registry
 from ..shortcuts import use_venue
 from . import wording
 from .exits import Exit
@@ -49,7 +50,7 @@ def venue(session: Session, verb: str) -> Result:
 @command("venues", examples="backstage venues")
 def venues(session: Session) -> Result:
     """List all Venues of this user, with what runs in them."""
-    found = [entry for path in host.venues() if (entry := _entry(path))]
+    found = [entry for path in registry.venues() if (entry := _entry(path))]
 
     def show(screen: Screen) -> None:
         width = max((len(str(entry["venue"])) for entry in found), default=0)

@@ -11,11 +11,11 @@ from pathlib import Path
 from ..act import Act
 from ..errors import BackstageError, SiteRefused
 from ..facts.states import State
-from ..paths import VenuePaths
+from ..layout.paths import VenuePaths
+from ..layout.shipped_files import shelf
 from ..system import as_user, users
 from ..system.files import telling_disk_trouble, write_atomically
 from ..system.locks import locked
-from ..templates import shelf
 from .places import Remains
 from .plans import Plan, Wish, bind_words, plan_binding, plan_unbinding, refuse_edited
 from .server import Nginx, find

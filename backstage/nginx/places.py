@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..paths import ActPaths
+from ..layout.paths import ActPaths
 from ..system import files
 from .sites import Site, read_record
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..act import Act
 from ..errors import SiteRefused
-from ..paths import ActPaths
+from ..layout.paths import ActPaths
 from ..system import users
 from . import certificates, confs, grants, hostnames, renderings, shares, targets
 from .places import Place, Placed

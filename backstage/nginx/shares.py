@@ -13,7 +13,7 @@ from pathlib import Path
 from .. import checkups, reasons
 from ..checkups import Project
 from ..errors import SiteRefused
-from ..paths import ActPaths
+from ..layout.paths import ActPaths
 from ..system import processes, users
 from .sites import Share
 

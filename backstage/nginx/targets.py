@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .. import scripts, vassal_files
 from ..errors import SiteRefused
-from ..paths import ActPaths
+from ..layout.paths import ActPaths
 from ..scripts import Script
 from ..vassal import Address, VassalFile
 from .sites import Target

@@ -17,8 +17,8 @@ import pytest
 
 from backstage.act import Act
 from backstage.emperor import Emperor
+from backstage.layout.paths import VenuePaths
 from backstage.new_venues import configure
-from backstage.paths import VenuePaths
 from backstage.shortcuts import new_venue
 from backstage.venue import Venue
 from tests.integration.machine import Machine, booted, missing, skipping_unbootable

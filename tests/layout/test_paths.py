@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backstage.errors import NameNotAllowed
-from backstage.paths import VenuePaths
+from backstage.layout.paths import VenuePaths
 
 LAYOUT = {
     "settings": "venue.yaml",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backstage.templates import File, configuration, project_files, shelf
+from backstage.layout.shipped_files import File, configuration, project_files, shelf
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backstage.errors import NameNotAllowed
-from backstage.names import (
+from backstage.layout.names import (
     check_act_name,
     check_not_importable,
     check_venue_name,

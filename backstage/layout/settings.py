@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import yaml
 
-from .errors import SettingsError
+from ..errors import SettingsError
 
 _LOWEST_PORT = 1024
 _HIGHEST_PORT = 65535

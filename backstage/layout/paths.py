@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from .errors import NameNotAllowed
+from ..errors import NameNotAllowed
 
 # sockaddr_un holds 108 bytes, the last one zero.
 _SOCKET_PATH_MAX = 107

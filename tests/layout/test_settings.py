@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from backstage.errors import SettingsError
-from backstage.settings import ActSettings, Limits, Logs, Settings, read_settings
-from backstage.templates import shelf
+from backstage.layout.settings import ActSettings, Limits, Logs, Settings, read_settings
+from backstage.layout.shipped_files import shelf
 
 
 @pytest.mark.parametrize(

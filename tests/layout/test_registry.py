@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backstage import host
+from backstage.layout import registry
 
 
 @pytest.fixture
@@ -33,50 +33,50 @@ def test_a_relative_place_is_ignored(
             monkeypatch.delenv(variable, raising=False)
         else:
             monkeypatch.setenv(variable, configured)
-    assert host.state_directory() == tmp_path / ".local" / "state" / "django-backstage"
-    assert host.cache_directory() == tmp_path / ".cache" / "django-backstage"
+    assert registry.state_directory() == tmp_path / ".local" / "state" / "django-backstage"
+    assert registry.cache_directory() == tmp_path / ".cache" / "django-backstage"
 
 
 def test_an_absolute_place_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "s"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "c"))
-    assert host.state_directory() == tmp_path / "s" / "django-backstage"
-    assert host.cache_directory() == tmp_path / "c" / "django-backstage"
+    assert registry.state_directory() == tmp_path / "s" / "django-backstage"
+    assert registry.cache_directory() == tmp_path / "c" / "django-backstage"
 
 
 @pytest.mark.usefixtures("state")
 def test_history_of_a_register(tmp_path: Path) -> None:
     """A Venue is listed once from its registration until it is forgotten or removed."""
     blog, shop = make_venue(tmp_path / "blog"), make_venue(tmp_path / "shop ünï")
-    assert list(host.venues()) == []
+    assert list(registry.venues()) == []
     for _ in range(2):
-        host.register(blog)
-    assert list(host.venues()) == [blog]
-    host.register(shop)
-    assert set(host.venues()) == {blog, shop}
-    host.forget(blog)
-    assert list(host.venues()) == [shop]
-    host.forget(blog)
+        registry.register(blog)
+    assert list(registry.venues()) == [blog]
+    registry.register(shop)
+    assert set(registry.venues()) == {blog, shop}
+    registry.forget(blog)
+    assert list(registry.venues()) == [shop]
+    registry.forget(blog)
     (shop / "venue.yaml").unlink()
-    assert list(host.venues()) == []
+    assert list(registry.venues()) == []
     (shop / "venue.yaml").touch()
-    assert list(host.venues()) == [shop]
+    assert list(registry.venues()) == [shop]
 
 
 @pytest.mark.usefixtures("state")
 def test_a_venue_may_be_forgotten_while_another_program_reads(tmp_path: Path) -> None:
     venues = [make_venue(tmp_path / name) for name in ("a", "b", "c")]
     for venue in venues:
-        host.register(venue)
-    reading = host.venues()
+        registry.register(venue)
+    reading = registry.venues()
     first = next(reading)
     for venue in set(venues) - {first}:
-        host.forget(venue)
+        registry.forget(venue)
     assert list(reading) == []
 
 
 def test_the_register_is_nobody_elses_business(tmp_path: Path, state: Path) -> None:
-    host.register(make_venue(tmp_path / "blog"))
+    registry.register(make_venue(tmp_path / "blog"))
     (entry,) = (state / "venues").iterdir()
     assert stat.S_IMODE(entry.stat().st_mode) == 0o600
     assert stat.S_IMODE(entry.parent.stat().st_mode) == 0o700
@@ -85,7 +85,7 @@ def test_the_register_is_nobody_elses_business(tmp_path: Path, state: Path) -> N
 def test_locks_lie_outside_of_the_venue(tmp_path: Path, state: Path) -> None:
     """A Venue that is being made must stay empty, and two of them do not wait for each other."""
     venue, other = tmp_path / "blog", tmp_path / "shop"
-    with host.building(venue), host.building(other), host.choosing_ports():
+    with registry.building(venue), registry.building(other), registry.choosing_ports():
         assert not venue.exists()
         assert len(list((state / "locks").iterdir())) == 2
         assert (state / "ports.lock").exists()

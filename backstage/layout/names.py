@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from .errors import NameNotAllowed
+from ..errors import NameNotAllowed
 
 _ACT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _VENUE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. +@=,-]*(?<! )\Z")

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from .errors import NotAVenue
-from .system.files import write_atomically
+from ..errors import NotAVenue
+from ..system.files import write_atomically
 
 
 def state_directory() -> Path:
@@ -71,7 +71,7 @@ def installing_units() -> AbstractContextManager[None]:
 
 def _locked(path: Path, doing: str) -> AbstractContextManager[None]:
     # Whoever only opens a Venue takes no lock and need not load what it takes.
-    from .system.locks import locked
+    from ..system.locks import locked
 
     return locked(path, doing)
 
