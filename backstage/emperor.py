@@ -7,12 +7,13 @@ import signal
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from . import logs, stats, systemd
+from . import logs, stats
 from .errors import EmperorFailed
 from .layout.paths import VenuePaths
 from .system import processes
 from .system.deadlines import Deadline, until
 from .system.files import lock_holder, refuse_foreign, refuse_writable_by_others
+from .systemd import client
 
 # A log this long is set aside when the Emperor starts, in bytes.
 _LOG_MAX = 10_000_000
@@ -70,7 +71,7 @@ class Emperor:
         """
         if self.pid and self.stats():
             return
-        if service := systemd.service_of(self._paths.top):
+        if service := client.service_of(self._paths.top):
             self._have_started(service)
             return
         for directory in (self._paths.top, self._paths.vassals):
@@ -91,7 +92,7 @@ class Emperor:
         says so. Raises EmperorFailed where even that does not help, and NotAllowed where one may
         not stop its unit.
         """
-        if service := systemd.service_of(self._paths.top):
+        if service := client.service_of(self._paths.top):
             if service.at_work:
                 service.tell("stop")
             if self.pid is None:
@@ -115,7 +116,7 @@ class Emperor:
                     raise EmperorFailed(f"the Emperor (pid {pid}) cannot be ended", self._tail())
             self._sweep()
 
-    def _have_started(self, service: systemd.Service) -> None:
+    def _have_started(self, service: client.Service) -> None:
         service.forgive()
         service.tell("start", "--no-block")
         until(

@@ -10,14 +10,15 @@ from functools import cached_property
 from pathlib import Path
 from pwd import struct_passwd
 
-from . import launches, systemd
+from . import launches
 from .errors import BackstageError, NotAllowed, ServiceFailed
 from .layout import names, registry
 from .layout.settings import Settings
 from .layout.shipped_files import filled, shelf
 from .system import as_user, files, processes, seals, users
-from .systemd import Service
-from .units import Unit, finished, unit_names, venue_of
+from .systemd import client
+from .systemd.client import Service
+from .systemd.unit import Unit, finished, unit_names, venue_of
 from .venue import Venue
 
 _ROOT = "root"
@@ -64,14 +65,14 @@ def plan(venue: Venue, *, own: bool, run_as: str = "") -> Installation:
     names.check_venue_path(venue.path)
     account = None if own else _account(venue, run_as)
     _check_settings(venue.settings, account)
-    service = systemd.free_name(venue.path, own=own)
+    service = client.free_name(venue.path, own=own)
     text = finished(_unit_text(venue, account), service.name)
     return Installation(venue, service, text, service.text, account)
 
 
 def refuse_unless_possible(wanted: Installation) -> None:
     """Raise ServiceFailed without systemd, NotAllowed for a unit of the machine without root."""
-    if not systemd.booted():
+    if not client.booted():
         raise ServiceFailed(
             "no systemd runs this machine (there is no /run/systemd/system), so it cannot run the "
             f"Emperor; type: backstage --venue {wanted.venue.path} venue start"
@@ -91,7 +92,7 @@ def install(wanted: Installation) -> Service:
     refuse_unless_possible(wanted)
     if service.own:
         # Says what to do where none of one's own runs.
-        systemd.reload_units(own=True)
+        client.reload_units(own=True)
     if fault := _fault(wanted):
         raise ServiceFailed(f"systemd would not take the unit {service.name}:", fault)
     if wanted.account:
@@ -109,7 +110,7 @@ def install(wanted: Installation) -> Service:
         service.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         files.write_atomically(service.path, wanted.text)
         _as_owner(venue, lambda: launches.prepare_all(venue.paths, venue.settings))
-        systemd.reload_units(own=service.own)
+        client.reload_units(own=service.own)
         service.tell("enable", "--quiet")
         service.forgive()
         service.tell("restart")
@@ -122,7 +123,7 @@ def uninstall(venue: Venue) -> Service:
 
     Raises ServiceFailed where there is none, NotAllowed.
     """
-    service = systemd.service_of(venue.path)
+    service = client.service_of(venue.path)
     if service is None:
         raise ServiceFailed(f"no unit runs {venue.path}; type: backstage systemd install")
     if not service.own and not users.am_root():
@@ -135,7 +136,7 @@ def uninstall(venue: Venue) -> Service:
 
 def _refuse_changed(wanted: Installation) -> None:
     """Refuse what was planned before somebody else installed or edited a unit of this name."""
-    name = systemd.free_name(wanted.venue.path, own=wanted.service.own)
+    name = client.free_name(wanted.venue.path, own=wanted.service.own)
     if name != wanted.service or name.text != wanted.present:
         raise ServiceFailed(f"{wanted.service.path} was changed meanwhile; repeat the command")
 
@@ -144,7 +145,7 @@ def _refuse_other(wanted: Installation) -> None:
     """Refuse a second unit for a Venue: one of the machine's beside one of its owner's."""
     venue, own = wanted.venue, wanted.service.own
     home = Path(users.home_of(_owner(venue)))
-    other = systemd.directory(own=False) if own else home / ".config" / "systemd" / "user"
+    other = client.directory(own=False) if own else home / ".config" / "systemd" / "user"
     for name in unit_names(venue.path):
         # Only looked at: what lies in a home may be anything.
         if (other / name).is_file() and (
@@ -208,7 +209,7 @@ def _fault(wanted: Installation) -> str:
     with tempfile.TemporaryDirectory() as directory:
         trial = Path(directory) / wanted.service.name
         trial.write_text(wanted.text, encoding="utf-8")
-        return systemd.faults(trial, own=wanted.service.own)
+        return client.faults(trial, own=wanted.service.own)
 
 
 def _check_reach(venue: Venue, account: struct_passwd) -> None:
@@ -227,7 +228,7 @@ def _check_reach(venue: Venue, account: struct_passwd) -> None:
 
 def _stop_emperor(venue: Venue, undo: ExitStack) -> None:
     """End an Emperor that the unit has not started, to be started again if all this fails."""
-    service = systemd.service_of(venue.path)
+    service = client.service_of(venue.path)
     if venue.emperor.pid is None or (service and service.at_work):
         return
     undo.callback(_start_again, venue)
@@ -235,7 +236,7 @@ def _stop_emperor(venue: Venue, undo: ExitStack) -> None:
 
 
 def _start_again(venue: Venue) -> None:
-    if not systemd.service_of(venue.path):
+    if not client.service_of(venue.path):
         _try_all(lambda: _as_owner(venue, venue.start))
 
 
@@ -250,7 +251,7 @@ def _put_back(service: Service, before: str, facts: Mapping[str, str]) -> None:
         _try_all(lambda: service.tell("disable", "--now"), lambda: _remove(service))
         return
     files.write_atomically(service.path, before)
-    systemd.reload_units(own=service.own)
+    client.reload_units(own=service.own)
     enabled = facts.get("UnitFileState") == "enabled"
     _try_all(
         lambda: service.tell("stop" if facts.get("ActiveState") == "inactive" else "restart"),
@@ -261,7 +262,7 @@ def _put_back(service: Service, before: str, facts: Mapping[str, str]) -> None:
 
 def _remove(service: Service) -> None:
     service.path.unlink(missing_ok=True)
-    systemd.reload_units(own=service.own)
+    client.reload_units(own=service.own)
     # A failed unit would be remembered, although it is there no more.
     _try_all(lambda: service.tell("reset-failed"))
 

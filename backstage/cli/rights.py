@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from .. import systemd
 from ..system import users
+from ..systemd import client
 from .session import Session
 
 
 def start_unit(session: Session) -> None:
     """As root, have systemd start the Emperor while there is the right to do so."""
     session.keeps_root = True
-    service = systemd.service_of(session.venue.path) if users.am_root() else None
+    service = client.service_of(session.venue.path) if users.am_root() else None
     if service and not service.at_work:
         session.venue.start()
     session.give_up_root()

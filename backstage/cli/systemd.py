@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import click
 
-from .. import services, systemd
+from .. import services
 from ..errors import NotAllowed, ServiceFailed
 from ..services import Installation
 from ..system import seals, users
-from ..systemd import Service
+from ..systemd import client
+from ..systemd.client import Service
 from . import wording
 from .exits import Exit
 from .options import command
@@ -123,7 +124,7 @@ def _agreed(session: Session, plan: Installation) -> bool:
 
 
 def _show(session: Session, wish: _Wish) -> Result:
-    installed = systemd.service_of(session.venue.path)
+    installed = client.service_of(session.venue.path)
     if installed and not (wish.own or wish.run_as):
         path, text = installed.path, installed.text
     else:
@@ -134,7 +135,7 @@ def _show(session: Session, wish: _Wish) -> Result:
 
 
 def _status(session: Session, _: _Wish) -> Result:
-    service = systemd.service_of(session.venue.path)
+    service = client.service_of(session.venue.path)
     if service is None:
         raise ServiceFailed(
             f"no unit runs {session.venue.path}; to have one, type: backstage systemd install"
@@ -151,7 +152,7 @@ def _status(session: Session, _: _Wish) -> Result:
 
 
 def _uninstall(session: Session, wish: _Wish) -> Result:
-    service = systemd.service_of(session.venue.path)
+    service = client.service_of(session.venue.path)
     asks = session.screen.is_terminal and not session.as_json and not wish.yes
     if service and asks:
         question = f"Stop the Emperor and all its Acts, and remove {service.path}?"
@@ -181,7 +182,7 @@ def _seen(session: Session, service: Service) -> dict[str, object]:
         "emperor": session.venue.emperor.pid,
         "restarts": int(facts.get("NRestarts") or 0),
         "memory": int(memory) if memory.isdecimal() and len(memory) < 19 else None,
-        "exposure": systemd.exposure(service),
+        "exposure": client.exposure(service),
         "edited": seals.is_edited(service.text),
         "drop_ins": facts.get("DropInPaths", "").split(),
     }
@@ -209,7 +210,7 @@ def _hints(session: Session, service: Service) -> list[str]:
     """What the operator should know beside the state."""
     hints = []
     user = users.mine()
-    if service.own and not systemd.lingers(user):
+    if service.own and not client.lingers(user):
         hints.append(
             f"It ends when {user} logs out, and does not start with the machine, until you type: "
             f"sudo loginctl enable-linger {user}"
@@ -217,7 +218,7 @@ def _hints(session: Session, service: Service) -> list[str]:
     if _is_stale(session, service):
         hints.append("venue.yaml has changed since; so that it counts: backstage systemd install")
     limited = [name for name, act in session.venue.settings.acts.items() if act.limits]
-    if limited and not systemd.divides():
+    if limited and not client.divides():
         names = ", ".join(limited)
         hints.append(f"The limits of {names} do not count: this kernel has no control groups v2")
     return hints

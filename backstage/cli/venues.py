@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from .. import systemd
 from ..errors import BackstageError
 from ..facts.states import State
 from ..layout import registry
 from ..shortcuts import use_venue
+from ..systemd import client
 from . import wording
 from .exits import Exit
 from .options import command
@@ -36,7 +36,7 @@ def venue(session: Session, verb: str) -> Result:
     """
     # Where a unit runs it, root asks systemd instead of starting or ending anything itself.
     session.keeps_root = verb != "info"
-    if verb != "info" and not systemd.service_of(session.venue.path):
+    if verb != "info" and not client.service_of(session.venue.path):
         session.give_up_root()
     if verb == "start":
         session.venue.start()

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import join
 
-from . import units
-from .errors import NotAllowed, ServiceFailed
-from .system import processes, users
+from ..errors import NotAllowed, ServiceFailed
+from ..system import processes, users
+from . import unit
 
 _BOOTED = Path("/run/systemd/system")
 _SYSTEM_UNITS = Path("/etc/systemd/system")
@@ -107,14 +107,14 @@ def service_of(venue: Path) -> Service | None:
     """
     if not booted():
         return None
-    return next((each for each in _services() if units.venue_of(each.text) == venue), None)
+    return next((each for each in _services() if unit.venue_of(each.text) == venue), None)
 
 
 def free_name(venue: Path, *, own: bool) -> Service:
     """What the unit of a Venue is called, or would be: not what another Venue's is called."""
-    candidates = [Service(directory(own=own) / name, own) for name in units.unit_names(venue)]
-    mine_or_none = (each for each in candidates if units.venue_of(each.text) in {venue, None})
-    free = [each for each in mine_or_none if units.venue_of(each.text) == venue or not each.exists]
+    candidates = [Service(directory(own=own) / name, own) for name in unit.unit_names(venue)]
+    mine_or_none = (each for each in candidates if unit.venue_of(each.text) in {venue, None})
+    free = [each for each in mine_or_none if unit.venue_of(each.text) == venue or not each.exists]
     if not free:
         taken = ", ".join(str(each.path) for each in candidates)
         raise ServiceFailed(f"other units are called so already: {taken}; rename one of them")

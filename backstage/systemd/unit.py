@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .layout.settings import Limits, Logs
-from .system.seals import sealed
+from ..layout.settings import Limits, Logs
+from ..system.seals import sealed
 
 _WORKING_DIRECTORY = re.compile(r"^WorkingDirectory=(?P<path>.+)$", re.MULTILINE)
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]")

@@ -11,7 +11,7 @@ import pytest
 from backstage.layout.settings import Limits, Logs
 from backstage.layout.shipped_files import filled, shelf
 from backstage.system import seals
-from backstage.units import Unit, finished, unit_names, venue_of
+from backstage.systemd.unit import Unit, finished, unit_names, venue_of
 
 PLAIN = Unit(
     venue=Path("/srv/shows/site"),

@@ -1,0 +1,1 @@
+"""Talking to systemd, and the text of a unit."""
