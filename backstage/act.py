@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from . import causes, diagnosis, launches, logs, ports, reasons, rehearsals, rewrites, vassal_files
+from . import causes, diagnosis, launches, ports, reasons, rehearsals, rewrites, vassal_files
 from .environments import Environment
 from .errors import ActFailed, PortUnavailable
 from .facts.snapshots import Snapshot
 from .facts.states import State
 from .layout.paths import ActPaths
+from .logs import log_files
 from .lookout import Lookout
 from .streams import Broadcast
 from .survey import Survey
@@ -102,7 +103,7 @@ class Act:
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the Act's log."""
-        return logs.tail(self.paths.log, lines)
+        return log_files.tail(self.paths.log, lines)
 
     def start(self, wait: float | None = 30.0) -> None:
         """Want the Act to run; returns when it answers, or at once with `wait=None`.

@@ -10,8 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import logs, ports, reasons, scripts
+from . import ports, reasons, scripts
 from .layout.paths import ActPaths
+from .logs import log_files
 from .reasons import Death
 from .scripts import INCLUDES, Script
 from .system import processes
@@ -37,7 +38,7 @@ _BEGINNING = LogMark(0, 0)
 
 def log_mark(paths: ActPaths) -> LogMark:
     """A mark, so that only what is logged from now on counts as a reason."""
-    return LogMark(logs.size(paths.log), logs.size(paths.venue.emperor_log))
+    return LogMark(log_files.size(paths.log), log_files.size(paths.venue.emperor_log))
 
 
 def said_since(paths: ActPaths, mark: LogMark) -> str:
@@ -121,11 +122,11 @@ def _record(log: int) -> bytes:
 
 
 def _own(paths: ActPaths, mark: LogMark) -> str:
-    return logs.tail(paths.log, _ALL, since=mark.own)
+    return log_files.tail(paths.log, _ALL, since=mark.own)
 
 
 def _emperors(paths: ActPaths, mark: LogMark) -> str:
-    return logs.tail(paths.venue.emperor_log, _ALL, since=mark.emperors)
+    return log_files.tail(paths.venue.emperor_log, _ALL, since=mark.emperors)
 
 
 def _started(paths: ActPaths, mark: LogMark) -> str:

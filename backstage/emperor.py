@@ -7,9 +7,10 @@ import signal
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from . import logs, stats
+from . import stats
 from .errors import EmperorFailed
 from .layout.paths import VenuePaths
+from .logs import log_files
 from .system import processes
 from .system.deadlines import Deadline, until
 from .system.files import lock_holder, refuse_foreign, refuse_writable_by_others
@@ -147,7 +148,7 @@ class Emperor:
     def _launch(self) -> None:
         self._paths.emperor_lock.touch(mode=0o600)
         self._set_log_aside()
-        offset = logs.size(self._paths.emperor_log)
+        offset = log_files.size(self._paths.emperor_log)
         pid = processes.detach(
             [uwsgi_of(self._paths), "--ini", self._paths.emperor_ini],
             cwd=self._paths.top,
@@ -157,13 +158,13 @@ class Emperor:
         patience = Deadline(_START_PATIENCE)
         until(lambda: self.stats() is not None or not processes.alive(pid), patience, pause=0.002)
         if self.pid is None or self.stats() is None:
-            said = logs.tail(self._paths.emperor_log, 15, since=offset)
+            said = log_files.tail(self._paths.emperor_log, 15, since=offset)
             raise EmperorFailed(f"the Emperor of {self._paths.top} does not start", said)
 
     def _set_log_aside(self) -> None:
         log = self._paths.emperor_log
         log.parent.mkdir(mode=0o750, exist_ok=True)
-        if logs.size(log) > _LOG_MAX:
+        if log_files.size(log) > _LOG_MAX:
             log.replace(log.with_suffix(".log.1"))
 
     def _sweep(self) -> None:
@@ -184,7 +185,7 @@ class Emperor:
             return None
 
     def _tail(self) -> str:
-        return logs.tail(self._paths.emperor_log, 15)
+        return log_files.tail(self._paths.emperor_log, 15)
 
 
 def uwsgi_of(paths: VenuePaths) -> Path:

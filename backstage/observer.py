@@ -9,13 +9,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from . import logs, vassal_files
+from . import vassal_files
 from .causes import Causes
 from .edits import Edits
 from .events import Event
 from .facts.states import PASSING, State
 from .histories import History, Moment
 from .layout.paths import ActPaths
+from .logs import log_files
 from .questions import Questions
 from .stats import EmperorStats
 from .survey import Look, Survey
@@ -90,7 +91,7 @@ class Observer:
             if look.state in PASSING or look.unsure:
                 self._agenda.repeat(look.name, time.monotonic())
         self._follow_emperor()
-        self._said = logs.size(self._paths.emperor_log)
+        self._said = log_files.size(self._paths.emperor_log)
         self._beat_at = time.monotonic()
 
     def run(self) -> None:
@@ -203,7 +204,7 @@ class Observer:
         if now >= self._round_at:
             self._round_at = now + _BEAT
             names |= self._strange()
-        said = logs.size(self._paths.emperor_log)
+        said = log_files.size(self._paths.emperor_log)
         stirred = said != self._said or self._survey.emperor.pid != self._emperor_pid
         self._said = said
         return stirred

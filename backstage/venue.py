@@ -23,7 +23,7 @@ from .survey import Survey
 if TYPE_CHECKING:
     from .act import Act
     from .findings import Finding
-    from .journals import Journal
+    from .logs.journal import Journal
 
 
 class Venue:
@@ -154,7 +154,7 @@ class Venue:
         epoch, are given. With `follow` the iterator goes on until it is closed, also over Acts made
         later if none were named. Raises NoSuchAct.
         """
-        from .journals import EMPEROR, Journal, Span
+        from .logs.journal import EMPEROR, Journal, Span
 
         for name in sources:
             if name != EMPEROR:

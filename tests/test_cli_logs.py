@@ -14,8 +14,8 @@ import pytest
 from backstage.cli import logs
 from backstage.cli.program import run
 from backstage.cli.screen import Screen
-from backstage.journals import LogLine
 from backstage.layout.paths import VenuePaths
+from backstage.logs.journal import LogLine
 from backstage.new_venues import configure
 
 NOON = datetime(2022, 5, 1, 12, tzinfo=UTC).timestamp()

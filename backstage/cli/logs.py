@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import click
 
-from ..journals import EMPEROR, LogLine
+from ..logs.journal import EMPEROR, LogLine
 from .options import acts_argument, command
 from .results import Result, Stream
 from .screen import Screen, harmless

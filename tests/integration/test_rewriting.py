@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from backstage import logs, vassal_files
+from backstage import vassal_files
 from backstage.act import Act
 from backstage.errors import ActFailed, EditRefused
 from backstage.facts.states import State
+from backstage.logs import log_files
 from backstage.shortcuts import new_act
 from backstage.venue import Venue
 
@@ -69,8 +70,8 @@ def test_a_good_text_is_told_once(running: Act, venue: Venue) -> None:
 
 def test_a_bad_text_leaves_the_running_act_alone(running: Act, venue: Venue) -> None:
     text, before, crew = running.vassal_text, running.pid, workers(running)
-    version, said = vassal_files.version(running.paths), logs.size(running.paths.log)
-    emperor_said = logs.size(venue.paths.emperor_log)
+    version, said = vassal_files.version(running.paths), log_files.size(running.paths.log)
+    emperor_said = log_files.size(venue.paths.emperor_log)
     with venue.events() as stream:
         listener = Listener(running, stream)
         with pytest.raises(EditRefused, match="unknown option 'threds'; did you mean"):
@@ -79,8 +80,8 @@ def test_a_bad_text_leaves_the_running_act_alone(running: Act, venue: Venue) -> 
             running.check(text.replace("processes = 1", "processes = one"))
         assert (running.pid, workers(running)) == (before, crew)
         assert vassal_files.version(running.paths) == version
-        assert logs.size(running.paths.log) == said
-        assert logs.size(venue.paths.emperor_log) == emperor_said
+        assert log_files.size(running.paths.log) == said
+        assert log_files.size(venue.paths.emperor_log) == emperor_said
         running.restart()
         listener.sees(*RELOAD)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backstage.logs import GrowingLog, LogFile, rotated, size, tail
+from backstage.logs.log_files import GrowingLog, LogFile, rotated, size, tail
 
 LONG = "".join(f"line {number}\n" for number in range(200_000))
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from backstage.stamps import Clock, stamp_of
+from backstage.logs.timestamps import Clock, stamp_of
 
 REQUEST = "{rss usage: 46206976 bytes/44MB} [pid: 7|app: 0|req: 1/1] ::1 () [%s] GET / => 3"
 LATEST = datetime(2022, 7, 1, tzinfo=UTC).timestamp()

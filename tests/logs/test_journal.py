@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from backstage.journals import EMPEROR, Journal, LogLine, Span
 from backstage.layout.paths import VenuePaths
+from backstage.logs.journal import EMPEROR, Journal, LogLine, Span
 from backstage.system.deadlines import Deadline, until
 
 PATIENCE = 30.0
@@ -279,7 +279,7 @@ def follow(paths: VenuePaths) -> Iterator[Follow]:
 @pytest.fixture
 def only_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a first look, nothing is looked at without a reason."""
-    monkeypatch.setattr("backstage.journals._BEAT", 3600.0)
+    monkeypatch.setattr("backstage.logs.journal._BEAT", 3600.0)
 
 
 def test_what_is_added_is_told(paths: VenuePaths, follow: Follow, only_told: None) -> None:
@@ -298,7 +298,7 @@ def test_tracebacks_stay_whole_while_they_are_written(
     paths: VenuePaths, follow: Follow, only_told: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Line by line, while another Act has something to say as well."""
-    monkeypatch.setattr("backstage.journals._GATHER", 1.0)
+    monkeypatch.setattr("backstage.logs.journal._GATHER", 1.0)
     blog, shop = paths.act("blog").log, paths.act("shop").log
     add(blog, at(1, "one"))
     follower = follow("blog", "shop")

@@ -15,13 +15,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .layout.paths import VenuePaths
-from .logs import GrowingLog, LogFile, rotated, size
-from .stamps import Clock
-from .system.wakeups import Alarms
+from ..layout.paths import VenuePaths
+from ..system.wakeups import Alarms
+from .log_files import GrowingLog, LogFile, rotated, size
+from .timestamps import Clock
 
 if TYPE_CHECKING:
-    from .system.inotify import Hint, Watch
+    from ..system.inotify import Hint, Watch
 
 _log = logging.getLogger("backstage")
 
@@ -321,7 +321,7 @@ class _Ears:
         if self._deaf:
             return
         # Only who follows logs pays for the import of watchdog.
-        from .system.inotify import CONTENTS, Watch
+        from ..system.inotify import CONTENTS, Watch
 
         try:
             self._watch = self._watch or Watch(self._hear)

@@ -1,0 +1,1 @@
+"""The logs of Acts and of the Emperor: read, dated, interleaved."""
