@@ -9,11 +9,11 @@ from pathlib import Path
 from shlex import join, quote
 
 from . import reasons, vassal
-from .distributions import Library
 from .emperor import uwsgi_of
 from .findings import Finding, note, ok, trouble, warning
 from .layout.paths import VenuePaths
 from .system import processes
+from .virtualenvs.distributions import Library
 
 _PACKAGES = ("Django", "django-environ")
 _SHOW_PYTHON = "import sys, django\nprint(sys.version)\n"

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import interpreters, sources, virtualenvs
 from .emperor import Emperor, uwsgi_of
 from .errors import NotAVenue
 from .layout import registry
@@ -16,6 +15,7 @@ from .layout.paths import VenuePaths
 from .layout.shipped_files import configuration, filled, shipped
 from .system.files import make_private, remove_tree, telling_disk_trouble, write_atomically
 from .venue import Venue
+from .virtualenvs import cache, interpreters, tools
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,12 @@ def _build_venue(paths: VenuePaths, plan: VenuePlan) -> Venue:
 def _build_environment(paths: VenuePaths, plan: VenuePlan) -> None:
     plan.tell("Finding Python, Django and uWSGI")
     interpreter = interpreters.find(plan.python)
-    source = sources.find(interpreter)
+    source = cache.find(interpreter)
     plan.tell("Building the environment")
     source.fill(paths.top, interpreter)
     if plan.requirements:
         plan.tell("Installing requirements")
-        virtualenvs.install(paths.top, plan.requirements)
+        tools.install(paths.top, plan.requirements)
 
 
 def configure(paths: VenuePaths) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from backstage import interpreters
 from backstage.errors import EnvironmentFailed
-from backstage.interpreters import Interpreter
 from backstage.shortcuts import new_act, new_venue
-from backstage.sources import PyuwsgiWarning
+from backstage.virtualenvs import interpreters
+from backstage.virtualenvs.cache import PyuwsgiWarning
+from backstage.virtualenvs.interpreters import Interpreter
 
 from .conftest import fetch, processes_within
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from backstage.distributions import Library
-
-from .conftest import Environment
+from backstage.virtualenvs.distributions import Library
+from tests.conftest import Environment
 
 OURS = Path(sysconfig.get_path("purelib"))
 

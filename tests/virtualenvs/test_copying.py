@@ -13,10 +13,9 @@ from pathlib import Path
 import django
 import pytest
 
-from backstage.copies import copy
-from backstage.distributions import Library
-
-from .conftest import LONG_AGO, Environment
+from backstage.virtualenvs.copying import copy
+from backstage.virtualenvs.distributions import Library
+from tests.conftest import LONG_AGO, Environment
 
 OURS = Path(sysconfig.get_path("purelib"))
 SCRIPT = "import sys\nprint(sys.executable)\nprint(sys.argv[1:])\n"

@@ -15,13 +15,13 @@ import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import copies, virtualenvs
-from .errors import EnvironmentFailed
+from ..errors import EnvironmentFailed
+from ..layout import registry
+from ..system import processes
+from ..system.files import remove_tree, write_atomically
+from ..system.locks import locked
+from . import copying, tools
 from .interpreters import Interpreter, current
-from .layout import registry
-from .system import processes
-from .system.files import remove_tree, write_atomically
-from .system.locks import locked
 
 # The scaffold's settings read their environment with the second one.
 _BASE = ("Django", "django-environ")
@@ -53,12 +53,12 @@ class Source:
         """
         site_packages = interpreter.site_packages(top)
         # Side by side: one waits for the disk where the other wants the processor.
-        with virtualenvs.making(top, interpreter):
-            copies.copy(self.files, Path(self.site_packages), top, site_packages)
+        with tools.making(top, interpreter):
+            copying.copy(self.files, Path(self.site_packages), top, site_packages)
         if self.uwsgi == "pyuwsgi":
             _write_shim(top)
         if not any(site_packages.glob("django/__pycache__/*.pyc")):
-            virtualenvs.compile_bytecode(top, site_packages)
+            tools.compile_bytecode(top, site_packages)
 
 
 def find(interpreter: Interpreter) -> Source:
@@ -104,11 +104,11 @@ def _cached(interpreter: Interpreter) -> Source:
 
 def _build(top: Path, interpreter: Interpreter) -> None:
     top.mkdir(mode=0o700, parents=True)
-    with virtualenvs.making(top, interpreter):
+    with tools.making(top, interpreter):
         pass
-    virtualenvs.install_newest(top, [f"Django~={_django_series(interpreter)}", *_BASE[1:]])
-    if not virtualenvs.compile_uwsgi(top):
-        virtualenvs.install_newest(top, ["pyuwsgi"])
+    tools.install_newest(top, [f"Django~={_django_series(interpreter)}", *_BASE[1:]])
+    if not tools.compile_uwsgi(top):
+        tools.install_newest(top, ["pyuwsgi"])
 
 
 def _source_in(site_packages: Path, interpreter: Interpreter) -> Source | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import EnvironmentFailed
+from ..errors import EnvironmentFailed
 
 _OLDEST = (3, 11)
 # Where pyenv and uv keep interpreters that are not on the PATH, or only as shims.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backstage.errors import EnvironmentFailed
-from backstage.interpreters import Interpreter, current, find
+from backstage.virtualenvs.interpreters import Interpreter, current, find
 
 
 def test_current_is_the_python_below_any_environment() -> None:

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import EnvironmentFailed
+from ..errors import EnvironmentFailed
+from ..system import processes
 from .interpreters import Interpreter
-from .system import processes
 
 
 @contextmanager
