@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from . import causes, diagnosis, launches, ports, reasons, rehearsals, rewrites, vassal_files
+from . import causes, diagnosis
 from .environments import Environment
 from .errors import ActFailed, PortUnavailable
 from .facts.snapshots import Snapshot
@@ -20,6 +20,7 @@ from .survey import Survey
 from .system import files, processes, users
 from .system.deadlines import Deadline
 from .system.locks import locked
+from .uwsgi import dry_run, launch, log_reasons, ports, rewriting, vassal_files
 
 
 class Act:
@@ -99,7 +100,7 @@ class Act:
     @property
     def vassal_text(self) -> str:
         """The text of the vassal file, of the kept one while the Act is stopped."""
-        return rewrites.present(self.paths).text
+        return rewriting.present(self.paths).text
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the Act's log."""
@@ -114,7 +115,7 @@ class Act:
         log = diagnosis.log_mark(self.paths)
         with self._acting("starting"):
             if not self._lookout.listed():
-                launches.prepare(self.paths)
+                launch.prepare(self.paths)
             self._emperor.start()
             self._want()
             self._emperor.forgive()
@@ -146,7 +147,7 @@ class Act:
         """
         log = diagnosis.log_mark(self.paths)
         with self._acting("restarting"):
-            relaunch = launches.prepare(self.paths) and self._lookout.listed()
+            relaunch = launch.prepare(self.paths) and self._lookout.listed()
             self._emperor.start()
             moment = processes.boot_clock()
             if relaunch:
@@ -166,7 +167,7 @@ class Act:
     def check(self, text: str) -> None:
         """Raise EditRefused where the Act could not work if its vassal file had this text."""
         with self._acting("checking"):
-            rewrites.check(self.paths, text, self._emperor.stats())
+            rewriting.check(self.paths, text, self._emperor.stats())
 
     def rewrite(self, text: str, *, based_on: str, wait: float | None = 30.0) -> tuple[str, ...]:
         """Give the vassal file a new text; returns what has changed, as `threads = 4 → 8`.
@@ -181,7 +182,7 @@ class Act:
         log = diagnosis.log_mark(self.paths)
         with self._acting("editing"):
             moment = processes.boot_clock()
-            changes = rewrites.rewrite(self.paths, text, based_on, self._emperor.stats())
+            changes = rewriting.rewrite(self.paths, text, based_on, self._emperor.stats())
             is_reloading = self.wanted and self._emperor.pid is not None
             if is_reloading:
                 self._emperor.forgive()
@@ -246,7 +247,7 @@ class Act:
             raise ActFailed(
                 self.name,
                 f"cannot run `manage.py {command}` (exit code {done.returncode})",
-                reasons.reason_from(done.stdout),
+                log_reasons.reason_from(done.stdout),
                 done.stdout.strip(),
             )
         return done.stdout
@@ -302,7 +303,7 @@ class Act:
         if address and processes.listener(address.port) in look.pids:
             # The Emperor has taken the edit already.
             return
-        if fault := rehearsals.fault(self.paths, running=used):
+        if fault := dry_run.fault(self.paths, running=used):
             raise ActFailed(self.name, "cannot be restarted, it runs on as before", fault)
         vassal_files.keep(self.paths)
 

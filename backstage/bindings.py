@@ -9,7 +9,6 @@ from itertools import combinations
 from pathlib import Path
 from shlex import quote
 
-from . import ports, scripts, vassal_files
 from .errors import PortUnavailable
 from .findings import Finding, note, ok, trouble, warning
 from .layout import registry
@@ -17,7 +16,8 @@ from .layout.paths import VenuePaths
 from .layout.settings import read_settings
 from .survey import Look
 from .system import processes
-from .vassal import Address
+from .uwsgi import includes, ports, vassal_files
+from .uwsgi.ini import Address
 
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})
 _OTHER_PROTOCOLS = frozenset({"socket", "uwsgi-socket"})
@@ -119,7 +119,7 @@ def _holder(claim: Claim) -> str:
 def _exposed(paths: VenuePaths, name: str) -> Iterator[Finding]:
     act = paths.act(name)
     file = vassal_files.load(act)
-    script = scripts.read_all(paths, act.vassal, file.text if file else "")
+    script = includes.read_all(paths, act.vassal, file.text if file else "")
     for line, value, match in script.addresses():
         bound = match["host"].strip("[]") or "0.0.0.0"
         if _is_local(bound):

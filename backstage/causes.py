@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from . import stats
 from .facts.snapshots import Snapshot
 from .facts.states import State
 from .layout.paths import ActPaths, VenuePaths
 from .survey import Look
 from .system.deadlines import Deadline
+from .uwsgi import stats
 
 if TYPE_CHECKING:
     from .edits import Edit

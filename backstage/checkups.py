@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from . import reasons, scripts, vassal_files
 from .dotenv import DotEnv
 from .layout.paths import ActPaths
-from .scripts import Script
 from .secrecy import secrets_in, veiled
 from .system import processes, users
+from .uwsgi import includes, log_reasons, vassal_files
+from .uwsgi.includes import Script
 
 # Projects that are examined side by side; more would only wait for the processor.
 _AT_ONCE = 2
@@ -129,7 +129,7 @@ class Report:
 def project_of(act: ActPaths) -> Project | None:
     """The Django project that the Act's vassal file runs, if it is one."""
     file = vassal_files.load(act)
-    script = scripts.read_all(act.venue, act.vassal, file.text if file else "")
+    script = includes.read_all(act.venue, act.vassal, file.text if file else "")
     directory = _named(script, act.venue.vassals, "chdir") or act.top
     if not (directory / "manage.py").exists():
         return None
@@ -184,7 +184,7 @@ def _told(project: Project, process: processes.Started, word: str) -> Report | s
     lines = [line for line in output.splitlines() if line.startswith(word)]
     if lines:
         return Report(**json.loads(lines[-1].removeprefix(word)))
-    why = reasons.reason_from(output) or f"its Python ended with exit code {process.returncode}"
+    why = log_reasons.reason_from(output) or f"its Python ended with exit code {process.returncode}"
     return project.harmless(why)
 
 

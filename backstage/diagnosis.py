@@ -10,13 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import ports, reasons, scripts
 from .layout.paths import ActPaths
 from .logs import log_files
-from .reasons import Death
-from .scripts import INCLUDES, Script
 from .system import processes
-from .vassal import Address
+from .uwsgi import includes, log_reasons, ports
+from .uwsgi.includes import INCLUDES, Script
+from .uwsgi.ini import Address
+from .uwsgi.log_reasons import Death
 
 _KERNEL_LOG = Path("/dev/kmsg")
 _OUT_OF_MEMORY = re.compile(r"Killed process (\d+)")
@@ -47,7 +47,7 @@ def said_since(paths: ActPaths, mark: LogMark) -> str:
     What goes wrong before a vassal opens its own log is told in the Emperor's.
     """
     own = _own(paths, mark)
-    if reasons.reason_from(own):
+    if log_reasons.reason_from(own):
         return own
     return f"{_started(paths, mark) or _emperors(paths, mark)}\n{own}".strip()
 
@@ -58,12 +58,12 @@ def why_failing(paths: ActPaths, address: Address | None, since: LogMark | None 
     Only what was logged since its last start counts, or since a mark; '' if nothing tells.
     """
     mark = since or _BEGINNING
-    if refused := reasons.refused_in(_emperors(paths, mark), paths.vassal.name):
+    if refused := log_reasons.refused_in(_emperors(paths, mark), paths.vassal.name):
         return refused
-    own = reasons.last_life(_own(paths, mark))
+    own = log_reasons.last_life(_own(paths, mark))
     started = _started(paths, mark)
     # A vassal that starts up in the Emperor's log has none of its own.
-    life = started if reasons.starts_in(started) and _is_ours(paths, started) else own
+    life = started if log_reasons.starts_in(started) and _is_ours(paths, started) else own
     return (
         _misconfigured(paths, started)
         or _misconfigured(paths, life)
@@ -79,15 +79,15 @@ def why_ended(paths: ActPaths, pids: Iterable[int]) -> str:
     """
     ended = set(pids)
     own, emperors = _own(paths, _BEGINNING), _emperors(paths, _BEGINNING)
-    life = reasons.life_of(own, ended)
-    deaths = reasons.deaths_in(f"{emperors}\n{own}", ended)
+    life = log_reasons.life_of(own, ended)
+    deaths = log_reasons.deaths_in(f"{emperors}\n{own}", ended)
     told = {death.pid: _worded(death) for death in deaths}
     causes = [*_masters_end(life, ended), *(told[pid] for pid in sorted(told))]
     if causes:
         return "; ".join(causes)
     if life:
-        return reasons.trouble_in(life, lambda _: "")
-    if ended & reasons.cursed_in(emperors, paths.vassal.name):
+        return log_reasons.trouble_in(life, lambda _: "")
+    if ended & log_reasons.cursed_in(emperors, paths.vassal.name):
         return why_failing(paths, None)
     return ""
 
@@ -132,14 +132,14 @@ def _emperors(paths: ActPaths, mark: LogMark) -> str:
 def _started(paths: ActPaths, mark: LogMark) -> str:
     """What the Emperor's log says of the Act's last start."""
     included = {value for _, value in _script(paths).values(*INCLUDES)}
-    return reasons.told_by_emperor(_emperors(paths, mark), paths.vassal.name, included)
+    return log_reasons.told_by_emperor(_emperors(paths, mark), paths.vassal.name, included)
 
 
 def _explained(paths: ActPaths, life: str, address: Address | None) -> str:
-    why = reasons.trouble_in(life, _worded)
+    why = log_reasons.trouble_in(life, _worded)
     if "Address already in use" not in why:
         return why
-    host, _, port = reasons.taken_address(life).rpartition(":")
+    host, _, port = log_reasons.taken_address(life).rpartition(":")
     if port.isdigit():
         return _lost_port(paths, int(port), host.strip("[]") or "0.0.0.0")
     return _lost_port(paths, address.port, address.bound_host) if address else why
@@ -162,11 +162,11 @@ def _cause(death: Death) -> str:
 
 
 def _masters_end(life: str, ended: Collection[int]) -> Iterator[str]:
-    pid = reasons.silent_master(life)
+    pid = log_reasons.silent_master(life)
     if pid not in ended or pid is None or processes.alive(pid):
         return
     # Nothing but signal 9 leaves a master no time for a word.
-    if not reasons.trouble_in(life, lambda _: ""):
+    if not log_reasons.trouble_in(life, lambda _: ""):
         about = " (out of memory)" if pid in killed_for_memory() else ""
         yield f"the master (pid {pid}) was killed{about}"
 
@@ -191,7 +191,7 @@ def _usurper(paths: ActPaths, address: Address) -> str:
 
 def _is_member(paths: ActPaths, pid: int) -> bool:
     """Whether a process is one of the Act's own, by its logs, its place and its command."""
-    if pid in reasons.spawned_in(f"{_own(paths, _BEGINNING)}\n{_started(paths, _BEGINNING)}"):
+    if pid in log_reasons.spawned_in(f"{_own(paths, _BEGINNING)}\n{_started(paths, _BEGINNING)}"):
         return True
     try:
         place = Path(f"/proc/{pid}/cwd").readlink()
@@ -208,22 +208,22 @@ def _is_ours(paths: ActPaths, started: str) -> bool:
     """Whether the Emperor's log tells of no other Act here, as far as its lines name one."""
     script = _script(paths)
     written = "\n".join(script.value(line) for line in script.lines)
-    port = reasons.taken_address(started).rpartition(":")[2]
+    port = log_reasons.taken_address(started).rpartition(":")[2]
     others = {match["name"] for match in _PROJECT.finditer(started)} - {paths.name}
-    dead = {death.pid for death in reasons.deaths_in(started)}
+    dead = {death.pid for death in log_reasons.deaths_in(started)}
     return (
         (not port or f":{port}" in written)
         and all(f"acts/{name}" in written for name in others)
-        and dead <= reasons.spawned_in(started)
+        and dead <= log_reasons.spawned_in(started)
     )
 
 
 def _misconfigured(paths: ActPaths, life: str) -> str:
     """The line of an ini that uWSGI could not accept; a line of nobody's is not this Act's."""
-    if option := reasons.unknown_option(life):
+    if option := log_reasons.unknown_option(life):
         what = f"unknown option '{option}'"
         wrong = _script(paths).all(option)
-    elif file := reasons.missing_file(life):
+    elif file := log_reasons.missing_file(life):
         what = f"there is no file {file}"
         including = _script(paths).all(*INCLUDES)
         wrong = [line for line in including if line.value.endswith(Path(file).name)]
@@ -239,4 +239,4 @@ def _script(paths: ActPaths) -> Script:
         text = file.read_bytes().decode(errors="replace")
     except OSError:
         return Script()
-    return scripts.read_all(paths.venue, file, text)
+    return includes.read_all(paths.venue, file, text)

@@ -12,14 +12,14 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
-from . import rehearsals, vassal_files
-from .emperor import Emperor
 from .layout.paths import ActPaths, VenuePaths
-from .stats import EmperorStats
 from .system import processes
 from .system.locks import locked_if_free
-from .vassal import VassalFile
-from .vassal_files import Overtaken, Version
+from .uwsgi import dry_run, vassal_files
+from .uwsgi.emperor import Emperor
+from .uwsgi.ini import VassalFile
+from .uwsgi.stats import EmperorStats
+from .uwsgi.vassal_files import Overtaken, Version
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Edits:
         if vassal and file != used:
             # Whoever asks the Emperor makes it look; until this is over it is to see nothing new.
             version = vassal_files.date(act, version, found.dated(before))
-            if fault := rehearsals.fault(act, running=used):
+            if fault := dry_run.fault(act, running=used):
                 version = vassal_files.date(act, version, found.dated(vassal.last_mod))
                 self._conclude(act, version, file)
                 with suppress(OSError):

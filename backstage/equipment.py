@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from shlex import join, quote
 
-from . import reasons, vassal
-from .emperor import uwsgi_of
 from .findings import Finding, note, ok, trouble, warning
 from .layout.paths import VenuePaths
 from .system import processes
+from .uwsgi import ini, log_reasons
+from .uwsgi.emperor import uwsgi_of
 from .virtualenvs.distributions import Library
 
 _PACKAGES = ("Django", "django-environ")
@@ -65,7 +65,7 @@ def _last_line(text: str) -> str:
 
 
 def _moved(paths: VenuePaths) -> Iterator[Finding]:
-    for _, key, value in vassal.settings(paths.emperor_ini.read_text(errors="replace")):
+    for _, key, value in ini.settings(paths.emperor_ini.read_text(errors="replace")):
         if key == "env" and value.startswith(_MARK) and value != f"{_MARK}{paths.top}":
             before = value.removeprefix(_MARK)
             command = (
@@ -84,7 +84,7 @@ def _no_python(paths: VenuePaths, said: str) -> Finding:
     text = configuration.read_text(errors="replace") if configuration.exists() else ""
     home = next((line.partition("=")[2] for line in text.splitlines() if line[:4] == "home"), "")
     remedy = f"install the Python again that was in {home.strip() or '?'}, or make a new Venue"
-    why = reasons.reason_from(said) or _last_line(said)
+    why = log_reasons.reason_from(said) or _last_line(said)
     return trouble("bin/python", f"does not run: {why}", f"{remedy} and move acts/ and kept/ there")
 
 
@@ -140,5 +140,5 @@ def _wrong_python(paths: VenuePaths, program: Path) -> Iterator[Finding]:
         _, said = _ask(paths, program, "--virtualenv", paths.top, "--pyrun", script)
     status, version = _ask(paths, paths.python, "-B", "-c", _SHOW_PYTHON)
     if not status and version.strip() not in said:
-        why = reasons.reason_from(said) or "it runs another one"
+        why = log_reasons.reason_from(said) or "it runs another one"
         yield trouble("uWSGI", f"does not run the Venue's Python: {why}", _reinstall(paths))

@@ -8,19 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from shlex import join, quote
 
-from . import (
-    bindings,
-    causes,
-    deployments,
-    equipment,
-    limits,
-    ports,
-    premises,
-    rehearsals,
-    scripts,
-    vassal,
-    vassal_files,
-)
+from . import bindings, causes, deployments, equipment, limits, premises
 from .dotenv import DotEnv
 from .errors import BackstageError
 from .facts.states import PASSING, State
@@ -32,6 +20,7 @@ from .secrecy import secrets_in, veiled
 from .survey import Look, Survey
 from .system import processes, users
 from .system.deadlines import Deadline
+from .uwsgi import dry_run, includes, ini, ports, vassal_files
 
 # Without these the library finds no Emperor, or two of them run.
 _NEEDED_OF_EMPEROR = ("flock", "emperor", "emperor-stats")
@@ -114,8 +103,8 @@ def _origin(pid: int) -> str:
 
 
 def _lacking(paths: VenuePaths) -> Iterator[Finding]:
-    there = {line.key for line in vassal.settings(paths.emperor_ini.read_text(errors="replace"))}
-    for _, key, value in vassal.settings(configuration("emperor", "emperor.ini")):
+    there = {line.key for line in ini.settings(paths.emperor_ini.read_text(errors="replace"))}
+    for _, key, value in ini.settings(configuration("emperor", "emperor.ini")):
         if key in _NEEDED_OF_EMPEROR and key not in there:
             remedy = f"write `{key} = {value}` into {paths.emperor_ini}"
             yield trouble("emperor.ini", f"does not set {key}", remedy)
@@ -129,7 +118,7 @@ def _limits(survey: Survey, acts: Iterable[ActPaths]) -> Iterator[Finding]:
 def _queue(act: ActPaths) -> int:
     """The listen queue that the Act's vassal file asks for, 0 where that cannot be told."""
     file = vassal_files.load(act)
-    line = scripts.read_all(act.venue, act.vassal, file.text if file else "").last("listen")
+    line = includes.read_all(act.venue, act.vassal, file.text if file else "").last("listen")
     return int(line.value) if line and line.value.isdecimal() else 0
 
 
@@ -161,7 +150,7 @@ def _act(act: ActPaths, look: Look) -> Iterator[Finding]:
     """What is wrong with an Act, beside what Django knows of it."""
     name = quote(act.name)
     if look.state is State.FAILING:
-        why = _harmless(act, causes.why(act, look) or rehearsals.fault(act)) or "nothing tells why"
+        why = _harmless(act, causes.why(act, look) or dry_run.fault(act)) or "nothing tells why"
         remedy = f"mend that; its log is in {act.log}; then type: backstage start {name}"
         yield trouble(act.name, f"fails: {why}", remedy)
     elif look.state is State.WAITING:
@@ -183,7 +172,7 @@ def _fault(act: ActPaths, look: Look) -> str:
     address = look.address
     has_port = look.pid or (address and ports.in_use(address.port, address.bound_host))
     used = vassal_files.kept(act) or vassal_files.current(act)
-    return rehearsals.fault(act, running=used if has_port else None)
+    return dry_run.fault(act, running=used if has_port else None)
 
 
 def _harmless(act: ActPaths, text: str) -> str:

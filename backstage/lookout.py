@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from contextlib import closing, suppress
 
-from . import diagnosis, stats, vassal_files
+from . import diagnosis
 from .diagnosis import LogMark
 from .errors import ActFailed, NotInTime
 from .facts.states import State, Vassal
 from .layout.paths import ActPaths
-from .probes import Probe
 from .survey import Look, Survey
 from .system import files, processes
 from .system.deadlines import Deadline, until
-from .vassal import Address
+from .uwsgi import stats, vassal_files
+from .uwsgi.ini import Address
+from .uwsgi.probes import Probe
 
 # A reload that uWSGI was too busy starting to notice is asked for again after this many seconds.
 _RELOAD_PATIENCE = 3.0

@@ -5,13 +5,14 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from . import launches, projects
+from . import projects
 from .act import Act
 from .layout import registry
 from .layout.names import check_act_name, check_not_importable
 from .layout.paths import ActPaths
 from .layout.shipped_files import configuration
 from .system.files import remove_tree, telling_disk_trouble, write_atomically, write_vassal
+from .uwsgi import launch
 from .venue import Venue
 
 
@@ -48,7 +49,7 @@ def _build_act(
         paths.unfinished.rename(paths.top)
     _claim_port(venue, paths, port)
     act = venue.act(paths.name)
-    launches.prepare(paths)
+    launch.prepare(paths)
     with projects.preparing(paths, skip=adopted):
         if start:
             act.start()

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from . import vassal_files
 from .causes import Causes
 from .edits import Edits
 from .events import Event
@@ -18,11 +17,12 @@ from .histories import History, Moment
 from .layout.paths import ActPaths
 from .logs import log_files
 from .questions import Questions
-from .stats import EmperorStats
 from .survey import Look, Survey
 from .system import inotify
 from .system.timers import Agenda
 from .system.wakeups import Alarms
+from .uwsgi import vassal_files
+from .uwsgi.stats import EmperorStats
 
 _log = logging.getLogger("backstage")
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import reasons
 from .errors import ActFailed
 from .layout.paths import ActPaths
 from .layout.shipped_files import project_files, shelf
 from .system import processes, users
 from .system.files import write_atomically
+from .uwsgi import log_reasons
 
 _SECRET_ALPHABET = string.ascii_letters + string.digits + "-_"
 _SECRET_LENGTH = 64
@@ -75,7 +75,7 @@ def preparing(paths: ActPaths, *, skip: bool) -> Iterator[None]:
         raise ActFailed(
             paths.name,
             "cannot be prepared (migrate, collectstatic)",
-            reasons.reason_from(output),
+            log_reasons.reason_from(output),
             output.strip(),
         )
 
@@ -119,7 +119,7 @@ def _startproject(paths: ActPaths, template: str) -> None:
         raise ActFailed(
             paths.name,
             f"cannot be made from the template {template}",
-            reasons.reason_from(done.stdout),
+            log_reasons.reason_from(done.stdout),
             done.stdout.strip(),
         )
 

@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from pwd import struct_passwd
 
-from . import launches
 from .errors import BackstageError, NotAllowed, ServiceFailed
 from .layout import names, registry
 from .layout.settings import Settings
@@ -19,6 +18,7 @@ from .system import as_user, files, processes, seals, users
 from .systemd import client
 from .systemd.client import Service
 from .systemd.unit import Unit, finished, unit_names, venue_of
+from .uwsgi import launch
 from .venue import Venue
 
 _ROOT = "root"
@@ -109,7 +109,7 @@ def install(wanted: Installation) -> Service:
         undo.callback(_put_back, service, wanted.present, facts)
         service.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         files.write_atomically(service.path, wanted.text)
-        _as_owner(venue, lambda: launches.prepare_all(venue.paths, venue.settings))
+        _as_owner(venue, lambda: launch.prepare_all(venue.paths, venue.settings))
         client.reload_units(own=service.own)
         service.tell("enable", "--quiet")
         service.forgive()

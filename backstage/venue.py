@@ -9,9 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import causes, ports
+from . import causes
 from .batches import Outcome, Verb, carry_out
-from .emperor import Emperor
 from .errors import BackstageError, NoSuchAct, NotAVenue
 from .facts.snapshots import Snapshot
 from .layout import registry
@@ -19,6 +18,8 @@ from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
 from .streams import Broadcast, EventStream
 from .survey import Survey
+from .uwsgi import ports
+from .uwsgi.emperor import Emperor
 
 if TYPE_CHECKING:
     from .act import Act

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from backstage.emperor import Emperor
 from backstage.layout.paths import VenuePaths
+from backstage.uwsgi.emperor import Emperor
 
 from .answers import first_200
 from .births import seen_birth, watch_births

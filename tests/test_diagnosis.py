@@ -20,7 +20,7 @@ from backstage.diagnosis import (
 )
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.system import processes
-from backstage.vassal import Address
+from backstage.uwsgi.ini import Address
 
 from .conftest import Listen, Spawn
 

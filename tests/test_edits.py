@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from backstage import rehearsals, vassal_files
 from backstage.edits import Edit, Edits
-from backstage.emperor import Emperor
 from backstage.facts.states import Penalty, Vassal
 from backstage.layout.paths import ActPaths, VenuePaths
-from backstage.stats import EmperorStats
 from backstage.system.locks import locked
-from backstage.vassal import VassalFile
+from backstage.uwsgi import dry_run, vassal_files
+from backstage.uwsgi.emperor import Emperor
+from backstage.uwsgi.ini import VassalFile
+from backstage.uwsgi.stats import EmperorStats
 
 from .conftest import Spawn
 
@@ -539,7 +539,7 @@ def test_what_is_changed_while_it_is_tried_is_tried_again(
     edits: Edits, act: ActPaths, save: Save, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
     """Nothing of the first edit is kept or refused, nor its date given to the second."""
-    try_it = rehearsals.fault
+    try_it = dry_run.fault
 
     def disturbed(paths: ActPaths, running: VassalFile | None = None) -> str:
         fault = try_it(paths, running)
@@ -548,7 +548,7 @@ def test_what_is_changed_while_it_is_tried_is_tried_again(
 
     save("threads = 4\n", first, second=ACTED + 2)
     with monkeypatch.context() as patch:
-        patch.setattr("backstage.rehearsals.fault", disturbed)
+        patch.setattr("backstage.uwsgi.dry_run.fault", disturbed)
         assert edits.settle(act, known()) == Edit(undecided=True)
     assert vassal_files.refusal(act) == ""
     assert "threads = 4" in act.kept.read_text()

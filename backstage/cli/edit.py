@@ -18,7 +18,7 @@ from ..act import Act
 from ..errors import ActFailed, BackstageError, EditRefused
 from ..system import processes
 from ..system.files import remove_tree, write_atomically
-from ..vassal import VassalFile
+from ..uwsgi.ini import VassalFile
 from .aftermath import Aftermath
 from .exits import Exit
 from .options import act_argument, command

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from .. import ports
 from ..errors import NotAllowed, PortUnavailable, SiteRefused
 from ..system import processes, users
 from ..system.deadlines import Deadline, until
+from ..uwsgi import ports
 from . import confs, sites
 from .builds import Build, build_of, which
 from .places import Place

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import checkups, reasons
+from .. import checkups
 from ..checkups import Project
 from ..errors import SiteRefused
 from ..layout.paths import ActPaths
 from ..system import processes, users
+from ..uwsgi import log_reasons
 from .sites import Share
 
 _PATIENCE = 30.0
@@ -82,7 +83,9 @@ def _told(project: Project, names: list[str]) -> dict[str, list[str]]:
         raise _unloaded(project, f"it takes longer than {_PATIENCE:.0f} s") from error
     lines = [line for line in done.stdout.splitlines() if line.startswith(word)]
     if not lines:
-        raise _unloaded(project, reasons.reason_from(done.stdout) or "Python ended without a word")
+        raise _unloaded(
+            project, log_reasons.reason_from(done.stdout) or "Python ended without a word"
+        )
     told: dict[str, list[str]] = json.loads(lines[-1].removeprefix(word))
     return told
 

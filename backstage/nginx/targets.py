@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .. import scripts, vassal_files
 from ..errors import SiteRefused
 from ..layout.paths import ActPaths
-from ..scripts import Script
-from ..vassal import Address, VassalFile
+from ..uwsgi import includes, vassal_files
+from ..uwsgi.includes import Script
+from ..uwsgi.ini import Address, VassalFile
 from .sites import Target
 
 # The sockets that a proxy can talk to, with how it talks; the first that is there counts.
@@ -48,7 +48,7 @@ def patience(act: ActPaths) -> int:
 
 
 def _script(act: ActPaths, file: VassalFile) -> Script:
-    return scripts.read_all(act.venue, act.vassal, file.text)
+    return includes.read_all(act.venue, act.vassal, file.text)
 
 
 def _tcp(file: VassalFile) -> Target | None:

@@ -16,10 +16,10 @@ import psutil
 import pytest
 
 from backstage.act import Act
-from backstage.emperor import Emperor
 from backstage.layout.paths import VenuePaths
 from backstage.new_venues import configure
 from backstage.shortcuts import new_venue
+from backstage.uwsgi.emperor import Emperor
 from backstage.venue import Venue
 from tests.integration.machine import Machine, booted, missing, skipping_unbootable
 

@@ -18,11 +18,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from backstage import ports
 from backstage.nginx.server import Nginx
 from backstage.nginx.sites import Tls
 from backstage.system import processes
 from backstage.system.deadlines import Deadline, until
+from backstage.uwsgi import ports
 
 from .calling import call
 

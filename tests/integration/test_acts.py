@@ -12,12 +12,12 @@ import psutil
 import pytest
 
 from backstage.act import Act
-from backstage.emperor import Emperor
 from backstage.errors import ActFailed, NoSuchAct, NotInTime, PortUnavailable
 from backstage.facts.states import State
 from backstage.shortcuts import new_act
 from backstage.system import processes
 from backstage.system.deadlines import Deadline, until
+from backstage.uwsgi.emperor import Emperor
 from backstage.venue import Venue
 
 from .conftest import MakeVenue, fetch, processes_within

@@ -13,10 +13,10 @@ from subprocess import CompletedProcess
 import psutil
 import pytest
 
-from backstage import vassal_files
 from backstage.act import Act
 from backstage.facts.states import State
 from backstage.shortcuts import new_act
+from backstage.uwsgi import vassal_files
 from backstage.venue import Venue
 
 from .calling import Terminal, call, terminal

@@ -16,11 +16,11 @@ import psutil
 import pytest
 
 from backstage.act import Act
-from backstage.emperor import Emperor
 from backstage.errors import ActFailed, NotInTime
 from backstage.facts.states import State
 from backstage.shortcuts import new_act, use_venue
 from backstage.system.deadlines import Deadline, until
+from backstage.uwsgi.emperor import Emperor
 from backstage.venue import Venue
 
 from .conftest import MakeVenue, fetch

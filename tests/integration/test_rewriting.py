@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from backstage import vassal_files
 from backstage.act import Act
 from backstage.errors import ActFailed, EditRefused
 from backstage.facts.states import State
 from backstage.logs import log_files
 from backstage.shortcuts import new_act
+from backstage.uwsgi import vassal_files
 from backstage.venue import Venue
 
 from .conftest import fetch

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from backstage.probes import Probe, answering
-from backstage.vassal import Address
-
-from .conftest import Listen
+from backstage.uwsgi.ini import Address
+from backstage.uwsgi.probes import Probe, answering
+from tests.conftest import Listen
 
 RESPONSE = b"HTTP/1.0 500 Internal Server Error\r\n\r\n"
 PATIENCE = 20.0

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .facts.states import Penalty, Vassal
-from .system.deadlines import Deadline
+from ..facts.states import Penalty, Vassal
+from ..system.deadlines import Deadline
 
 # Enough for the whole answer of most vassals in one go, in bytes.
 _CHUNK = 262_144

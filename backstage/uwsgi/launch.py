@@ -12,11 +12,11 @@ from pathlib import Path
 from pwd import struct_passwd
 from shlex import quote
 
+from ..errors import NotAllowed
+from ..layout.paths import ActPaths, VenuePaths
+from ..layout.settings import ActSettings, Limits, Settings, read_settings
+from ..system import files, users
 from . import vassal_files
-from .errors import NotAllowed
-from .layout.paths import ActPaths, VenuePaths
-from .layout.settings import ActSettings, Limits, Settings, read_settings
-from .system import files, users
 
 _HEAD = "# Written from venue.yaml with each start and restart.\n"
 # The kernel counts time for processors in periods of so many microseconds.

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from . import vassal
-from .layout.paths import VenuePaths
+from ..layout.paths import VenuePaths
+from . import ini
 
 # uWSGI reads these files the moment it meets them, before it fills in any placeholder.
 _AT_ONCE = frozenset({"ini", "include"})
@@ -59,7 +59,7 @@ class Line:
     @property
     def shape(self) -> tuple[str, str]:
         """As much of it as decides whether uWSGI can read it; for most options, not the value."""
-        if self.key in vassal.PLACEHOLDERS:
+        if self.key in ini.PLACEHOLDERS:
             return self.key, "".join(self.value.partition("=")[:2])
         return self.key, self.value if self.key in INCLUDES or self.key == "strict" else ""
 
@@ -81,7 +81,7 @@ class Line:
     def fits(self, complaint: str) -> bool:
         """Whether a complaint of uWSGI's that names no line is likely to be about this one."""
         name = self.value.partition("=")[0]
-        if self.key in vassal.PLACEHOLDERS:
+        if self.key in ini.PLACEHOLDERS:
             nameless = " placeholder/" in complaint and "=" not in self.value
             return f" {name} " in complaint or nameless
         return f'"{self.key}"' in complaint or f'"{self.value}"' in complaint
@@ -96,7 +96,7 @@ class Script:
     @cached_property
     def names(self) -> dict[str, str]:
         """What `%(name)` means."""
-        return vassal.names((line.key, line.value) for line in self.lines)
+        return ini.names((line.key, line.value) for line in self.lines)
 
     @cached_property
     def branches(self) -> bool:
@@ -116,7 +116,7 @@ class Script:
 
     def value(self, line: Line) -> str:
         """The value of a line with its placeholders filled in."""
-        return vassal.filled(line.value, self.names)
+        return ini.filled(line.value, self.names)
 
     def knows(self, line: Line) -> bool:
         """Whether the value of a line holds nothing that only uWSGI can fill in."""
@@ -142,8 +142,8 @@ class Script:
     def addresses(self) -> Iterator[tuple[Line, str, re.Match[str]]]:
         """Lines that bind a TCP port, their values, and what is host and port in them."""
         for line in self.lines:
-            value = self.value(line) if line.key in vassal.SOCKETS else ""
-            if line.key in vassal.PLACEHOLDERS and line.value.startswith("port="):
+            value = self.value(line) if line.key in ini.SOCKETS else ""
+            if line.key in ini.PLACEHOLDERS and line.value.startswith("port="):
                 value = f"127.0.0.1:{line.value[5:]}"
             match = _PORT.match(value)
             if match and "/" not in match["host"] and not _OUTSIDE.search(value):
@@ -179,10 +179,10 @@ def read_all(venue: VenuePaths, file: Path, text: str) -> Script:
 def _lines(venue: VenuePaths, text: str, chain: list[_Part]) -> Iterator[Line]:
     """The options of the last part of a chain of inclusions, and of what it includes itself."""
     file, section = chain[-1]
-    signs = vassal.signs_of(file, chain[0][0])
+    signs = ini.signs_of(file, chain[0][0])
     shown = file.relative_to(venue.top) if file.is_relative_to(venue.top) else file
-    for number, key, written in vassal.settings(text, section):
-        line = Line(f"{shown}, line {number}", key, vassal.magic(written, signs))
+    for number, key, written in ini.settings(text, section):
+        line = Line(f"{shown}, line {number}", key, ini.magic(written, signs))
         if key not in _AT_ONCE or line.hides:
             yield line
             continue

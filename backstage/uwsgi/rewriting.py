@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from . import rehearsals, vassal_files
-from .errors import ActFailed, EditRefused
-from .layout.paths import ActPaths
+from ..errors import ActFailed, EditRefused
+from ..layout.paths import ActPaths
+from ..system import files
+from . import dry_run, vassal_files
+from .ini import VassalFile
 from .stats import EmperorStats
-from .system import files
-from .vassal import VassalFile
 
 _PLACE = re.compile(r"(?P<file>.+?), line (?P<line>\d+): (?P<why>.*)", re.DOTALL)
 
@@ -28,7 +28,7 @@ def check(act: ActPaths, text: str, known: EmperorStats | None) -> None:
 
     `known` is what the Emperor says: what the running Act has already is not asked for again.
     """
-    if fault := rehearsals.fault_in(text, act, _running(act, known)):
+    if fault := dry_run.fault_in(text, act, _running(act, known)):
         raise _refusal(act, fault)
 
 

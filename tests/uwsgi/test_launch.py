@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from backstage import launches
 from backstage.errors import NotAllowed, SettingsError, UnknownUser
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.layout.settings import read_settings
+from backstage.uwsgi import launch
 
 VASSAL = "[uwsgi]\nhttp-socket = 127.0.0.1:8001\nset-placeholder = act=%n\n"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -66,38 +66,38 @@ def test_limits_are_written_as_the_kernel_reads_them(
     act: ActPaths, limits: str, words: dict[str, str]
 ) -> None:
     say(act, f"acts: {{blog: {{limits: {{{limits}}}}}}}\n")
-    launches.prepare(act)
+    launch.prepare(act)
     assert told(act) == words
 
 
 def test_limits_of_the_venue_and_of_other_acts_are_not_the_acts(act: ActPaths) -> None:
     say(act, "limits: {memory: 2G}\nacts: {shop: {limits: {tasks: 64}}}\n")
-    launches.prepare(act)
+    launch.prepare(act)
     assert not act.launch.exists()
 
 
 def test_what_is_said_no_more_counts_no_more(act: ActPaths) -> None:
     say(act, "acts: {blog: {limits: {memory: 300M, tasks: 64}}}\n")
-    launches.prepare(act)
+    launch.prepare(act)
     say(act, "acts: {blog: {limits: {tasks: 64}}}\n")
-    launches.prepare(act)
+    launch.prepare(act)
     assert told(act) == {"tasks": "64"}
     say(act, "acts: {blog: {}}\n")
-    launches.prepare(act)
+    launch.prepare(act)
     assert not act.launch.exists()
-    launches.prepare(act)
+    launch.prepare(act)
 
 
 def test_what_has_not_changed_is_not_written_again(act: ActPaths) -> None:
     say(act, "acts: {blog: {limits: {tasks: 64}}}\n")
-    assert launches.prepare(act)
+    assert launch.prepare(act)
     before = act.launch.stat()
-    assert not launches.prepare(act)
+    assert not launch.prepare(act)
     after = act.launch.stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     say(act, "")
-    assert launches.prepare(act)
-    assert not launches.prepare(act)
+    assert launch.prepare(act)
+    assert not launch.prepare(act)
 
 
 def test_acts_that_are_wanted_are_prepared_at_once(act: ActPaths) -> None:
@@ -106,7 +106,7 @@ def test_acts_that_are_wanted_are_prepared_at_once(act: ActPaths) -> None:
     shop.vassal.write_text(VASSAL)
     text = "acts: {blog: {limits: {tasks: 64}}, shop: {limits: {tasks: 65}}, none: {}}\n"
     say(act, text)
-    launches.prepare_all(act.venue, read_settings(act.venue.settings))
+    launch.prepare_all(act.venue, read_settings(act.venue.settings))
     assert told(shop) == {"tasks": "65"}
     assert not act.launch.exists()
     assert not act.venue.act("none").launch.exists()
@@ -114,17 +114,17 @@ def test_acts_that_are_wanted_are_prepared_at_once(act: ActPaths) -> None:
 
 def test_a_broken_venue_yaml_changes_nothing(act: ActPaths) -> None:
     say(act, "acts: {blog: {limits: {tasks: 64}}}\n")
-    launches.prepare(act)
+    launch.prepare(act)
     say(act, "acts: {blog: {limits: {tasks: many}}}\n")
     with pytest.raises(SettingsError, match="line 1: tasks is a number"):
-        launches.prepare(act)
+        launch.prepare(act)
     assert told(act) == {"tasks": "64"}
 
 
 def test_a_user_who_is_not_there_is_told(act: ActPaths) -> None:
     say(act, "acts: {blog: {run_as: nobody-such}}\n")
     with pytest.raises(UnknownUser, match="nobody-such"):
-        launches.prepare(act)
+        launch.prepare(act)
     assert not act.launch.exists()
 
 
@@ -133,7 +133,7 @@ def test_users_take_an_emperor_of_roots(act: ActPaths, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     say(act, "acts: {blog: {run_as: nobody}}\n")
     with pytest.raises(NotAllowed, match=r"sudo .*backstage .*systemd install --run-as root"):
-        launches.prepare(act)
+        launch.prepare(act)
     assert not act.launch.exists()
     assert act.kept.read_text() == VASSAL
     assert not act.own_run.exists()
@@ -143,7 +143,7 @@ def test_no_act_runs_as_root(act: ActPaths, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     say(act, "acts: {blog: {run_as: root}}\n")
     with pytest.raises(NotAllowed, match="blog run as root; name another user"):
-        launches.prepare(act)
+        launch.prepare(act)
     assert not act.launch.exists()
 
 
@@ -154,7 +154,7 @@ def test_an_act_with_a_user_of_its_own_is_closed_to_others(act: ActPaths) -> Non
     outside.write_text("root's")
     (act.top / "link").symlink_to(outside)
     say(act, "acts: {blog: {run_as: nobody, limits: {tasks: 64}}}\n")
-    launches.prepare(act)
+    launch.prepare(act)
     assert told(act) == {
         **{"user": "nobody", "uid": str(user.pw_uid), "gid": str(user.pw_gid)},
         **{"home": user.pw_dir, "tasks": "64"},
@@ -172,7 +172,7 @@ def test_an_act_with_a_user_of_its_own_is_closed_to_others(act: ActPaths) -> Non
 @needs_root
 def test_what_orders_how_an_act_is_launched_stays_roots(act: ActPaths) -> None:
     say(act, "acts: {blog: {run_as: nobody}}\n")
-    launches.prepare(act)
+    launch.prepare(act)
     for path in (act.launch, act.kept, act.venue.kept, act.venue.vassals, act.venue.acts):
         assert path.stat().st_uid == 0
 
@@ -181,19 +181,19 @@ def test_what_orders_how_an_act_is_launched_stays_roots(act: ActPaths) -> None:
 def test_an_act_with_a_user_of_its_own_leaves_its_port(act: ActPaths) -> None:
     """A port is open to every user of the machine; the rest of the file stays as it is."""
     say(act, "acts: {blog: {run_as: nobody}}\n")
-    launches.prepare(act)
+    launch.prepare(act)
     text = act.kept.read_text()
     assert f"http-socket = {act.own_run}/http.sock\n" in text
     assert "8001" not in text
     assert "set-placeholder = act=%n\n" in text
     assert text.count("chmod-socket = 666") == 1
-    launches.prepare(act)
+    launch.prepare(act)
     assert act.kept.read_text() == text
 
 
 def test_what_is_written_is_no_code(act: ActPaths) -> None:
     """Every value is quoted: the script that reads it runs as root."""
     say(act, "acts: {blog: {limits: {memory: 300M, cpu: 50%, tasks: 64}}}\n")
-    launches.prepare(act)
+    launch.prepare(act)
     lines = [line for line in act.launch.read_text().splitlines() if not line.startswith("#")]
     assert all(len(shlex.split(line)) == 1 for line in lines)

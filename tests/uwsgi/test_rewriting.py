@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from backstage import rewrites, vassal_files
 from backstage.errors import ActFailed, EditRefused, UnsafeDirectory
 from backstage.facts.states import Vassal
 from backstage.layout.paths import ActPaths, VenuePaths
-from backstage.stats import EmperorStats
-
-from .conftest import Listen
+from backstage.uwsgi import rewriting, vassal_files
+from backstage.uwsgi.stats import EmperorStats
+from tests.conftest import Listen
 
 UWSGI = Path(sys.executable).parent / "uwsgi"
 pytestmark = pytest.mark.skipif(not UWSGI.exists(), reason="no uWSGI beside this Python")
@@ -69,7 +68,7 @@ def rewrite(act: ActPaths, text: str) -> Rewrite:
     def attempt(
         new: str, based_on: str = text, known: EmperorStats | None = None
     ) -> tuple[str, ...]:
-        return rewrites.rewrite(act, new, based_on, known or stats())
+        return rewriting.rewrite(act, new, based_on, known or stats())
 
     return attempt
 
@@ -158,7 +157,7 @@ def test_an_act_without_any_file_is_told_so(act: ActPaths) -> None:
     act.vassal.unlink()
     act.kept.unlink()
     with pytest.raises(ActFailed, match=r"has no vassal file; make one with new_act\(venue, 'blog"):
-        rewrites.present(act)
+        rewriting.present(act)
 
 
 def port_of(text: str) -> int:

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from backstage import rehearsals
 from backstage.layout.paths import ActPaths, VenuePaths
-from backstage.vassal import VassalFile
-
-from .conftest import Listen, Spawn
+from backstage.uwsgi import dry_run
+from backstage.uwsgi.ini import VassalFile
+from tests.conftest import Listen, Spawn
 
 UWSGI = Path(sys.executable).parent / "uwsgi"
 pytestmark = pytest.mark.skipif(not UWSGI.exists(), reason="no uWSGI beside this Python")
@@ -68,7 +67,7 @@ def rehearse(act: ActPaths) -> Rehearse:
 
     def edit(added: str = "", old: str = "", new: str = "") -> str:
         act.vassal.write_text(before.replace(old, new) + added)
-        return rehearsals.fault(act, VassalFile("blog", before))
+        return dry_run.fault(act, VassalFile("blog", before))
 
     return edit
 
@@ -76,7 +75,7 @@ def rehearse(act: ActPaths) -> Rehearse:
 @pytest.mark.parametrize("running", [True, False])
 def test_nothing_speaks_against_what_can_work(act: ActPaths, running: bool) -> None:
     file = VassalFile("blog", act.vassal.read_text())
-    assert rehearsals.fault(act, file if running else None) == ""
+    assert dry_run.fault(act, file if running else None) == ""
 
 
 @pytest.mark.parametrize(
@@ -180,12 +179,12 @@ def test_a_lock_that_the_running_act_has_is_not_tried(act: ActPaths, rehearse: R
 )
 def test_files_that_say_nothing(act: ActPaths, content: bytes, told: str) -> None:
     act.vassal.write_bytes(content)
-    assert rehearsals.fault(act) == told
+    assert dry_run.fault(act) == told
 
 
 def test_a_file_that_is_gone_is_no_fault(act: ActPaths) -> None:
     act.vassal.unlink()
-    assert rehearsals.fault(act) == ""
+    assert dry_run.fault(act) == ""
 
 
 def test_a_port_that_another_program_holds(
@@ -202,15 +201,15 @@ def test_the_port_that_the_act_has_is_not_asked_for(act: ActPaths, listen: Liste
     file = VassalFile("blog", act.vassal.read_text())
     assert file.address
     listen(port=file.address.port)
-    assert rehearsals.fault(act, file) == ""
-    assert f"port {file.address.port} is held" in rehearsals.fault(act)
+    assert dry_run.fault(act, file) == ""
+    assert f"port {file.address.port} is held" in dry_run.fault(act)
 
 
 def test_a_queue_longer_than_the_system_allows(
     rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "somaxconn").write_text("128\n")
-    monkeypatch.setattr(rehearsals, "_SOMAXCONN", tmp_path / "somaxconn")
+    monkeypatch.setattr(dry_run, "_SOMAXCONN", tmp_path / "somaxconn")
     told = "vassals/blog.ini, line 7: the system allows 128 (net.core.somaxconn), not 129"
     assert rehearse("listen = 129\n") == told
     assert rehearse("listen = 128\n") == ""
@@ -220,8 +219,8 @@ def test_only_a_changed_application_is_looked_for(act: ActPaths) -> None:
     """What runs from memory may have lost its files without the edit being at fault."""
     before = VassalFile("blog", act.vassal.read_text())
     (act.top / "blog" / "wsgi.py").unlink()
-    assert rehearsals.fault(act, before) == ""
-    assert "no module 'blog.wsgi'" in rehearsals.fault(act)
+    assert dry_run.fault(act, before) == ""
+    assert "no module 'blog.wsgi'" in dry_run.fault(act)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +265,7 @@ def test_no_process_is_signalled(act: ActPaths, rehearse: Rehearse, spawn: Spawn
 def test_a_rehearsal_that_hangs_tells_nothing(
     act: ActPaths, rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rehearsals, "_PATIENCE", 0.05)
+    monkeypatch.setattr(dry_run, "_PATIENCE", 0.05)
     uwsgi = act.venue.top / "bin" / "uwsgi"
     uwsgi.unlink()
     uwsgi.write_text(
@@ -282,9 +281,7 @@ def rehearse_text(act: ActPaths) -> Rehearse:
     before = act.vassal.read_text()
 
     def attempt(added: str = "", old: str = "", new: str = "") -> str:
-        told = rehearsals.fault_in(
-            before.replace(old, new) + added, act, VassalFile("blog", before)
-        )
+        told = dry_run.fault_in(before.replace(old, new) + added, act, VassalFile("blog", before))
         assert [path.name for path in act.vassal.parent.iterdir()] == ["blog.ini"]
         assert act.vassal.read_text() == before
         assert not list(act.venue.run.iterdir())
@@ -338,8 +335,8 @@ def test_a_text_is_tried_also_where_there_is_no_file(act: ActPaths) -> None:
     text = act.vassal.read_text()
     act.vassal.unlink()
     own = "ini = blog.ini:more\n[more]\nthreds = 4\n"
-    assert rehearsals.fault_in(text, act) == ""
-    assert rehearsals.fault_in(text + own, act).startswith("vassals/blog.ini, line 9: unknown")
+    assert dry_run.fault_in(text, act) == ""
+    assert dry_run.fault_in(text + own, act).startswith("vassals/blog.ini, line 9: unknown")
 
 
 def test_the_ports_that_the_act_has_are_not_asked_for_in_a_text_either(

@@ -7,7 +7,7 @@ from pathlib import PurePath
 import pytest
 
 from backstage.layout.shipped_files import configuration
-from backstage.vassal import Address, Setting, VassalFile, settings, signs_of
+from backstage.uwsgi.ini import Address, Setting, VassalFile, settings, signs_of
 
 HAND_EDITED = """\
 # ours, since 2024

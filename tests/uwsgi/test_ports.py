@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from backstage.errors import PortUnavailable
-from backstage.ports import choose, in_use, of_files, refuse_held, refuse_taken
-
-from .conftest import Listen, Spawn
+from backstage.uwsgi.ports import choose, in_use, of_files, refuse_held, refuse_taken
+from tests.conftest import Listen, Spawn
 
 SETTINGS = Path("/srv/MyVenue/venue.yaml")
 

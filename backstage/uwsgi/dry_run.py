@@ -11,13 +11,13 @@ from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
-from . import ports, reasons, scripts, vassal
+from ..layout.paths import ActPaths, VenuePaths
+from ..system import processes
+from ..system.files import write_atomically
+from . import includes, ini, log_reasons, ports
 from .emperor import uwsgi_of
-from .layout.paths import ActPaths, VenuePaths
-from .scripts import Line, Script
-from .system import processes
-from .system.files import write_atomically
-from .vassal import VassalFile
+from .includes import Line, Script
+from .ini import VassalFile
 
 # What a rehearsal takes at most, in seconds; one that hangs tells nothing.
 _PATIENCE = 3.0
@@ -108,23 +108,23 @@ def _as_if_in_place(text: str, paths: ActPaths, copy: Path) -> str:
     """A text that means in the copy what the other would mean in `vassals/`, line by line."""
     signs = {
         sign: means.replace("%", "%%")
-        for sign, means in vassal.signs_of(paths.vassal, paths.vassal).items()
+        for sign, means in ini.signs_of(paths.vassal, paths.vassal).items()
     }
-    spelt = vassal.magic(text, {**signs, "(": "%("})
+    spelt = ini.magic(text, {**signs, "(": "%("})
     return _own_section(paths).sub(lambda found: f"{found[1]}{copy}:", spelt)
 
 
 def _own_section(paths: ActPaths) -> re.Pattern[str]:
     """An include of another section of the vassal file itself, up to the section's name."""
     own = "|".join(re.escape(str(path)) for path in (paths.vassal, paths.vassal.name))
-    return re.compile(rf"^([ \t]*(?:{'|'.join(scripts.INCLUDES)})[ \t]*=[ \t]*)(?:{own}):", re.M)
+    return re.compile(rf"^([ \t]*(?:{'|'.join(includes.INCLUDES)})[ \t]*=[ \t]*)(?:{own}):", re.M)
 
 
 def _judge(paths: ActPaths, data: bytes, running: VassalFile | None, file: Path) -> str:
     """The fault in what would be the Act's vassal file; `file` is where uWSGI can read it."""
     try:
-        script = scripts.read(paths.venue, paths.vassal, _text(paths, data))
-        before = scripts.read(paths.venue, paths.vassal, running.text) if running else Script()
+        script = includes.read(paths.venue, paths.vassal, _text(paths, data))
+        before = includes.read(paths.venue, paths.vassal, running.text) if running else Script()
         _refuse_includes(script)
         if not script.branches:
             _refuse_numbers(script)
@@ -145,7 +145,7 @@ def _text(paths: ActPaths, data: bytes) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise _Fault(f"{file}, line {line}: byte {data[error.start]:#x} is not UTF-8") from error
-    if not vassal.settings(text):
+    if not ini.settings(text):
         raise _Fault(
             f"{file}, line 1: nothing in a section [uwsgi]" if text else f"{file} is empty"
         )
@@ -181,7 +181,7 @@ def _read_by_uwsgi(paths: ActPaths, script: Script, file: Path) -> None:
 def _complaint(file: str, script: Script, said: str, binary: Path) -> _Fault:
     """What uWSGI said last, at the line that it most likely speaks of."""
     what = _last_words(said)
-    if key := reasons.unknown_option(what):
+    if key := log_reasons.unknown_option(what):
         likely = get_close_matches(key, _options(binary), n=1, cutoff=0.75)
         hint = f"; did you mean '{likely[0]}'?" if likely else ""
         line = next(iter(script.all(key)), None)
@@ -244,10 +244,10 @@ def _refuse_ports(script: Script, before: Script) -> None:
         if port > _HIGHEST_PORT:
             raise _Fault(line.blame(f"port {port} is above {_HIGHEST_PORT}"))
         if match["port"] not in had:
-            _refuse_port(line, vassal.Address(match["host"], port, line.key))
+            _refuse_port(line, ini.Address(match["host"], port, line.key))
 
 
-def _refuse_port(line: Line, address: vassal.Address) -> None:
+def _refuse_port(line: Line, address: ini.Address) -> None:
     if ports.in_use(address.port, address.bound_host):
         pid = processes.listener(address.port)
         holder = processes.describe(pid) if pid else "another program"

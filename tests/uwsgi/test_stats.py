@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from backstage import stats
 from backstage.facts.states import Penalty, Vassal
-from backstage.stats import EmperorStats, VassalStats, WorkerStats
+from backstage.uwsgi import stats
+from backstage.uwsgi.stats import EmperorStats, VassalStats, WorkerStats
 
 PATIENCE = 20.0
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from .layout.paths import ActPaths
-from .system import files
-from .vassal import VassalFile
+from ..layout.paths import ActPaths
+from ..system import files
+from .ini import VassalFile
 
 # Longer than any tick of a kernel's clock, in nanoseconds.
 _TICK = 100_000_000

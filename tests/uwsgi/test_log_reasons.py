@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from backstage.reasons import (
+from backstage.uwsgi.log_reasons import (
     Death,
     cursed_in,
     deaths_in,

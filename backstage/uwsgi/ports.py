@@ -7,9 +7,9 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
-from .errors import PortUnavailable
-from .system import processes
-from .vassal import VassalFile
+from ..errors import PortUnavailable
+from ..system import processes
+from .ini import VassalFile
 
 
 def choose(candidates: range, held: set[int], settings: Path) -> int:

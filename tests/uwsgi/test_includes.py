@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from backstage import scripts
 from backstage.layout.paths import ActPaths, VenuePaths
-from backstage.scripts import Line, Script
+from backstage.uwsgi import includes
+from backstage.uwsgi.includes import Line, Script
 
 Read = Callable[..., Script]
 
@@ -29,7 +29,7 @@ def read(act: ActPaths) -> Read:
     def read_it(lines: str, late: bool = False) -> Script:
         text = f"[uwsgi]\n{lines}\n"
         act.vassal.write_text(text)
-        read_some = scripts.read_all if late else scripts.read
+        read_some = includes.read_all if late else includes.read
         return read_some(act.venue, act.vassal, text)
 
     return read_it

@@ -7,14 +7,14 @@ import signal
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
+from ..errors import EmperorFailed
+from ..layout.paths import VenuePaths
+from ..logs import log_files
+from ..system import processes
+from ..system.deadlines import Deadline, until
+from ..system.files import lock_holder, refuse_foreign, refuse_writable_by_others
+from ..systemd import client
 from . import stats
-from .errors import EmperorFailed
-from .layout.paths import VenuePaths
-from .logs import log_files
-from .system import processes
-from .system.deadlines import Deadline, until
-from .system.files import lock_holder, refuse_foreign, refuse_writable_by_others
-from .systemd import client
 
 # A log this long is set aside when the Emperor starts, in bytes.
 _LOG_MAX = 10_000_000
@@ -131,7 +131,7 @@ class Emperor:
 
     def _locked(self, doing: str) -> AbstractContextManager[None]:
         # Whoever only looks takes no lock and need not load what it takes.
-        from .system.locks import locked
+        from ..system.locks import locked
 
         return locked(self._paths.run / "emperor.lock", f"{doing} the Emperor")
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from backstage import vassal_files
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.system.deadlines import Deadline, until
-from backstage.vassal import VassalFile
-from backstage.vassal_files import Overtaken, Version
+from backstage.uwsgi import vassal_files
+from backstage.uwsgi.ini import VassalFile
+from backstage.uwsgi.vassal_files import Overtaken, Version
 
 NANO = 1_000_000_000
 OLD, NEW = "[uwsgi]\nthreads = 4\n", "[uwsgi]\nthreads = 8\n"

@@ -8,8 +8,8 @@ import socket
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 
-from .system.deadlines import Deadline
-from .vassal import Address
+from ..system.deadlines import Deadline
+from .ini import Address
 
 # Answered by scaffolded Acts before anything else of theirs; any answer of others counts as well.
 _REQUEST = b"GET /healthz HTTP/1.0\r\nHost: localhost\r\nUser-Agent: backstage\r\n\r\n"
