@@ -8,13 +8,13 @@ from datetime import date
 from pathlib import Path
 
 from . import causes, diagnosis
-from .environments import Environment
 from .errors import ActFailed, PortUnavailable
 from .facts.snapshots import Snapshot
 from .facts.states import State
 from .layout.paths import ActPaths
 from .logs import log_files
 from .lookout import Lookout
+from .projects.env_file import Environment
 from .streams import Broadcast
 from .survey import Survey
 from .system import files, processes, users

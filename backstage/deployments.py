@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from shlex import quote
 
-from . import checkups
-from .checkups import Project, Report
-from .dotenv import DotEnv
 from .findings import Finding, note, ok, trouble, warning
 from .layout.paths import ActPaths
+from .projects import inspection
+from .projects.dotenv import DotEnv
+from .projects.inspection import Project, Report
 
 # The settings that only make sense behind https, by the check that asks for them.
 _FOR_HTTPS = {
@@ -37,12 +37,12 @@ def examine(acts: Iterable[ActPaths]) -> Iterator[Finding]:
     """`check --deploy`, migrations, DEBUG and SECRET_KEY of each Act that is a Django project."""
     projects = []
     for act in acts:
-        if project := checkups.project_of(act):
+        if project := inspection.project_of(act):
             projects.append(project)
         else:
             yield note(act.name, "is not examined, as it has no manage.py")
     holders: dict[str, list[Project]] = defaultdict(list)
-    for project, told in checkups.reports(projects):
+    for project, told in inspection.reports(projects):
         if isinstance(told, Report):
             holders[told.key].append(project)
             yield from judged(project, told)

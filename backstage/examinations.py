@@ -9,14 +9,14 @@ from pathlib import Path
 from shlex import join, quote
 
 from . import bindings, causes, deployments, equipment, limits, premises
-from .dotenv import DotEnv
 from .errors import BackstageError
 from .facts.states import PASSING, State
 from .findings import Finding, note, ok, trouble, warning
 from .layout.paths import ActPaths, VenuePaths
 from .layout.shipped_files import configuration
 from .limits import Kernel
-from .secrecy import secrets_in, veiled
+from .projects.dotenv import DotEnv
+from .projects.masking import secrets_in, veiled
 from .survey import Look, Survey
 from .system import processes, users
 from .system.deadlines import Deadline

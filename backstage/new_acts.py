@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from . import projects
 from .act import Act
 from .layout import registry
 from .layout.names import check_act_name, check_not_importable
 from .layout.paths import ActPaths
 from .layout.shipped_files import configuration
+from .projects import scaffold
 from .system.files import remove_tree, telling_disk_trouble, write_atomically, write_vassal
 from .uwsgi import launch
 from .venue import Venue
@@ -44,13 +44,13 @@ def _build_act(
         venue.act(paths.name).stop()
         remove_tree(paths.unfinished)
         remove_tree(paths.top)
-        projects.write(paths, template)
+        scaffold.write(paths, template)
         write_atomically(paths.preparing, "This Act is not complete: call new_act again.\n")
         paths.unfinished.rename(paths.top)
     _claim_port(venue, paths, port)
     act = venue.act(paths.name)
     launch.prepare(paths)
-    with projects.preparing(paths, skip=adopted):
+    with scaffold.preparing(paths, skip=adopted):
         if start:
             act.start()
     paths.preparing.unlink(missing_ok=True)

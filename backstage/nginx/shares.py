@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import checkups
-from ..checkups import Project
 from ..errors import SiteRefused
 from ..layout.paths import ActPaths
+from ..projects import inspection
+from ..projects.inspection import Project
 from ..system import processes, users
 from ..uwsgi import log_reasons
 from .sites import Share
@@ -58,7 +58,7 @@ def ask(act: ActPaths, names: Iterable[str]) -> Told:
 
     Raises SiteRefused where its settings cannot be loaded, or publish more than they should.
     """
-    project = checkups.project_of(act)
+    project = inspection.project_of(act)
     if project is None:
         return Told()
     told = _told(project, [*names])

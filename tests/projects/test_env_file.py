@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from backstage.environments import Environment
 from backstage.errors import ActFailed, CannotWrite, SettingsError
 from backstage.layout.paths import ActPaths, VenuePaths
+from backstage.projects.env_file import Environment
 from backstage.system.locks import locked
 
 TEXT = "# ours\nSECRET_KEY=abc\nDEBUG=off\n"

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import ActFailed
-from .layout.paths import ActPaths
-from .layout.shipped_files import project_files, shelf
-from .system import processes, users
-from .system.files import write_atomically
-from .uwsgi import log_reasons
+from ..errors import ActFailed
+from ..layout.paths import ActPaths
+from ..layout.shipped_files import project_files, shelf
+from ..system import processes, users
+from ..system.files import write_atomically
+from ..uwsgi import log_reasons
 
 _SECRET_ALPHABET = string.ascii_letters + string.digits + "-_"
 _SECRET_LENGTH = 64

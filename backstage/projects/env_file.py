@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..errors import ActFailed, SettingsError
+from ..layout.paths import ActPaths
+from ..system import users
+from ..system.files import telling_disk_trouble, write_atomically
+from ..system.locks import locked
 from . import dotenv
 from .dotenv import DotEnv
-from .errors import ActFailed, SettingsError
-from .layout.paths import ActPaths
-from .system import users
-from .system.files import telling_disk_trouble, write_atomically
-from .system.locks import locked
 
 
 class Environment(Mapping[str, str]):

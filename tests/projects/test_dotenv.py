@@ -10,8 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backstage.dotenv import MASK, DotEnv, fault
 from backstage.layout.shipped_files import shelf
+from backstage.projects.dotenv import MASK, DotEnv, fault
 
 KEYS = st.sampled_from(["A", "B", "SECRET_KEY", "a", "_", "9X", "DATABASE_URL"])
 # What quoting, comments, escapes and ends of lines are made of comes often.

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from ..layout.paths import ActPaths
+from ..system import processes, users
+from ..uwsgi import includes, log_reasons, vassal_files
+from ..uwsgi.includes import Script
 from .dotenv import DotEnv
-from .layout.paths import ActPaths
-from .secrecy import secrets_in, veiled
-from .system import processes, users
-from .uwsgi import includes, log_reasons, vassal_files
-from .uwsgi.includes import Script
+from .masking import secrets_in, veiled
 
 # Projects that are examined side by side; more would only wait for the processor.
 _AT_ONCE = 2

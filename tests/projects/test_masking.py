@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from backstage.dotenv import DotEnv
-from backstage.secrecy import secrets_in, veiled
+from backstage.projects.dotenv import DotEnv
+from backstage.projects.masking import secrets_in, veiled
 
 KEY = "kq3v9x-tt0p_Zr81mmWc5d"
 ENVIRONMENT = DotEnv(
