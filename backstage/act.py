@@ -7,16 +7,17 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from . import causes, diagnosis
+from . import causes
 from .errors import ActFailed, PortUnavailable
 from .facts.snapshots import Snapshot
 from .facts.states import State
 from .layout.paths import ActPaths
 from .logs import log_files
-from .lookout import Lookout
 from .projects.env_file import Environment
+from .status import failures
+from .status.survey import Survey
+from .status.waiting import Lookout
 from .streams import Broadcast
-from .survey import Survey
 from .system import files, processes, users
 from .system.deadlines import Deadline
 from .system.locks import locked
@@ -112,7 +113,7 @@ class Act:
         Starts the Emperor if need be. An Act that failed is tried again now. Raises ActFailed with
         the reason, NotInTime after `wait` seconds, PortUnavailable where another program is there.
         """
-        log = diagnosis.log_mark(self.paths)
+        log = failures.log_mark(self.paths)
         with self._acting("starting"):
             if not self._lookout.listed():
                 launch.prepare(self.paths)
@@ -145,7 +146,7 @@ class Act:
         answers, or at once with `wait=None`. Raises as `start` does, and ActFailed where the vassal
         file was edited so that it cannot work: the Act then runs on as before.
         """
-        log = diagnosis.log_mark(self.paths)
+        log = failures.log_mark(self.paths)
         with self._acting("restarting"):
             relaunch = launch.prepare(self.paths) and self._lookout.listed()
             self._emperor.start()
@@ -179,7 +180,7 @@ class Act:
         """
         if text == based_on:
             return ()
-        log = diagnosis.log_mark(self.paths)
+        log = failures.log_mark(self.paths)
         with self._acting("editing"):
             moment = processes.boot_clock()
             changes = rewriting.rewrite(self.paths, text, based_on, self._emperor.stats())

@@ -14,7 +14,7 @@ from .findings import Finding, note, ok, trouble, warning
 from .layout import registry
 from .layout.paths import VenuePaths
 from .layout.settings import read_settings
-from .survey import Look
+from .status.survey import Look
 from .system import processes
 from .uwsgi import includes, ports, vassal_files
 from .uwsgi.ini import Address

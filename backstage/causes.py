@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .facts.snapshots import Snapshot
 from .facts.states import State
 from .layout.paths import ActPaths, VenuePaths
-from .survey import Look
+from .status.survey import Look
 from .system.deadlines import Deadline
 from .uwsgi import stats
 
@@ -91,15 +91,15 @@ class Causes:
         return self._death(look.name, ended) if ended else ""
 
     def _death(self, name: str, pids: list[int]) -> str:
-        from . import diagnosis
+        from .status import failures
 
         act = self._paths.act(name)
         told, read = "", None
         deadline = Deadline(_WORDS)
         while not told and not deadline.expired:
-            mark = diagnosis.log_mark(act)
+            mark = failures.log_mark(act)
             if mark != read:
-                told, read = diagnosis.why_ended(act, pids), mark
+                told, read = failures.why_ended(act, pids), mark
             else:
                 stats.read_vassals([act.stats], _PAUSE)
                 time.sleep(_PAUSE)
@@ -129,9 +129,9 @@ def why(act: ActPaths, look: Look) -> str:
     if look.seen.answers is False and workforce and workforce.busy:
         return f"nobody answers: all of its {workforce.busy} threads are busy"
     # Where all is well, nobody needs what it takes to read logs.
-    from . import diagnosis
+    from .status import failures
 
-    return diagnosis.why_failing(act, look.address)
+    return failures.why_failing(act, look.address)
 
 
 def _attempts(look: Look) -> int:

@@ -17,7 +17,7 @@ from .layout.shipped_files import configuration
 from .limits import Kernel
 from .projects.dotenv import DotEnv
 from .projects.masking import secrets_in, veiled
-from .survey import Look, Survey
+from .status.survey import Look, Survey
 from .system import processes, users
 from .system.deadlines import Deadline
 from .uwsgi import dry_run, includes, ini, ports, vassal_files

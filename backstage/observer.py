@@ -17,7 +17,7 @@ from .histories import History, Moment
 from .layout.paths import ActPaths
 from .logs import log_files
 from .questions import Questions
-from .survey import Look, Survey
+from .status.survey import Look, Survey
 from .system import inotify
 from .system.timers import Agenda
 from .system.wakeups import Alarms

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from .survey import PATIENCE, Look
+from .status.survey import PATIENCE, Look
 from .system.wakeups import Alarms
 from .uwsgi.probes import Probe
 

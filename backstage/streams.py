@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from .events import Event
-from .survey import Survey
+from .status.survey import Survey
 from .system.deadlines import Deadline
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from .facts.snapshots import Snapshot
 from .layout import registry
 from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
+from .status.survey import Survey
 from .streams import Broadcast, EventStream
-from .survey import Survey
 from .uwsgi import ports
 from .uwsgi.emperor import Emperor
 

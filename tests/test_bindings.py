@@ -12,7 +12,7 @@ from backstage import bindings
 from backstage.findings import Finding, Severity
 from backstage.layout import registry
 from backstage.layout.paths import VenuePaths
-from backstage.survey import Survey
+from backstage.status.survey import Survey
 
 from .conftest import Listen, Spawn
 

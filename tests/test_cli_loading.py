@@ -48,6 +48,6 @@ def test_the_help_loads_no_command_and_no_library_but_one() -> None:
 @pytest.mark.parametrize("words", [["status"], ["status", "--json"]])
 def test_looking_loads_nothing_that_changes_anything(venue: Path, words: list[str]) -> None:
     modules = loaded(*words, "--venue", venue)
-    assert "backstage.survey" in modules
+    assert "backstage.status.survey" in modules
     assert not modules & SLOW
-    assert not modules & {"backstage.act", "backstage.diagnosis", "backstage.system.locks"}
+    assert not modules & {"backstage.act", "backstage.status.failures", "backstage.system.locks"}

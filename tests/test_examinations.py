@@ -12,7 +12,7 @@ from backstage import equipment, examinations, premises
 from backstage.findings import Finding, Severity, note, ok, trouble
 from backstage.layout.paths import VenuePaths
 from backstage.layout.shipped_files import configuration
-from backstage.survey import Survey
+from backstage.status.survey import Survey
 
 CHECKS = [
     *("environment", "uwsgi", "permissions", "emperor", "ports", "disk", "limits", "leftovers"),

@@ -14,8 +14,8 @@ import pytest
 from backstage.events import Event
 from backstage.facts.states import State
 from backstage.layout.paths import VenuePaths
+from backstage.status.survey import Survey
 from backstage.streams import Broadcast, EventStream
-from backstage.survey import Survey
 
 PATIENCE = 20.0
 

@@ -10,13 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .layout.paths import ActPaths
-from .logs import log_files
-from .system import processes
-from .uwsgi import includes, log_reasons, ports
-from .uwsgi.includes import INCLUDES, Script
-from .uwsgi.ini import Address
-from .uwsgi.log_reasons import Death
+from ..layout.paths import ActPaths
+from ..logs import log_files
+from ..system import processes
+from ..uwsgi import includes, log_reasons, ports
+from ..uwsgi.includes import INCLUDES, Script
+from ..uwsgi.ini import Address
+from ..uwsgi.log_reasons import Death
 
 _KERNEL_LOG = Path("/dev/kmsg")
 _OUT_OF_MEMORY = re.compile(r"Killed process (\d+)")

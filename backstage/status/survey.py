@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from .facts.snapshots import Snapshot
-from .facts.states import Sighting, State, Vassal, Workforce, judge
-from .layout.paths import ActPaths, VenuePaths
-from .system import processes
-from .uwsgi import ports, probes, stats, vassal_files
-from .uwsgi.emperor import Emperor
-from .uwsgi.ini import Address, VassalFile
+from ..facts.snapshots import Snapshot
+from ..facts.states import Sighting, State, Vassal, Workforce, judge
+from ..layout.paths import ActPaths, VenuePaths
+from ..system import processes
+from ..uwsgi import ports, probes, stats, vassal_files
+from ..uwsgi.emperor import Emperor
+from ..uwsgi.ini import Address, VassalFile
 
 # How long masters, which answer in microseconds, are waited for: in seconds, and for each of them.
 _PATIENCE_WITH_MASTERS = 0.05

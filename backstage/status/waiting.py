@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from contextlib import closing, suppress
 
-from . import diagnosis
-from .diagnosis import LogMark
-from .errors import ActFailed, NotInTime
-from .facts.states import State, Vassal
-from .layout.paths import ActPaths
+from ..errors import ActFailed, NotInTime
+from ..facts.states import State, Vassal
+from ..layout.paths import ActPaths
+from ..system import files, processes
+from ..system.deadlines import Deadline, until
+from ..uwsgi import stats, vassal_files
+from ..uwsgi.ini import Address
+from ..uwsgi.probes import Probe
+from . import failures
+from .failures import LogMark
 from .survey import Look, Survey
-from .system import files, processes
-from .system.deadlines import Deadline, until
-from .uwsgi import stats, vassal_files
-from .uwsgi.ini import Address
-from .uwsgi.probes import Probe
 
 # A reload that uWSGI was too busy starting to notice is asked for again after this many seconds.
 _RELOAD_PATIENCE = 3.0
@@ -110,7 +110,7 @@ class Lookout:
         if not until(ended, deadline, pause=_TENDING):
             pids = ", ".join(str(process.pid) for process in processes.running(members))
             raise self._late(
-                f"has not ended yet (processes {pids})", diagnosis.log_mark(self._paths)
+                f"has not ended yet (processes {pids})", failures.log_mark(self._paths)
             )
 
     def _entry(self) -> Vassal | None:
@@ -157,7 +157,7 @@ class Lookout:
         if not seen.seen.wanted:
             raise ActFailed(self._paths.name, "was stopped by somebody else meanwhile")
         if seen.state is State.FAILING and seen.pid is None:
-            why = diagnosis.why_failing(self._paths, seen.address, log)
+            why = failures.why_failing(self._paths, seen.address, log)
             raise ActFailed(self._paths.name, "is failing", why, self._said_since(log))
 
     def late(self, state: State) -> NotInTime:
@@ -166,8 +166,8 @@ class Lookout:
         return self._late(f"is not {state} yet but {seen}", LogMark(0, 0))
 
     def _late(self, message: str, log: LogMark) -> NotInTime:
-        why = diagnosis.why_failing(self._paths, self.address(), log)
+        why = failures.why_failing(self._paths, self.address(), log)
         return NotInTime(self._paths.name, message, why, self._said_since(log))
 
     def _said_since(self, log: LogMark) -> str:
-        return "\n".join(diagnosis.said_since(self._paths, log).splitlines()[-_TAIL:])
+        return "\n".join(failures.said_since(self._paths, log).splitlines()[-_TAIL:])

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from backstage import diagnosis
-from backstage.diagnosis import (
+from backstage.layout.paths import ActPaths, VenuePaths
+from backstage.status import failures
+from backstage.status.failures import (
     LogMark,
     killed_for_memory,
     log_mark,
@@ -18,11 +19,9 @@ from backstage.diagnosis import (
     why_ended,
     why_failing,
 )
-from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.system import processes
 from backstage.uwsgi.ini import Address
-
-from .conftest import Listen, Spawn
+from tests.conftest import Listen, Spawn
 
 VASSAL = """\
 # The Act blog.
@@ -100,7 +99,7 @@ def act(tmp_path: Path) -> ActPaths:
 @pytest.fixture(autouse=True)
 def no_such_pids(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has the pids of these logs on this machine has nothing to do with them."""
-    monkeypatch.setattr(diagnosis, "killed_for_memory", lambda: set())
+    monkeypatch.setattr(failures, "killed_for_memory", lambda: set())
     monkeypatch.setattr(processes, "alive", lambda _: False)
 
 
@@ -413,7 +412,7 @@ def test_several_ends_make_one_line(act: ActPaths) -> None:
 def test_out_of_memory_is_said_of_what_the_kernel_killed(
     act: ActPaths, monkeypatch: pytest.MonkeyPatch, own: str, pids: list[int], why: str
 ) -> None:
-    monkeypatch.setattr(diagnosis, "killed_for_memory", lambda: {812, 810})
+    monkeypatch.setattr(failures, "killed_for_memory", lambda: {812, 810})
     write(act, own)
     assert why_ended(act, pids) == why
 

@@ -1,0 +1,1 @@
+"""How Acts are: seen in one look, with the reason where they fail, and waited for."""
