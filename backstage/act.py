@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from . import causes
 from .errors import ActFailed, PortUnavailable
+from .events import reasons
+from .events.streams import Broadcast
 from .facts.snapshots import Snapshot
 from .facts.states import State
 from .layout.paths import ActPaths
@@ -17,7 +18,6 @@ from .projects.env_file import Environment
 from .status import failures
 from .status.survey import Survey
 from .status.waiting import Lookout
-from .streams import Broadcast
 from .system import files, processes, users
 from .system.deadlines import Deadline
 from .system.locks import locked
@@ -213,7 +213,7 @@ class Act:
 
     def snapshot(self) -> Snapshot:
         """Everything there is to say of the Act at this moment."""
-        return causes.snapshot(self.paths, self._lookout.look())
+        return reasons.snapshot(self.paths, self._lookout.look())
 
     def retire(self) -> Path:
         """Stop the Act and move its files to a dated directory, which is returned.

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from shlex import join, quote
 
-from . import bindings, causes, deployments, equipment, limits, premises
+from . import bindings, deployments, equipment, limits, premises
 from .errors import BackstageError
+from .events import reasons
 from .facts.states import PASSING, State
 from .findings import Finding, note, ok, trouble, warning
 from .layout.paths import ActPaths, VenuePaths
@@ -150,7 +151,7 @@ def _act(act: ActPaths, look: Look) -> Iterator[Finding]:
     """What is wrong with an Act, beside what Django knows of it."""
     name = quote(act.name)
     if look.state is State.FAILING:
-        why = _harmless(act, causes.why(act, look) or dry_run.fault(act)) or "nothing tells why"
+        why = _harmless(act, reasons.why(act, look) or dry_run.fault(act)) or "nothing tells why"
         remedy = f"mend that; its log is in {act.log}; then type: backstage start {name}"
         yield trouble(act.name, f"fails: {why}", remedy)
     elif look.state is State.WAITING:

@@ -19,7 +19,7 @@ import pytest
 from backstage.cli import events
 from backstage.cli.program import run
 from backstage.cli.screen import Screen
-from backstage.events import Event
+from backstage.events.event import Event
 from backstage.facts.states import State
 from backstage.layout.paths import VenuePaths
 from backstage.new_venues import configure

@@ -14,7 +14,7 @@ from .screen import Screen, harmless
 from .session import Session
 
 if TYPE_CHECKING:
-    from ..events import Event
+    from ..events.event import Event
 
 _EXAMPLES = """
 backstage events                     # until Ctrl-C

@@ -25,7 +25,7 @@ from .session import Session
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from ..streams import EventStream
+    from ..events.streams import EventStream
 
 # Numbers are renewed this often, in seconds; states at once, but no more often than the second.
 _BEAT = 1.0

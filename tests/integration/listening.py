@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from backstage.act import Act
-from backstage.events import Event
+from backstage.events.event import Event
+from backstage.events.streams import EventStream
 from backstage.facts.states import State
-from backstage.streams import EventStream
 from backstage.system.deadlines import Deadline
 
 # Long enough for a busy machine; no test waits for it to pass.

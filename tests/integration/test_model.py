@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from backstage.events import Event
+from backstage.events.event import Event
 from backstage.facts.snapshots import Snapshot
 from backstage.facts.states import PASSING, State
 

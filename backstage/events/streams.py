@@ -9,9 +9,9 @@ import weakref
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from .events import Event
-from .status.survey import Survey
-from .system.deadlines import Deadline
+from ..status.survey import Survey
+from ..system.deadlines import Deadline
+from .event import Event
 
 if TYPE_CHECKING:
     from .observer import Observer

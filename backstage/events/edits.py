@@ -12,14 +12,14 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
-from .layout.paths import ActPaths, VenuePaths
-from .system import processes
-from .system.locks import locked_if_free
-from .uwsgi import dry_run, vassal_files
-from .uwsgi.emperor import Emperor
-from .uwsgi.ini import VassalFile
-from .uwsgi.stats import EmperorStats
-from .uwsgi.vassal_files import Overtaken, Version
+from ..layout.paths import ActPaths, VenuePaths
+from ..system import processes
+from ..system.locks import locked_if_free
+from ..uwsgi import dry_run, vassal_files
+from ..uwsgi.emperor import Emperor
+from ..uwsgi.ini import VassalFile
+from ..uwsgi.stats import EmperorStats
+from ..uwsgi.vassal_files import Overtaken, Version
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from backstage.events import Event
+from backstage.events.event import Event
+from backstage.events.streams import Broadcast, EventStream
 from backstage.facts.states import State
 from backstage.layout.paths import VenuePaths
 from backstage.status.survey import Survey
-from backstage.streams import Broadcast, EventStream
 
 PATIENCE = 20.0
 

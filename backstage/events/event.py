@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from .facts.states import State
+from ..facts.states import State
 
 
 @dataclass(frozen=True)

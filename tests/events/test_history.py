@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backstage.events import Event
+from backstage.events.event import Event
+from backstage.events.history import History, Moment
 from backstage.facts.states import State
-from backstage.histories import History, Moment
 
 RUNNING, STARTING, STOPPED = State.RUNNING, State.STARTING, State.STOPPED
 FAILING, RELOADING, SLEEPING = State.FAILING, State.RELOADING, State.SLEEPING

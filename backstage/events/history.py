@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from .events import Event
-from .facts.states import State
+from ..facts.states import State
+from .event import Event
 
 # In these states an Act has a process that goes on: another one in its place is an event.
 _LASTING = frozenset({State.RUNNING, State.SLEEPING})

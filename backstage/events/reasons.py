@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from .facts.snapshots import Snapshot
-from .facts.states import State
-from .layout.paths import ActPaths, VenuePaths
-from .status.survey import Look
-from .system.deadlines import Deadline
-from .uwsgi import stats
+from ..facts.snapshots import Snapshot
+from ..facts.states import State
+from ..layout.paths import ActPaths, VenuePaths
+from ..status.survey import Look
+from ..system.deadlines import Deadline
+from ..uwsgi import stats
 
 if TYPE_CHECKING:
     from .edits import Edit
@@ -91,7 +91,7 @@ class Causes:
         return self._death(look.name, ended) if ended else ""
 
     def _death(self, name: str, pids: list[int]) -> str:
-        from .status import failures
+        from ..status import failures
 
         act = self._paths.act(name)
         told, read = "", None
@@ -129,7 +129,7 @@ def why(act: ActPaths, look: Look) -> str:
     if look.seen.answers is False and workforce and workforce.busy:
         return f"nobody answers: all of its {workforce.busy} threads are busy"
     # Where all is well, nobody needs what it takes to read logs.
-    from .status import failures
+    from ..status import failures
 
     return failures.why_failing(act, look.address)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from .status.survey import PATIENCE, Look
-from .system.wakeups import Alarms
-from .uwsgi.probes import Probe
+from ..status.survey import PATIENCE, Look
+from ..system.wakeups import Alarms
+from ..uwsgi.probes import Probe
 
 
 class Questions:

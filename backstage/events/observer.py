@@ -9,20 +9,20 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from .causes import Causes
+from ..facts.states import PASSING, State
+from ..layout.paths import ActPaths
+from ..logs import log_files
+from ..status.survey import Look, Survey
+from ..system import inotify
+from ..system.timers import Agenda
+from ..system.wakeups import Alarms
+from ..uwsgi import vassal_files
+from ..uwsgi.stats import EmperorStats
 from .edits import Edits
-from .events import Event
-from .facts.states import PASSING, State
-from .histories import History, Moment
-from .layout.paths import ActPaths
-from .logs import log_files
-from .questions import Questions
-from .status.survey import Look, Survey
-from .system import inotify
-from .system.timers import Agenda
-from .system.wakeups import Alarms
-from .uwsgi import vassal_files
-from .uwsgi.stats import EmperorStats
+from .event import Event
+from .history import History, Moment
+from .pending_probes import Questions
+from .reasons import Causes
 
 _log = logging.getLogger("backstage")
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from backstage.events import Event
+from backstage.events.event import Event
 from backstage.facts.states import State
 
 AT = datetime(2026, 5, 4, 9, 8, 7, 654_999).timestamp()

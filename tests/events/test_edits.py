@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from backstage.edits import Edit, Edits
+from backstage.events.edits import Edit, Edits
 from backstage.facts.states import Penalty, Vassal
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.system.locks import locked
@@ -19,8 +19,7 @@ from backstage.uwsgi import dry_run, vassal_files
 from backstage.uwsgi.emperor import Emperor
 from backstage.uwsgi.ini import VassalFile
 from backstage.uwsgi.stats import EmperorStats
-
-from .conftest import Spawn
+from tests.conftest import Spawn
 
 UWSGI = Path(sys.executable).parent / "uwsgi"
 pytestmark = pytest.mark.skipif(not UWSGI.exists(), reason="no uWSGI beside this Python")
