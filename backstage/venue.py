@@ -23,7 +23,7 @@ from .uwsgi.emperor import Emperor
 
 if TYPE_CHECKING:
     from .act import Act
-    from .findings import Finding
+    from .doctor.finding import Finding
     from .logs.journal import Journal
 
 
@@ -127,10 +127,10 @@ class Venue:
         changed. Raises NoSuchAct.
         """
         # Seldom needed, and imports a good part of the packaging machinery.
-        from . import examinations
+        from .doctor import examination
 
         acts = [self[name] for name in dict.fromkeys(names)] if names else self.acts
-        return examinations.examine(self._survey, [act.name for act in acts])
+        return examination.examine(self._survey, [act.name for act in acts])
 
     def events(
         self, timeout: float | None = None, stop_event: threading.Event | None = None

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
-from ..findings import Finding, Severity
+from ..doctor.finding import Finding, Severity
 from .exits import Exit
 from .options import acts_argument, command
 from .results import Document, Result, Returned, Stream

@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 
 from ..act import Act
+from ..doctor.finding import Finding, Severity
 from ..errors import SiteRefused
-from ..findings import Finding, Severity
 from ..nginx import certificates, domains, inspections, server
 from ..nginx.domains import Bound
 from ..nginx.plans import Wish

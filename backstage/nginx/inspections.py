@@ -7,8 +7,8 @@ from pathlib import Path
 from shlex import quote
 
 from ..act import Act
+from ..doctor.finding import Finding, note, ok, trouble, warning
 from ..errors import SiteRefused
-from ..findings import Finding, note, ok, trouble, warning
 from ..venue import Venue
 from . import certificates, shares, targets
 from .certificates import SOON

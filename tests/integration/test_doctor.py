@@ -17,9 +17,9 @@ import pytest
 
 from backstage.act import Act
 from backstage.cli.exits import Exit
+from backstage.doctor.finding import Finding, Severity
 from backstage.errors import NoSuchAct
 from backstage.facts.states import State
-from backstage.findings import Finding, Severity
 from backstage.projects import inspection
 from backstage.shortcuts import new_act, new_venue, use_venue
 from backstage.system.deadlines import Deadline, until

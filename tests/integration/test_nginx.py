@@ -20,8 +20,8 @@ import pytest
 
 from backstage.act import Act
 from backstage.cli.exits import Exit
+from backstage.doctor.finding import Finding, Severity
 from backstage.errors import ActFailed, BackstageError, NotAllowed, PortUnavailable, SiteRefused
-from backstage.findings import Finding, Severity
 from backstage.nginx import builds, domains, inspections, server
 from backstage.nginx.plans import Wish
 from backstage.nginx.sites import Tls

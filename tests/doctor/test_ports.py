@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from backstage import bindings
-from backstage.findings import Finding, Severity
+from backstage.doctor import ports
+from backstage.doctor.finding import Finding, Severity
 from backstage.layout import registry
 from backstage.layout.paths import VenuePaths
 from backstage.status.survey import Survey
-
-from .conftest import Listen, Spawn
+from tests.conftest import Listen, Spawn
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def want(venue: VenuePaths, name: str, address: str, *more: str, kept: bool = Fa
 
 def examine(paths: VenuePaths, *names: str) -> list[Finding]:
     survey = Survey(paths)
-    return list(bindings.examine(paths, survey.look_at(names or sorted(survey.names()))))
+    return list(ports.examine(paths, survey.look_at(names or sorted(survey.names()))))
 
 
 def test_each_act_with_a_port_of_its_own(paths: VenuePaths, port: int) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from backstage import premises
-from backstage.findings import Finding, Severity
+from backstage.doctor import directories
+from backstage.doctor.finding import Finding, Severity
 from backstage.layout.paths import ActPaths, VenuePaths
 
 GIGABYTE = 1_000_000_000
@@ -45,7 +45,7 @@ def type_(finding: Finding) -> None:
 
 
 def test_a_venue_in_order(paths: VenuePaths, act: ActPaths) -> None:
-    found = [*premises.permissions(paths, [act]), *premises.leftovers(paths)]
+    found = [*directories.permissions(paths, [act]), *directories.leftovers(paths)]
     assert {finding.severity for finding in found} == {Severity.OK}
 
 
@@ -65,46 +65,46 @@ def test_where_others_may_write(
 ) -> None:
     """Told once, as trouble, and what it says to type mends it."""
     (paths.top / place).chmod(mode)
-    (told,) = premises.permissions(paths, [act])
+    (told,) = directories.permissions(paths, [act])
     assert told.severity is Severity.TROUBLE
     assert told.subject == subject
     assert ("everybody" if mode & 0o002 else "the group") in told.what
     type_(told)
     assert (paths.top / place).stat().st_mode & 0o022 == 0
-    assert {finding.severity for finding in premises.permissions(paths, [act])} == {Severity.OK}
+    assert {finding.severity for finding in directories.permissions(paths, [act])} == {Severity.OK}
 
 
 def test_several_files_in_one_place_are_one_finding(paths: VenuePaths, act: ActPaths) -> None:
     for name in ("a b", "c'd"):
         paths.act(name).vassal.touch()
         paths.act(name).vassal.chmod(0o666)
-    (told,) = premises.permissions(paths, [act])
+    (told,) = directories.permissions(paths, [act])
     assert "vassals/a b.ini and 1 more" in told.what
     type_(told)
-    assert {finding.severity for finding in premises.permissions(paths, [act])} == {Severity.OK}
+    assert {finding.severity for finding in directories.permissions(paths, [act])} == {Severity.OK}
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
 def test_secrets_that_others_can_read(paths: VenuePaths, act: ActPaths, mode: int) -> None:
     act.environment.chmod(mode)
-    told, _ = premises.permissions(paths, [act])
+    told, _ = directories.permissions(paths, [act])
     assert (told.severity, told.subject) == (Severity.TROUBLE, "acts/blog/.env")
     assert told.command == shlex.join(["chmod", "600", str(act.environment)])
-    assert [finding.severity for finding in premises.permissions(paths, [])] == [Severity.OK]
+    assert [finding.severity for finding in directories.permissions(paths, [])] == [Severity.OK]
 
 
 def test_a_directory_of_sockets_that_others_enter(paths: VenuePaths) -> None:
     paths.run.chmod(0o755)
-    told, _ = premises.permissions(paths, [])
+    told, _ = directories.permissions(paths, [])
     assert (told.severity, told.subject) == (Severity.WARNING, "run")
     type_(told)
-    assert len([*premises.permissions(paths, [])]) == 1
+    assert len([*directories.permissions(paths, [])]) == 1
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving files away needs root")
 def test_what_belongs_to_others(paths: VenuePaths, act: ActPaths) -> None:
     os.chown(act.vassal, 65534, 65534)
-    (told,) = premises.permissions(paths, [act])
+    (told,) = directories.permissions(paths, [act])
     assert told.severity is Severity.TROUBLE
     assert told.what.startswith("vassals/blog.ini belongs to nobody")
     assert told.command == f"sudo chown root {act.vassal}"
@@ -112,9 +112,9 @@ def test_what_belongs_to_others(paths: VenuePaths, act: ActPaths) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving files away needs root")
 def test_another_users_venue(paths: VenuePaths) -> None:
-    assert premises.stranger(paths) is None
+    assert directories.stranger(paths) is None
     os.chown(paths.top, 65534, 65534)
-    told = premises.stranger(paths)
+    told = directories.stranger(paths)
     assert told
     assert told.command == f"sudo -u nobody backstage --venue {paths.top} doctor"
 
@@ -124,7 +124,7 @@ def test_another_users_venue(paths: VenuePaths) -> None:
     [(50.0, Severity.OK), (1.1, Severity.OK), (0.9, Severity.WARNING), (0.09, Severity.TROUBLE)],
 )
 def test_room_on_the_disk(tmp_path: Path, free: float, severity: Severity) -> None:
-    (told,) = premises.room(tmp_path, figures(free=free))
+    (told,) = directories.room(tmp_path, figures(free=free))
     assert told.severity is severity
     assert told.what.endswith("100 GB are free")
 
@@ -134,17 +134,17 @@ def test_room_on_the_disk(tmp_path: Path, free: float, severity: Severity) -> No
     [(0.06, None), (0.04, Severity.WARNING), (0.009, Severity.TROUBLE)],
 )
 def test_room_for_more_files(tmp_path: Path, inodes: float, severity: Severity | None) -> None:
-    told = [*premises.room(tmp_path, figures(inodes=inodes))][1:]
+    told = [*directories.room(tmp_path, figures(inodes=inodes))][1:]
     assert [finding.severity for finding in told] == ([severity] if severity else [])
 
 
 def test_file_systems_without_a_number_of_inodes(tmp_path: Path) -> None:
-    (told,) = premises.room(tmp_path, figures(files=0))
+    (told,) = directories.room(tmp_path, figures(files=0))
     assert told.severity is Severity.OK
 
 
 def test_a_disk_that_nobody_can_write_to(tmp_path: Path) -> None:
-    (told,) = premises.room(tmp_path, figures(flag=os.ST_RDONLY))
+    (told,) = directories.room(tmp_path, figures(flag=os.ST_RDONLY))
     assert (told.severity, told.what) == (Severity.TROUBLE, "is mounted read-only")
 
 
@@ -160,9 +160,9 @@ def figures(
 def test_a_log_that_is_not_rotated(paths: VenuePaths) -> None:
     log = paths.log / "emperor.log"
     log.touch()
-    assert {finding.severity for finding in premises.disk(paths)} == {Severity.OK}
+    assert {finding.severity for finding in directories.disk(paths)} == {Severity.OK}
     os.truncate(log, 300_000_000)
-    told = [*premises.disk(paths)][-1]
+    told = [*directories.disk(paths)][-1]
     assert (told.severity, told.subject) == (Severity.WARNING, "log/emperor.log")
     assert told.what == "holds 300 MB"
     type_(told)
@@ -172,7 +172,7 @@ def test_a_log_that_is_not_rotated(paths: VenuePaths) -> None:
 def test_acts_half_made(paths: VenuePaths) -> None:
     paths.act("shop").unfinished.mkdir()
     paths.act("api").preparing.touch()
-    told = {finding.subject: finding for finding in premises.leftovers(paths)}
+    told = {finding.subject: finding for finding in directories.leftovers(paths)}
     assert set(told) == {"shop", "api"}
     for name, finding in told.items():
         assert finding.severity is Severity.WARNING
@@ -182,7 +182,7 @@ def test_acts_half_made(paths: VenuePaths) -> None:
 def test_a_project_that_is_no_act(paths: VenuePaths) -> None:
     paths.act("shop").top.mkdir()
     paths.act("shop").manage.touch()
-    (told,) = premises.leftovers(paths)
+    (told,) = directories.leftovers(paths)
     assert (told.severity, told.subject) == (Severity.NOTE, "acts/shop")
 
 
@@ -190,9 +190,9 @@ def test_parts_of_files(paths: VenuePaths) -> None:
     """Those that somebody writes now are left in peace."""
     part = paths.vassals / ".blog.ini.0a1b2c3d.part"
     part.touch()
-    assert {finding.severity for finding in premises.leftovers(paths)} == {Severity.OK}
+    assert {finding.severity for finding in directories.leftovers(paths)} == {Severity.OK}
     os.utime(part, (time.time() - 3600,) * 2)
-    (told,) = premises.leftovers(paths)
+    (told,) = directories.leftovers(paths)
     assert told.severity is Severity.NOTE
     type_(told)
     assert not part.exists()
@@ -201,7 +201,7 @@ def test_parts_of_files(paths: VenuePaths) -> None:
 @pytest.mark.parametrize("name", [".blog.ini", "blog.yml", "blog.json", "blog.xml", "#.js"])
 def test_what_the_emperor_runs_although_it_is_no_act(paths: VenuePaths, name: str) -> None:
     (paths.vassals / name).touch()
-    (told,) = premises.leftovers(paths)
+    (told,) = directories.leftovers(paths)
     assert (told.severity, told.subject) == (Severity.WARNING, f"vassals/{name}")
     type_(told)
     assert not (paths.vassals / name).exists()
@@ -210,14 +210,14 @@ def test_what_the_emperor_runs_although_it_is_no_act(paths: VenuePaths, name: st
 @pytest.mark.parametrize("name", ["blog.ini~", "blog.ini.swp", "README", ".blog.ini.ab.part"])
 def test_what_the_emperor_passes_over(paths: VenuePaths, name: str) -> None:
     (paths.vassals / name).touch()
-    assert {finding.severity for finding in premises.leftovers(paths)} == {Severity.OK}
+    assert {finding.severity for finding in directories.leftovers(paths)} == {Severity.OK}
 
 
 def test_retired_acts(paths: VenuePaths) -> None:
     act = paths.retired / "2026-01-31-shop"
     act.mkdir(parents=True)
     (act / "db.sqlite3").touch()
-    assert [*premises.leftovers(paths)][1].what == "holds 1 retired Act, 0 MB"
+    assert [*directories.leftovers(paths)][1].what == "holds 1 retired Act, 0 MB"
     os.truncate(act / "db.sqlite3", 2 * GIGABYTE)
-    told = [*premises.leftovers(paths)][1]
+    told = [*directories.leftovers(paths)][1]
     assert (told.severity, told.what) == (Severity.NOTE, "holds 1 retired Act, 2000 MB")

@@ -9,15 +9,15 @@ from itertools import combinations
 from pathlib import Path
 from shlex import quote
 
-from .errors import PortUnavailable
-from .findings import Finding, note, ok, trouble, warning
-from .layout import registry
-from .layout.paths import VenuePaths
-from .layout.settings import read_settings
-from .status.survey import Look
-from .system import processes
-from .uwsgi import includes, ports, vassal_files
-from .uwsgi.ini import Address
+from ..errors import PortUnavailable
+from ..layout import registry
+from ..layout.paths import VenuePaths
+from ..layout.settings import read_settings
+from ..status.survey import Look
+from ..system import processes
+from ..uwsgi import includes, ports, vassal_files
+from ..uwsgi.ini import Address
+from .finding import Finding, note, ok, trouble, warning
 
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})
 _OTHER_PROTOCOLS = frozenset({"socket", "uwsgi-socket"})

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from backstage import limits
-from backstage.findings import Finding, Severity
-from backstage.limits import Kernel, Use
+from backstage.doctor import limits
+from backstage.doctor.finding import Finding, Severity
+from backstage.doctor.limits import Kernel, Use
 
 PID = 42
 LIMITS = """\

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from shlex import join, quote
 
-from .findings import Finding, note, ok, trouble, warning
-from .layout.paths import ActPaths, VenuePaths
-from .system import users
-from .uwsgi import vassal_files
+from ..layout.paths import ActPaths, VenuePaths
+from ..system import users
+from ..uwsgi import vassal_files
+from .finding import Finding, note, ok, trouble, warning
 
 # What the Emperor reads in vassals/.
 _READ_BY_EMPEROR = frozenset({".ini", ".xml", ".yml", ".yaml", ".js", ".json"})

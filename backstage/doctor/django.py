@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from shlex import quote
 
-from .findings import Finding, note, ok, trouble, warning
-from .layout.paths import ActPaths
-from .projects import inspection
-from .projects.dotenv import DotEnv
-from .projects.inspection import Project, Report
+from ..layout.paths import ActPaths
+from ..projects import inspection
+from ..projects.dotenv import DotEnv
+from ..projects.inspection import Project, Report
+from .finding import Finding, note, ok, trouble, warning
 
 # The settings that only make sense behind https, by the check that asks for them.
 _FOR_HTTPS = {

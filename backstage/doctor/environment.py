@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from shlex import join, quote
 
-from .findings import Finding, note, ok, trouble, warning
-from .layout.paths import VenuePaths
-from .system import processes
-from .uwsgi import ini, log_reasons
-from .uwsgi.emperor import uwsgi_of
-from .virtualenvs.distributions import Library
+from ..layout.paths import VenuePaths
+from ..system import processes
+from ..uwsgi import ini, log_reasons
+from ..uwsgi.emperor import uwsgi_of
+from ..virtualenvs.distributions import Library
+from .finding import Finding, note, ok, trouble, warning
 
 _PACKAGES = ("Django", "django-environ")
 _SHOW_PYTHON = "import sys, django\nprint(sys.version)\n"

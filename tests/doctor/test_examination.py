@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from backstage import equipment, examinations, premises
-from backstage.findings import Finding, Severity, note, ok, trouble
+from backstage.doctor import directories, environment, examination
+from backstage.doctor.finding import Finding, Severity, note, ok, trouble
 from backstage.layout.paths import VenuePaths
 from backstage.layout.shipped_files import configuration
 from backstage.status.survey import Survey
@@ -35,7 +35,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VenuePaths:
 
 
 def examine(paths: VenuePaths, *names: str) -> list[Finding]:
-    return list(examinations.examine(Survey(paths), names))
+    return list(examination.examine(Survey(paths), names))
 
 
 def told_by(paths: VenuePaths, check: str) -> list[Finding]:
@@ -64,8 +64,8 @@ def test_findings_come_as_they_are_made(paths: VenuePaths, monkeypatch: pytest.M
         yield ok("first", "is there")
         raise AssertionError("asked for before it was wanted")
 
-    monkeypatch.setattr(equipment, "environment", endless)
-    assert next(examinations.examine(Survey(paths), [])).subject == "first"
+    monkeypatch.setattr(environment, "environment", endless)
+    assert next(examination.examine(Survey(paths), [])).subject == "first"
 
 
 def test_a_check_that_fails_is_a_finding(
@@ -75,7 +75,7 @@ def test_a_check_that_fails_is_a_finding(
         yield ok("first", "is there")
         raise ZeroDivisionError("so it is")
 
-    monkeypatch.setattr(premises, "disk", broken)
+    monkeypatch.setattr(directories, "disk", broken)
     first, failed = told_by(paths, "disk")
     assert first.severity is Severity.OK
     assert failed.severity is Severity.TROUBLE

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backstage import deployments
-from backstage.findings import Finding, Severity
+from backstage.doctor import django
+from backstage.doctor.finding import Finding, Severity
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.projects import inspection
 from backstage.projects.inspection import Project, Report
@@ -36,7 +36,7 @@ def project(act: ActPaths) -> Project:
 
 def judged(project: Project, **told: object) -> list[Finding]:
     report = Report(django="5.2.1", **told)  # type: ignore[arg-type]
-    return list(deployments.judged(project, report))
+    return list(django.judged(project, report))
 
 
 def message(identity: str, level: int = 30, text: str = "Some words.", hint: str = "") -> object:
@@ -147,14 +147,14 @@ def test_keys_that_several_acts_have(project: Project) -> None:
     """Those without a key are not alike."""
     shop = replace(project, act=project.act.venue.act("shop"))
     holders = {"d1": [project, shop], "d2": [project], "": [project, shop]}
-    (told,) = deployments.shared(holders)
+    (told,) = django.shared(holders)
     assert (told.severity, told.subject) == (Severity.TROUBLE, "blog, shop")
     assert told.command.endswith("| backstage env shop set SECRET_KEY=-")
 
 
 def test_an_act_that_is_no_django_project(act: ActPaths) -> None:
     act.manage.unlink()
-    (told,) = deployments.examine([act])
+    (told,) = django.examine([act])
     assert told.severity is Severity.NOTE
 
 

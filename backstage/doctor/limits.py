@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .findings import Finding, note, ok, trouble, warning
+from .finding import Finding, note, ok, trouble, warning
 
 # For the Emperor itself, and for each vassal: pipes, sockets, logs, the application's own.
 _FILES_OF_ITS_OWN, _FILES_FOR_EACH = 64, 8

@@ -8,20 +8,21 @@ from dataclasses import replace
 from pathlib import Path
 from shlex import join, quote
 
-from . import bindings, deployments, equipment, limits, premises
-from .errors import BackstageError
-from .events import reasons
-from .facts.states import PASSING, State
-from .findings import Finding, note, ok, trouble, warning
-from .layout.paths import ActPaths, VenuePaths
-from .layout.shipped_files import configuration
+from ..errors import BackstageError
+from ..events import reasons
+from ..facts.states import PASSING, State
+from ..layout.paths import ActPaths, VenuePaths
+from ..layout.shipped_files import configuration
+from ..projects.dotenv import DotEnv
+from ..projects.masking import secrets_in, veiled
+from ..status.survey import Look, Survey
+from ..system import processes, users
+from ..system.deadlines import Deadline
+from ..uwsgi import dry_run, includes, ini, vassal_files
+from ..uwsgi.ports import in_use
+from . import directories, django, environment, limits, ports
+from .finding import Finding, note, ok, trouble, warning
 from .limits import Kernel
-from .projects.dotenv import DotEnv
-from .projects.masking import secrets_in, veiled
-from .status.survey import Look, Survey
-from .system import processes, users
-from .system.deadlines import Deadline
-from .uwsgi import dry_run, includes, ini, ports, vassal_files
 
 # Without these the library finds no Emperor, or two of them run.
 _NEEDED_OF_EMPEROR = ("flock", "emperor", "emperor-stats")
@@ -36,21 +37,21 @@ def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
     A check that cannot be carried out is a finding as well.
     """
     paths = survey.paths
-    if stranger := premises.stranger(paths):
+    if stranger := directories.stranger(paths):
         yield replace(stranger, check="permissions")
         return
     acts = [paths.act(name) for name in names]
     checks: dict[str, Callable[[], Iterable[Finding]]] = {
-        "environment": lambda: equipment.environment(paths),
-        "uwsgi": lambda: equipment.uwsgi(paths),
-        "permissions": lambda: premises.permissions(paths, acts),
+        "environment": lambda: environment.environment(paths),
+        "uwsgi": lambda: environment.uwsgi(paths),
+        "permissions": lambda: directories.permissions(paths, acts),
         "emperor": lambda: _emperor(survey),
-        "ports": lambda: bindings.examine(paths, survey.look_at(names)),
-        "disk": lambda: premises.disk(paths),
+        "ports": lambda: ports.examine(paths, survey.look_at(names)),
+        "disk": lambda: directories.disk(paths),
         "limits": lambda: _limits(survey, acts),
-        "leftovers": lambda: premises.leftovers(paths),
+        "leftovers": lambda: directories.leftovers(paths),
         "acts": lambda: _acts(survey, names),
-        "django": lambda: deployments.examine(acts),
+        "django": lambda: django.examine(acts),
     }
     for name, check in checks.items():
         yield from _carried_out(name, check)
@@ -171,7 +172,7 @@ def _fault(act: ActPaths, look: Look) -> str:
     if look.state is State.FAILING or not look.seen.wanted:
         return ""
     address = look.address
-    has_port = look.pid or (address and ports.in_use(address.port, address.bound_host))
+    has_port = look.pid or (address and in_use(address.port, address.bound_host))
     used = vassal_files.kept(act) or vassal_files.current(act)
     return dry_run.fault(act, running=used if has_port else None)
 
