@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .act import Act
-    from .new_venues import Progress
+    from .operations.new_venue import Progress
     from .venue import Venue
 
 __all__ = ["new_act", "new_venue", "use_venue", "venue_from_cwd"]
@@ -36,7 +36,7 @@ def new_venue(
     Raises NameNotAllowed, NotAVenue, EnvironmentFailed, CannotWrite, UnsafeDirectory,
     EmperorFailed.
     """
-    from .new_venues import VenuePlan, create
+    from .operations.new_venue import VenuePlan, create
 
     wanted = Path(requirements) if isinstance(requirements, str) else requirements
     plan = VenuePlan(python=python, requirements=wanted, start=start, progress=progress)
@@ -60,7 +60,7 @@ def new_act(
 
     Raises NameNotAllowed, PortUnavailable, ActFailed, CannotWrite.
     """
-    from .new_acts import create
+    from .operations.new_act import create
 
     return create(venue, name, template=template, port=port, start=start)
 

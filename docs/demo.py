@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from backstage.errors import BackstageError, NotAVenue
-from backstage.new_venues import Step
+from backstage.operations.new_venue import Step
 from backstage.shortcuts import new_act, new_venue, use_venue
 
 PLACE = Path(__file__).resolve().parent.parent / "demo"

@@ -22,7 +22,7 @@ from backstage.cli.screen import Screen
 from backstage.events.event import Event
 from backstage.facts.states import State
 from backstage.layout.paths import VenuePaths
-from backstage.new_venues import configure
+from backstage.operations.new_venue import configure
 from backstage.system.deadlines import Deadline, until
 
 from .conftest import Spawn

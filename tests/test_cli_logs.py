@@ -16,7 +16,7 @@ from backstage.cli.program import run
 from backstage.cli.screen import Screen
 from backstage.layout.paths import VenuePaths
 from backstage.logs.journal import LogLine
-from backstage.new_venues import configure
+from backstage.operations.new_venue import configure
 
 NOON = datetime(2022, 5, 1, 12, tzinfo=UTC).timestamp()
 

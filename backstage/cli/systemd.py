@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import click
 
-from .. import services
 from ..errors import NotAllowed, ServiceFailed
-from ..services import Installation
+from ..operations import install_unit
+from ..operations.install_unit import Installation
 from ..system import seals, users
 from ..systemd import client
 from ..systemd.client import Service
@@ -73,15 +73,15 @@ def systemd_(session: Session, verb: str, own: bool, run_as: str, yes: bool) -> 
 
 
 def _install(session: Session, wish: _Wish) -> Result:
-    plan = services.plan(session.venue, own=wish.own, run_as=wish.run_as)
-    services.refuse_unless_possible(plan)
+    plan = install_unit.plan(session.venue, own=wish.own, run_as=wish.run_as)
+    install_unit.refuse_unless_possible(plan)
     document: Document = {"unit": plan.service.name, "path": str(plan.service.path)}
     if not session.as_json:
         _present(session.screen, plan)
     if not wish.yes and not _agreed(session, plan):
         return Result(document, lambda screen: screen.line("Nothing is changed"), Exit.INTERRUPTED)
     with session.screen.waiting(f"Starting {plan.service.name}"):
-        service = services.install(plan)
+        service = install_unit.install(plan)
     running = _seen(session, service)
 
     def show(screen: Screen) -> None:
@@ -128,7 +128,7 @@ def _show(session: Session, wish: _Wish) -> Result:
     if installed and not (wish.own or wish.run_as):
         path, text = installed.path, installed.text
     else:
-        plan = services.plan(session.venue, own=wish.own, run_as=wish.run_as)
+        plan = install_unit.plan(session.venue, own=wish.own, run_as=wish.run_as)
         path, text = plan.service.path, plan.text
     document = {"path": str(path), "installed": bool(installed), "text": text}
     return Result(document, lambda screen: screen.line(text.rstrip("\n")))
@@ -158,7 +158,7 @@ def _uninstall(session: Session, wish: _Wish) -> Result:
         question = f"Stop the Emperor and all its Acts, and remove {service.path}?"
         if not click.confirm(question, err=True):
             return Result({}, lambda screen: screen.line("Nothing is changed"), Exit.INTERRUPTED)
-    gone = services.uninstall(session.venue)
+    gone = install_unit.uninstall(session.venue)
 
     def show(screen: Screen) -> None:
         screen.line(f"{gone.name} is stopped and removed")
@@ -230,7 +230,9 @@ def _is_stale(session: Session, service: Service) -> bool:
         return False
     try:
         run_as = "root" if session.venue.path.stat().st_uid == users.ROOT else ""
-        plan = services.plan(session.venue, own=service.own, run_as="" if service.own else run_as)
+        plan = install_unit.plan(
+            session.venue, own=service.own, run_as="" if service.own else run_as
+        )
     except NotAllowed:
         return True
     return not plan.is_there

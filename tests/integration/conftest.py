@@ -17,7 +17,7 @@ import pytest
 
 from backstage.act import Act
 from backstage.layout.paths import VenuePaths
-from backstage.new_venues import configure
+from backstage.operations.new_venue import configure
 from backstage.shortcuts import new_venue
 from backstage.uwsgi.emperor import Emperor
 from backstage.venue import Venue

@@ -14,7 +14,7 @@ import pytest
 
 from backstage.errors import EmperorFailed, NotAVenue, SettingsError, UnsafeDirectory
 from backstage.facts.states import State
-from backstage.new_venues import Step
+from backstage.operations.new_venue import Step
 from backstage.shortcuts import new_act, new_venue, use_venue, venue_from_cwd
 from backstage.system import processes
 from backstage.system.deadlines import Deadline, until

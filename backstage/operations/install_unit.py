@@ -10,16 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from pwd import struct_passwd
 
-from .errors import BackstageError, NotAllowed, ServiceFailed
-from .layout import names, registry
-from .layout.settings import Settings
-from .layout.shipped_files import filled, shelf
-from .system import as_user, files, processes, seals, users
-from .systemd import client
-from .systemd.client import Service
-from .systemd.unit import Unit, finished, unit_names, venue_of
-from .uwsgi import launch
-from .venue import Venue
+from ..errors import BackstageError, NotAllowed, ServiceFailed
+from ..layout import names, registry
+from ..layout.settings import Settings
+from ..layout.shipped_files import filled, shelf
+from ..system import as_user, files, processes, seals, users
+from ..systemd import client
+from ..systemd.client import Service
+from ..systemd.unit import Unit, finished, unit_names, venue_of
+from ..uwsgi import launch
+from ..venue import Venue
 
 _ROOT = "root"
 # Between a crash and the next start a unit is "activating"; so long is it waited for, in seconds.

@@ -7,15 +7,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import NotAVenue
-from .layout import registry
-from .layout.names import check_venue_name, check_venue_path
-from .layout.paths import VenuePaths
-from .layout.shipped_files import configuration, filled, shipped
-from .system.files import make_private, remove_tree, telling_disk_trouble, write_atomically
-from .uwsgi.emperor import Emperor, uwsgi_of
-from .venue import Venue
-from .virtualenvs import cache, interpreters, tools
+from ..errors import NotAVenue
+from ..layout import registry
+from ..layout.names import check_venue_name, check_venue_path
+from ..layout.paths import VenuePaths
+from ..layout.shipped_files import configuration, filled, shipped
+from ..system.files import make_private, remove_tree, telling_disk_trouble, write_atomically
+from ..uwsgi.emperor import Emperor, uwsgi_of
+from ..venue import Venue
+from ..virtualenvs import cache, interpreters, tools
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from .act import Act
-from .layout import registry
-from .layout.names import check_act_name, check_not_importable
-from .layout.paths import ActPaths
-from .layout.shipped_files import configuration
-from .projects import scaffold
-from .system.files import remove_tree, telling_disk_trouble, write_atomically, write_vassal
-from .uwsgi import launch
-from .venue import Venue
+from ..act import Act
+from ..layout import registry
+from ..layout.names import check_act_name, check_not_importable
+from ..layout.paths import ActPaths
+from ..layout.shipped_files import configuration
+from ..projects import scaffold
+from ..system.files import remove_tree, telling_disk_trouble, write_atomically, write_vassal
+from ..uwsgi import launch
+from ..venue import Venue
 
 
 def create(venue: Venue, name: str, *, template: str | Path, port: int | None, start: bool) -> Act:

@@ -1,0 +1,1 @@
+"""What is done whole or not at all."""
