@@ -14,10 +14,10 @@ import click
 from ..act import Act
 from ..doctor.finding import Finding, Severity
 from ..errors import SiteRefused
-from ..nginx import certificates, domains, inspections, server
-from ..nginx.domains import Bound
-from ..nginx.plans import Wish
-from ..nginx.sites import Site
+from ..nginx import binding, certificates, checks, program
+from ..nginx.binding import Bound
+from ..nginx.plan import Wish
+from ..nginx.site import Site
 from .exits import Exit
 from .options import command, complete_acts
 from .results import Document, Result
@@ -96,7 +96,7 @@ def _wish(names: tuple[str, ...], tls: str | None, redirect_www: bool) -> Wish:
         raise click.UsageError(f"--tls takes auto, or two files as cert.pem,key.pem, not '{tls}'")
     return Wish(
         domains=names,
-        tls=domains.tls_files(certificate, key) if comma else None,
+        tls=binding.tls_files(certificate, key) if comma else None,
         automatic=tls == _AUTO,
         redirect_www=redirect_www,
     )
@@ -107,7 +107,7 @@ def _asked(session: Session, act: Act) -> bool | None:
 
     None where that one says no.
     """
-    present = server.find().place().site_of(act.paths)
+    present = program.find().place().site_of(act.paths)
     is_watched = session.screen.is_terminal and sys.stdin.isatty() and not session.as_json
     if present is None or not present.edited or not is_watched:
         return False
@@ -117,14 +117,14 @@ def _asked(session: Session, act: Act) -> bool | None:
 
 def _made(session: Session, act: Act, wish: Wish) -> Result:
     with nullcontext() if session.as_json else session.screen.waiting(f"Binding {act.name}"):
-        bound = domains.bind(act, wish)
+        bound = binding.bind(act, wish)
     is_served = "is served" if bound.runs else "will be served"
     return _told(bound, f"{act.name} {is_served} at {bound.origin}/")
 
 
 def _unbound(session: Session, act: Act, replace_edited: bool) -> Result:
     with nullcontext() if session.as_json else session.screen.waiting(f"Unbinding {act.name}"):
-        bound = domains.unbind(act, replace_edited=replace_edited)
+        bound = binding.unbind(act, replace_edited=replace_edited)
     return _told(bound, f"{', '.join(bound.site.names)}: nginx serves {act.name} no more")
 
 
@@ -141,7 +141,7 @@ def _told(bound: Bound, headline: str) -> Result:
 
 
 def _shown(session: Session, act: str | None) -> Result:
-    found = domains.bound(session.venue.paths)
+    found = binding.bound(session.venue.paths)
     if act is None:
         return Result({"sites": [_document(each) for each in found]}, partial(_list, found))
     mine = next((each for each in found if each.site.act == act), None)
@@ -204,7 +204,7 @@ def _document(bound: Bound) -> Document:
 
 def _checked(session: Session, act: str | None) -> Result:
     with nullcontext() if session.as_json else session.screen.waiting("Checking"):
-        found = [*inspections.examine(session.venue, (act,) if act else ())]
+        found = [*checks.examine(session.venue, (act,) if act else ())]
     troubled = any(finding.severity is Severity.TROUBLE for finding in found)
     findings = [
         {**asdict(each), "severity": str(each.severity), "command": each.command} for each in found

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import SiteRefused
 from ..system import processes
-from .sites import Tls
+from .site import Tls
 
 DAY = 86400.0
 # certbot renews a month before the end, so something is wrong with what ends sooner than this.

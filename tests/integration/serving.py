@@ -18,8 +18,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from backstage.nginx.server import Nginx
-from backstage.nginx.sites import Tls
+from backstage.nginx.program import Nginx
+from backstage.nginx.site import Tls
 from backstage.system import processes
 from backstage.system.deadlines import Deadline, until
 from backstage.uwsgi import ports

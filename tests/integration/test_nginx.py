@@ -22,9 +22,9 @@ from backstage.act import Act
 from backstage.cli.exits import Exit
 from backstage.doctor.finding import Finding, Severity
 from backstage.errors import ActFailed, BackstageError, NotAllowed, PortUnavailable, SiteRefused
-from backstage.nginx import builds, domains, inspections, server
-from backstage.nginx.plans import Wish
-from backstage.nginx.sites import Tls
+from backstage.nginx import binding, build, checks, program
+from backstage.nginx.plan import Wish
+from backstage.nginx.site import Tls
 from backstage.shortcuts import new_act, new_venue
 from backstage.system import as_user
 from backstage.system.deadlines import Deadline, until
@@ -144,8 +144,8 @@ def untold(theatre: Venue) -> Act:
 def clean(web: Web, theatre: Venue) -> Iterator[None]:
     """Nothing is bound afterwards, and the Acts run."""
     yield
-    for each in domains.bound(theatre.paths, web.nginx):
-        domains.unbind(theatre.act(each.site.act), web.nginx, replace_edited=True)
+    for each in binding.bound(theatre.paths, web.nginx):
+        binding.unbind(theatre.act(each.site.act), web.nginx, replace_edited=True)
     assert web.listing == {}
 
 
@@ -159,8 +159,8 @@ def south(theatre: Venue, clean: None) -> Act:
     return theatre["south"]
 
 
-def bind(web: Web, act: Act, *names: str, tls: Tls | None = None, **more: bool) -> domains.Bound:
-    return domains.bind(act, Wish(domains=names, tls=tls, **more), web.nginx)
+def bind(web: Web, act: Act, *names: str, tls: Tls | None = None, **more: bool) -> binding.Bound:
+    return binding.bind(act, Wish(domains=names, tls=tls, **more), web.nginx)
 
 
 def test_each_act_answers_under_its_names_and_nobody_under_others(
@@ -415,7 +415,7 @@ def test_binding_and_reloading_loses_no_request(web: Web, north: Act, south: Act
     with load(web, "north.test", "/slow") as counts:
         for _ in range(3):
             bind(web, south, "south.test")
-            domains.unbind(south, web.nginx)
+            binding.unbind(south, web.nginx)
         assert until(lambda: counts["answered"] > 40, Deadline(30.0))
     assert counts["failed"] == 0, counts
 
@@ -492,7 +492,7 @@ def test_a_port_that_somebody_else_has_is_left_to_him(web: Web, north: Act) -> N
 def test_a_reload_that_nginx_fails_at_is_taken_back(web: Web, north: Act) -> None:
     """A port that is taken `nginx -t` does not tell, only the log of errors does."""
 
-    class Hasty(server.Nginx):
+    class Hasty(program.Nginx):
         def refuse_taken_port(self, port: int, files: Mapping[str, str]) -> None:
             """As if somebody had come just after."""
 
@@ -501,7 +501,7 @@ def test_a_reload_that_nginx_fails_at_is_taken_back(web: Web, north: Act) -> Non
     with socket.create_server(("127.0.0.1", web.https)):
         before = north.environment.path.read_bytes()
         with pytest.raises(SiteRefused, match=r"does not use its new configuration\n.*bind\(\)"):
-            domains.bind(north, wish, hasty)
+            binding.bind(north, wish, hasty)
     assert (web.listing, north.environment.path.read_bytes()) == ({}, before)
 
 
@@ -588,9 +588,9 @@ def test_without_nginx_it_says_how_to_get_it(
     north: Act, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(builds, "_SBIN", str(tmp_path))
+    monkeypatch.setattr(build, "_SBIN", str(tmp_path))
     with pytest.raises(SiteRefused, match="apt install nginx"):
-        domains.bind(north, Wish(domains=("north.test",)))
+        binding.bind(north, Wish(domains=("north.test",)))
 
 
 # The .env, certbot, edits, unbinding
@@ -610,14 +610,14 @@ def test_unbinding_takes_out_what_binding_put_in(web: Web, untold: Act, clean: N
     assert north.environment["ALLOWED_HOSTS"] == "mine.test,localhost,second.test"
     assert north.environment["TLS"] == "off"
     north.environment.set(LOG_LEVEL="ERROR")
-    domains.unbind(north, web.nginx)
+    binding.unbind(north, web.nginx)
     assert north.environment.path.read_bytes() == mine + b"LOG_LEVEL=ERROR\n"
     assert web.listing == {}
     assert not (web.top / "backstage" / "pages").exists()
     north.environment.unset("LOG_LEVEL", "ALLOWED_HOSTS", "HSTS_SECONDS")
     assert north.environment.path.read_bytes() == before
     with pytest.raises(SiteRefused, match="bound to no domain"):
-        domains.unbind(north, web.nginx)
+        binding.unbind(north, web.nginx)
 
 
 def test_a_project_of_ones_own_is_told_what_to_add(web: Web, theatre: Venue, clean: None) -> None:
@@ -664,7 +664,7 @@ def test_edits_are_not_lost_unasked(web: Web, north: Act) -> None:
     file = bind(web, north, "north.test").file
     edited = file.read_text().replace("100m", "7m")
     file.write_text(edited)
-    assert domains.bound(north.paths.venue, web.nginx)[0].edited
+    assert binding.bound(north.paths.venue, web.nginx)[0].edited
     for words in (("bind", "north", "north.test"), ("unbind", "north")):
         done = web.call(*words, cwd=venue)
         assert (done.returncode, file.read_text()) == (Exit.REFUSED, edited)
@@ -682,7 +682,7 @@ def test_edits_are_not_lost_unasked(web: Web, north: Act) -> None:
     assert "100m" in file.read_text()
     file.write_text(edited)
     assert web.call("bind", "north", "north.test", "--yes", cwd=venue).returncode == Exit.DONE
-    assert not domains.bound(north.paths.venue, web.nginx)[0].edited
+    assert not binding.bound(north.paths.venue, web.nginx)[0].edited
 
 
 def test_the_command_tells_people_and_programs(web: Web, north: Act) -> None:
@@ -786,20 +786,20 @@ def test_debian_keeps_a_link_beside_the_file(web: Web, north: Act) -> None:
         .replace("nginx.pid", "debian/nginx.pid")
     )
     debian = replace(web.nginx, conf=conf, state=top / "backstage")
-    told = domains.bind(north, Wish(domains=("north.test",)), debian)
+    told = binding.bind(north, Wish(domains=("north.test",)), debian)
     assert told.file == top / "sites-available" / "backstage-footlights-north.conf"
     assert (top / "sites-enabled" / told.file.name).readlink() == told.file
     assert told.notes == (f"nginx does not run; type: nginx -c {conf}",)
     shared = (top / "sites-enabled" / "backstage.conf").read_text()
     assert f"listen [::]:{web.http} default_server" in shared
     assert f"listen {web.http} default_server" not in shared
-    domains.unbind(north, debian)
+    binding.unbind(north, debian)
     assert {path.name for path in top.rglob("*.conf")} == {"nginx.conf"}
 
 
 def worst(venue: Venue, web: Web, *names: str) -> list[Finding]:
     """What `check` says that is no praise."""
-    found = inspections.examine(venue, names, web.nginx)
+    found = checks.examine(venue, names, web.nginx)
     return [each for each in found if each.severity in {Severity.WARNING, Severity.TROUBLE}]
 
 

@@ -14,11 +14,19 @@ from ..act import Act
 from ..errors import SiteRefused
 from ..layout.paths import ActPaths
 from ..system import users
-from . import certificates, confs, grants, hostnames, renderings, shares, targets
-from .places import Place, Placed
-from .renderings import Common
-from .server import Nginx
-from .sites import SHARED, Ground, Share, Site, Tls, file_name
+from . import (
+    certificates,
+    config_parser,
+    env_changes,
+    hostnames,
+    rendering,
+    static_files,
+    upstreams,
+)
+from .program import Nginx
+from .rendering import Common
+from .site import SHARED, Ground, Share, Site, Tls, file_name
+from .sites_directory import Place, Placed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +54,7 @@ class Plan:
     ground: Ground
     place: Place
     texts: Mapping[str, str]
-    changes: grants.Changes
+    changes: env_changes.Changes
     notes: tuple[str, ...] = ()
     did: list[str] = field(default_factory=list)
 
@@ -67,10 +75,10 @@ def plan_binding(act: Act, wish: Wish, nginx: Nginx) -> Plan:
     _refuse_bound(site, present, place, nginx, files)
     for port in (nginx.http_port, *([nginx.https_port] if site.tls else [])):
         nginx.refuse_taken_port(port, files)
-    told = shares.ask(act.paths, site.domains)
+    told = static_files.ask(act.paths, site.domains)
     _refuse_unreadable(act, site, told.shares, nginx)
     ground = nginx.ground(files)
-    changes: grants.Changes = {}
+    changes: env_changes.Changes = {}
     granted: tuple[str, ...] = ()
     if is_ours(act.paths):
         changes, granted = _grants(act, site, present, ground)
@@ -96,10 +104,10 @@ def _site(act: Act, wish: Wish, nginx: Nginx) -> tuple[Site, list[str]]:
         venue=str(act.paths.venue.top),
         domains=domains,
         aliases=hostnames.all_plain(aliases),
-        target=targets.of(act.paths),
+        target=upstreams.of(act.paths),
         tls=wish.tls,
         automatic=wish.automatic,
-        patience=targets.patience(act.paths),
+        patience=upstreams.patience(act.paths),
     )
     notes: list[str] = []
     if wish.automatic:
@@ -167,7 +175,7 @@ def _refuse_bound(
             remedy = f"type: backstage --venue {other.site.venue} nginx unbind {other.site.act}"
             raise SiteRefused(f"{min(taken)} is bound to {whose} already; {remedy}")
     ports = {str(nginx.http_port), str(nginx.https_port)}
-    for server in confs.servers(files):
+    for server in config_parser.servers(files):
         taken = {*site.names} & server.names if server.ports & ports else set()
         if taken and Path(server.file).name != own:
             what = f"{min(taken)} is served by another site of nginx already, in {server.file}"
@@ -207,22 +215,24 @@ def _refuse_closed(act: Act, socket: Path, nginx: Nginx) -> None:
 
 def _grants(
     act: Act, site: Site, present: Placed | None, ground: Ground
-) -> tuple[grants.Changes, tuple[str, ...]]:
+) -> tuple[env_changes.Changes, tuple[str, ...]]:
     """The changes to the .env, after taking out what the bind before has put in."""
     values = dict(act.environment)
-    back = grants.withdraw(values, present.site.granted) if present else {}
+    back = env_changes.withdraw(values, present.site.granted) if present else {}
     tls = site.tls is not None
     origins = [ground.origin(name, tls=tls) for name in site.domains]
-    changes, told = grants.grant(grants.applied(values, back), site.domains, origins, tls=tls)
+    changes, told = env_changes.grant(
+        env_changes.applied(values, back), site.domains, origins, tls=tls
+    )
     needed = {key: new for key, new in {**back, **changes}.items() if values.get(key) != new}
     return needed, told
 
 
 def plan_unbinding(act: Act, present: Placed, nginx: Nginx, place: Place) -> Plan:
     """What is to be done so that an Act is bound no more."""
-    changes: grants.Changes = {}
+    changes: env_changes.Changes = {}
     if is_ours(act.paths):
-        changes = grants.withdraw(dict(act.environment), present.site.granted)
+        changes = env_changes.withdraw(dict(act.environment), present.site.granted)
     files, site = nginx.files(), present.site
     ground = nginx.ground(files)
     texts = _texts(present.file.name, None, ground, nginx, place, files)
@@ -247,18 +257,18 @@ def _texts(
     common = Common(
         http=_undefended(ground.listens(tls=False), foreign),
         https=_undefended(ground.listens(tls=True), foreign) if secure else (),
-        hash_bucket=not confs.find(foreign, "server_names_hash_bucket_size"),
+        hash_bucket=not config_parser.find(foreign, "server_names_hash_bucket_size"),
     )
-    texts = {SHARED: renderings.render_shared(common)}
+    texts = {SHARED: rendering.render_shared(common)}
     if site:
-        texts[name] = renderings.render(site, ground, name.removesuffix(".conf"))
+        texts[name] = rendering.render(site, ground, name.removesuffix(".conf"))
     return texts
 
 
 def _undefended(addresses: Iterable[str], files: Mapping[str, str]) -> tuple[str, ...]:
     """The addresses at which nobody has said what happens to unknown names."""
-    defended = {each for server in confs.servers(files) for each in server.default_at}
-    return tuple(each for each in addresses if confs.address(each) not in defended)
+    defended = {each for server in config_parser.servers(files) for each in server.default_at}
+    return tuple(each for each in addresses if config_parser.address(each) not in defended)
 
 
 def _free_name(act: ActPaths, place: Place) -> str:
@@ -274,5 +284,5 @@ def is_ours(act: ActPaths) -> bool:
     """Whether the project comes from our scaffold, so that its .env can tell it of its domains."""
     example = act.top / ".env.example"
     with suppress(OSError):
-        return example.is_file() and grants.MARK in example.read_text(errors="replace")
+        return example.is_file() and env_changes.MARK in example.read_text(errors="replace")
     return False

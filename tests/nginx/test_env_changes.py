@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backstage.nginx.grants import applied, grant, withdraw
+from backstage.nginx.env_changes import applied, grant, withdraw
 
 HOSTS, ORIGINS = ("a.test", "b.test"), ("https://a.test", "https://b.test")
 

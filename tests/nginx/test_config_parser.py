@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backstage.nginx.confs import address, files_of, find, parse, servers
+from backstage.nginx.config_parser import address, files_of, find, parse, servers
 
 DUMP = """# configuration file /etc/nginx/nginx.conf:
 user www-data;   # not root; never

@@ -10,13 +10,13 @@ from ..act import Act
 from ..doctor.finding import Finding, note, ok, trouble, warning
 from ..errors import SiteRefused
 from ..venue import Venue
-from . import certificates, shares, targets
+from . import certificates, static_files, upstreams
+from .binding import Bound, bound
 from .certificates import SOON
-from .domains import Bound, bound
-from .places import Place
-from .plans import command_for, is_ours
-from .server import Nginx, find
-from .sites import SHARED
+from .plan import command_for, is_ours
+from .program import Nginx, find
+from .site import SHARED
+from .sites_directory import Place
 
 _NGINX = "nginx"
 
@@ -85,14 +85,14 @@ def _file(found: Bound, place: Place) -> Iterator[Finding]:
 def _target(act: Act, found: Bound) -> Iterator[Finding]:
     again = f"type: {command_for(found.site)}"
     try:
-        present = targets.of(act.paths)
+        present = upstreams.of(act.paths)
     except SiteRefused as error:
         yield trouble(act.name, str(error), again)
         return
     if present != found.site.target:
         what = f"nginx asks {found.site.target}, but its vassal file says {present}"
         yield trouble(act.name, what, again)
-    elif (patience := targets.patience(act.paths)) != found.site.patience:
+    elif (patience := upstreams.patience(act.paths)) != found.site.patience:
         what = f"nginx waits {found.site.patience} s for it, and uWSGI now allows {patience - 5} s"
         yield warning(act.name, what, again)
 
@@ -119,7 +119,7 @@ def _certificate(found: Bound) -> Iterator[Finding]:
 def _project(act: Act, found: Bound, nginx: Nginx) -> Iterator[Finding]:
     """What its settings say, against what nginx was told."""
     try:
-        told = shares.ask(act.paths, found.site.domains)
+        told = static_files.ask(act.paths, found.site.domains)
     except SiteRefused as error:
         # It says itself what helps.
         yield trouble(act.name, str(error), "")

@@ -15,10 +15,10 @@ from ..errors import NotAllowed, PortUnavailable, SiteRefused
 from ..system import processes, users
 from ..system.deadlines import Deadline, until
 from ..uwsgi import ports
-from . import confs, sites
-from .builds import Build, build_of, which
-from .places import Place
-from .sites import Ground
+from . import config_parser, site
+from .build import Build, build_of, which
+from .site import Ground
+from .sites_directory import Place
 
 # For an nginx that is not the system's own: its nginx.conf, and the ports for http and https.
 CONFIGURATION = "BACKSTAGE_NGINX_CONF"
@@ -141,11 +141,11 @@ class Nginx:
 
     def origin(self, name: str, *, tls: bool) -> str:
         """How a browser writes the beginning of a URL of a site here."""
-        return sites.origin(name, self.https_port if tls else self.http_port, tls=tls)
+        return site.origin(name, self.https_port if tls else self.http_port, tls=tls)
 
     def ground(self, files: Mapping[str, str]) -> Ground:
         """What sites stand on here, beside those in the files of its configuration."""
-        both = {port for each in confs.servers(files) for port in each.takes_ipv4}
+        both = {port for each in config_parser.servers(files) for port in each.takes_ipv4}
         both &= {str(self.http_port), str(self.https_port)}
         return Ground(
             http_port=self.http_port,
@@ -162,7 +162,7 @@ class Nginx:
         is_fit, said = self._run("-T", "-q")
         if not is_fit:
             raise SiteRefused("nginx cannot use its configuration as it is; mend that first", said)
-        return confs.files_of(said)
+        return config_parser.files_of(said)
 
     def fault(self, conf: Path | None = None) -> str:
         """What nginx says of its configuration if it cannot use it, or of another one; '' if so."""
@@ -180,7 +180,9 @@ class Nginx:
 
     def place(self) -> Place:
         """Where its configuration has a directory for sites. Raises SiteRefused for none."""
-        includes = [word for each in confs.find({"": self._conf}, "include") for word in each.words]
+        includes = [
+            word for each in config_parser.find({"": self._conf}, "include") for word in each.words
+        ]
         for ending in _LAYOUTS:
             for word in includes:
                 if f"/{word}".endswith(f"/{ending}"):
@@ -195,7 +197,7 @@ class Nginx:
 
         `files` are those of the configuration that nginx has now: what it listens at is its own.
         """
-        has_it = any(str(port) in server.ports for server in confs.servers(files))
+        has_it = any(str(port) in server.ports for server in config_parser.servers(files))
         if (self.pid and has_it) or not any(ports.in_use(port, host) for host in _EVERYWHERE):
             return
         holder = processes.listener(port)
@@ -274,7 +276,7 @@ class Nginx:
 
     def _words(self, name: str) -> list[str]:
         """The words of a directive at the top of nginx.conf."""
-        return [word for each in confs.parse(self._conf).all(name) for word in each.words]
+        return [word for each in config_parser.parse(self._conf).all(name) for word in each.words]
 
     def _main(self, name: str, built: str) -> Path:
         word = (self._words(name) or [built])[0]

@@ -16,7 +16,7 @@ from ..projects import inspection
 from ..projects.inspection import Project
 from ..system import processes, users
 from ..uwsgi import log_reasons
-from .sites import Share
+from .site import Share
 
 _PATIENCE = 30.0
 # It tells its findings on a line that begins with a word which nobody else knows.

@@ -16,10 +16,10 @@ from ..layout.shipped_files import shelf
 from ..system import as_user, users
 from ..system.files import telling_disk_trouble, write_atomically
 from ..system.locks import locked
-from .places import Remains
-from .plans import Plan, Wish, bind_words, plan_binding, plan_unbinding, refuse_edited
-from .server import Nginx, find
-from .sites import SHARED, Site, Tls
+from .plan import Plan, Wish, bind_words, plan_binding, plan_unbinding, refuse_edited
+from .program import Nginx, find
+from .site import SHARED, Site, Tls
+from .sites_directory import Remains
 
 _AWAY = "away.html"
 _READ = "had nginx read its configuration"

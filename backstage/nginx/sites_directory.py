@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..layout.paths import ActPaths
 from ..system import files
-from .sites import Site, read_record
+from .site import Site, read_record
 
 _OURS = "backstage-*.conf"
 

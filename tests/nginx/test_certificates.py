@@ -11,7 +11,7 @@ import pytest
 
 from backstage.errors import SiteRefused
 from backstage.nginx.certificates import DAY, SOON, check, faults, load
-from backstage.nginx.sites import Tls
+from backstage.nginx.site import Tls
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
 DAYS = 10

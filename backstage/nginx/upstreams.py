@@ -10,7 +10,7 @@ from ..layout.paths import ActPaths
 from ..uwsgi import includes, vassal_files
 from ..uwsgi.includes import Script
 from ..uwsgi.ini import Address, VassalFile
-from .sites import Target
+from .site import Target
 
 # The sockets that a proxy can talk to, with how it talks; the first that is there counts.
 _PROTOCOLS = {

@@ -9,9 +9,9 @@ import pytest
 
 from backstage.errors import SiteRefused
 from backstage.layout.shipped_files import shelf
-from backstage.nginx import confs
-from backstage.nginx.renderings import Common, render, render_shared
-from backstage.nginx.sites import Ground, Share, Site, Target, Tls, file_name, origin, read_record
+from backstage.nginx import config_parser
+from backstage.nginx.rendering import Common, render, render_shared
+from backstage.nginx.site import Ground, Share, Site, Target, Tls, file_name, origin, read_record
 
 GROUND = Ground(
     http_port=80,
@@ -79,7 +79,7 @@ def test_people_read_what_it_is() -> None:
 
 
 def test_plain_names_are_sent_on_to_https_and_aliases_to_the_first() -> None:
-    found = confs.servers({"x": text()})
+    found = config_parser.servers({"x": text()})
     assert [(sorted(server.names), sorted(server.ports)) for server in found] == [
         (["example.com", "shop.example.com"], ["443"]),
         (["example.com", "shop.example.com"], ["80"]),
@@ -93,7 +93,7 @@ def test_plain_names_are_sent_on_to_https_and_aliases_to_the_first() -> None:
 def test_certbot_is_answered_at_every_name() -> None:
     plain = [
         each
-        for each in confs.parse(text()).all("server")
+        for each in config_parser.parse(text()).all("server")
         if any(listen.words[0] == "80" for listen in each.all("listen"))
     ]
     assert len(plain) == 2
@@ -113,7 +113,7 @@ def test_a_path_that_nginx_would_read_as_something_else_is_refused(path: str) ->
 @pytest.mark.parametrize("path", ["/srv/a;b", "/srv/a {b}", "/srv/#a", "/srv/it's"])
 def test_other_paths_stay_one_word(path: str) -> None:
     made = replace(SITE, shares=(Share("static", "/static/", path),))
-    (alias,) = confs.find({"x": text(made)}, "alias")
+    (alias,) = config_parser.find({"x": text(made)}, "alias")
     assert alias.words == (f"{path}/",)
 
 
@@ -140,9 +140,9 @@ def test_other_ports_stand_in_urls() -> None:
 
 
 def test_the_shared_file_answers_strangers_only_where_nobody_else_does() -> None:
-    assert confs.servers({"x": render_shared(Common())}) == []
+    assert config_parser.servers({"x": render_shared(Common())}) == []
     both = render_shared(Common(http=("80", "[::]:80"), https=("443",)))
-    plain, secure = confs.servers({"x": both})
+    plain, secure = config_parser.servers({"x": both})
     assert plain.default_at == {"*:80", "[::]:80"}
     assert secure.default_at == {"*:443"}
     assert "ssl_reject_handshake on;" in both

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..errors import SiteRefused
-from .sites import Ground, Share, Site, Tls, headed
+from .site import Ground, Share, Site, Tls, headed
 
 # Where the page for an Act that is away is found; a name that no application has.
 _AWAY = "/.backstage-away.html"
