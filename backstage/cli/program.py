@@ -67,7 +67,7 @@ class Program(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
-        command = getattr(import_module(f"{__package__}.{module}"), attribute)
+        command = getattr(import_module(f"{__package__}.commands.{module}"), attribute)
         assert isinstance(command, click.Command)
         return command
 

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 import click
 
-from ..errors import NotAllowed, ServiceFailed
-from ..operations import install_unit
-from ..operations.install_unit import Installation
-from ..system import seals, users
-from ..systemd import client
-from ..systemd.client import Service
-from . import wording
-from .exits import Exit
-from .options import command
-from .results import Document, Result
-from .screen import Screen
-from .session import Session
+from ...errors import NotAllowed, ServiceFailed
+from ...operations import install_unit
+from ...operations.install_unit import Installation
+from ...system import seals, users
+from ...systemd import client
+from ...systemd.client import Service
+from .. import wording
+from ..exits import Exit
+from ..options import command
+from ..results import Document, Result
+from ..screen import Screen
+from ..session import Session
 
 _EXAMPLES = """
 sudo backstage systemd install                  # as the owner of the Venue

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from .options import command
-from .results import Result
-from .session import Session
+from ..options import command
+from ..results import Result
+from ..session import Session
 
 _EXAMPLES = """
 eval "$(backstage completion bash)"            # in ~/.bashrc

@@ -18,8 +18,7 @@ from backstage.cli.screen import Line, Screen
 from backstage.facts.rates import Rates
 from backstage.facts.snapshots import Snapshot
 from backstage.facts.states import State
-
-from .seen import IDLE
+from tests.seen import IDLE
 
 STOPPED = replace(IDLE, state=State.STOPPED, pid=None, workers=0, threads=0, memory=0)
 FAILING = replace(STOPPED, state=State.FAILING, reason="No module named 'shop'")

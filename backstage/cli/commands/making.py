@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from .. import shortcuts
-from .exits import Exit
-from .options import act_argument, command
-from .results import Result
-from .rights import start_unit
-from .screen import Screen
-from .session import Session
-from .steps import Steps
+from ... import shortcuts
+from ..exits import Exit
+from ..options import act_argument, command
+from ..results import Result
+from ..rights import start_unit
+from ..screen import Screen
+from ..session import Session
+from ..steps import Steps
 
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.BUSY)
 _NEW_VENUE = """

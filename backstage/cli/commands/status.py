@@ -7,17 +7,17 @@ from contextlib import nullcontext
 
 import click
 
-from ..facts.rates import Rates
-from ..facts.states import State
-from . import wording
-from .columns import COLUMNS, document, trouble
-from .exits import Exit
-from .meter import Meter
-from .options import acts_argument, command
-from .results import Result, Returned, Stream
-from .screen import Line, harmless
-from .session import Session
-from .table import table
+from ...facts.rates import Rates
+from ...facts.states import State
+from .. import wording
+from ..columns import COLUMNS, document, trouble
+from ..exits import Exit
+from ..meter import Meter
+from ..options import acts_argument, command
+from ..results import Result, Returned, Stream
+from ..screen import Line, harmless
+from ..session import Session
+from ..table import table
 
 _EXAMPLES = """
 backstage status

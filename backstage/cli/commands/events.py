@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import acts_argument, command
-from .results import Result, Stream
-from .screen import Screen, harmless
-from .session import Session
+from ..options import acts_argument, command
+from ..results import Result, Stream
+from ..screen import Screen, harmless
+from ..session import Session
 
 if TYPE_CHECKING:
-    from ..events.event import Event
+    from ...events.event import Event
 
 _EXAMPLES = """
 backstage events                     # until Ctrl-C

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import webbrowser
 
-from .exits import Exit
-from .options import act_argument, command
-from .results import Result
-from .session import Session
+from ..exits import Exit
+from ..options import act_argument, command
+from ..results import Result
+from ..session import Session
 
 _NO_PORT = (Exit.PORT,)
 

@@ -8,14 +8,14 @@ from contextlib import nullcontext
 
 import click
 
-from ..act import Act
-from ..errors import BackstageError
-from .aftermath import Aftermath
-from .exits import Exit
-from .options import act_argument, command
-from .results import Result
-from .screen import Screen, harmless
-from .session import Session
+from ...act import Act
+from ...errors import BackstageError
+from ..aftermath import Aftermath
+from ..exits import Exit
+from ..options import act_argument, command
+from ..results import Result
+from ..screen import Screen, harmless
+from ..session import Session
 
 _EXAMPLES = """
 backstage env blog                              # secrets are masked

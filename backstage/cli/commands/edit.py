@@ -14,17 +14,17 @@ from pathlib import Path
 
 import click
 
-from ..act import Act
-from ..errors import ActFailed, BackstageError, EditRefused
-from ..system import processes
-from ..system.files import remove_tree, write_atomically
-from ..uwsgi.ini import VassalFile
-from .aftermath import Aftermath
-from .exits import Exit
-from .options import act_argument, command
-from .results import Result
-from .screen import Screen, harmless
-from .session import Session
+from ...act import Act
+from ...errors import ActFailed, BackstageError, EditRefused
+from ...system import processes
+from ...system.files import remove_tree, write_atomically
+from ...uwsgi.ini import VassalFile
+from ..aftermath import Aftermath
+from ..exits import Exit
+from ..options import act_argument, command
+from ..results import Result
+from ..screen import Screen, harmless
+from ..session import Session
 
 _EXAMPLES = """
 backstage edit blog

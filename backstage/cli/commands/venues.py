@@ -6,17 +6,17 @@ from pathlib import Path
 
 import click
 
-from ..errors import BackstageError
-from ..facts.states import State
-from ..layout import registry
-from ..shortcuts import use_venue
-from ..systemd import client
-from . import wording
-from .exits import Exit
-from .options import command
-from .results import Result
-from .screen import Screen
-from .session import Session
+from ...errors import BackstageError
+from ...facts.states import State
+from ...layout import registry
+from ...shortcuts import use_venue
+from ...systemd import client
+from .. import wording
+from ..exits import Exit
+from ..options import command
+from ..results import Result
+from ..screen import Screen
+from ..session import Session
 
 _EXAMPLES = """
 backstage venue info

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
-from ..doctor.finding import Finding, Severity
-from .exits import Exit
-from .options import acts_argument, command
-from .results import Document, Result, Returned, Stream
-from .screen import Screen, harmless
-from .session import Session
+from ...doctor.finding import Finding, Severity
+from ..exits import Exit
+from ..options import acts_argument, command
+from ..results import Document, Result, Returned, Stream
+from ..screen import Screen, harmless
+from ..session import Session
 
 _EXAMPLES = """
 backstage doctor

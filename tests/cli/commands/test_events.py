@@ -16,7 +16,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from backstage.cli import events
+from backstage.cli.commands import events
 from backstage.cli.program import run
 from backstage.cli.screen import Screen
 from backstage.events.event import Event
@@ -24,8 +24,7 @@ from backstage.facts.states import State
 from backstage.layout.paths import VenuePaths
 from backstage.operations.new_venue import configure
 from backstage.system.deadlines import Deadline, until
-
-from .conftest import Spawn
+from tests.conftest import Spawn
 
 PATIENCE = 60.0
 COMMAND = [sys.executable, "-m", "backstage.cli", "events"]

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..batches import Outcome, Verb
-from ..facts.states import PASSING
-from .aftermath import Aftermath
-from .exits import Exit
-from .options import Command, acts_argument, command
-from .results import Result, Stream
-from .rights import start_unit
-from .session import Session
+from ...batches import Outcome, Verb
+from ...facts.states import PASSING
+from ..aftermath import Aftermath
+from ..exits import Exit
+from ..options import Command, acts_argument, command
+from ..results import Result, Stream
+from ..rights import start_unit
+from ..session import Session
 
 if TYPE_CHECKING:
-    from ..venue import Venue
+    from ...venue import Venue
 
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
 _EXAMPLES = """

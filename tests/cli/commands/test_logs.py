@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from backstage.cli import logs
+from backstage.cli.commands import logs
 from backstage.cli.program import run
 from backstage.cli.screen import Screen
 from backstage.layout.paths import VenuePaths

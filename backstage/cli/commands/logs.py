@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 import click
 
-from ..logs.journal import EMPEROR, LogLine
-from .options import acts_argument, command
-from .results import Result, Stream
-from .screen import Screen, harmless
-from .session import Session
+from ...logs.journal import EMPEROR, LogLine
+from ..options import acts_argument, command
+from ..results import Result, Stream
+from ..screen import Screen, harmless
+from ..session import Session
 
 _EXAMPLES = """
 backstage logs                       # the last lines of all of them

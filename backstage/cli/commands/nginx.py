@@ -11,18 +11,18 @@ from pathlib import Path
 
 import click
 
-from ..act import Act
-from ..doctor.finding import Finding, Severity
-from ..errors import SiteRefused
-from ..nginx import binding, certificates, checks, program
-from ..nginx.binding import Bound
-from ..nginx.plan import Wish
-from ..nginx.site import Site
-from .exits import Exit
-from .options import command, complete_acts
-from .results import Document, Result
-from .screen import Screen, harmless
-from .session import Session
+from ...act import Act
+from ...doctor.finding import Finding, Severity
+from ...errors import SiteRefused
+from ...nginx import binding, certificates, checks, program
+from ...nginx.binding import Bound
+from ...nginx.plan import Wish
+from ...nginx.site import Site
+from ..exits import Exit
+from ..options import command, complete_acts
+from ..results import Document, Result
+from ..screen import Screen, harmless
+from ..session import Session
 
 _EXAMPLES = """
 sudo backstage nginx bind blog example.com --redirect-www --tls auto
