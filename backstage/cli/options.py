@@ -11,8 +11,8 @@ import click
 from ..errors import BackstageError
 from .exits import Exit
 from .results import Returned
-from .screen import Screen
 from .session import Session
+from .terminal.screen import Screen
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

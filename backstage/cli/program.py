@@ -13,8 +13,8 @@ from ..errors import BackstageError, NotAVenue
 from .exits import Exit
 from .options import shared_options
 from .results import Returned, render, render_error, tell_error
-from .screen import Screen
 from .session import Session
+from .terminal.screen import Screen
 
 # Each command with the place of its code and its line in the help, so that the help needs none of
 # the code.

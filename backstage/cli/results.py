@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from ..errors import BackstageError
 from .exits import Exit, exit_of
-from .screen import Screen
+from .terminal.screen import Screen
 
 VERSION = 1
 

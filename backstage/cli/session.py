@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..layout import registry
 from ..shortcuts import use_venue
 from ..system import users
-from .screen import Screen
+from .terminal.screen import Screen
 
 if TYPE_CHECKING:
     from ..act import Act

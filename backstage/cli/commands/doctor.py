@@ -11,8 +11,8 @@ from ...doctor.finding import Finding, Severity
 from ..exits import Exit
 from ..options import acts_argument, command
 from ..results import Document, Result, Returned, Stream
-from ..screen import Screen, harmless
 from ..session import Session
+from ..terminal.screen import Screen, harmless
 
 _EXAMPLES = """
 backstage doctor

@@ -19,12 +19,12 @@ from ...errors import ActFailed, BackstageError, EditRefused
 from ...system import processes
 from ...system.files import remove_tree, write_atomically
 from ...uwsgi.ini import VassalFile
-from ..aftermath import Aftermath
 from ..exits import Exit
 from ..options import act_argument, command
 from ..results import Result
-from ..screen import Screen, harmless
 from ..session import Session
+from ..terminal.aftermath import Aftermath
+from ..terminal.screen import Screen, harmless
 
 _EXAMPLES = """
 backstage edit blog

@@ -10,12 +10,12 @@ import click
 
 from ...act import Act
 from ...errors import BackstageError
-from ..aftermath import Aftermath
 from ..exits import Exit
 from ..options import act_argument, command
 from ..results import Result
-from ..screen import Screen, harmless
 from ..session import Session
+from ..terminal.aftermath import Aftermath
+from ..terminal.screen import Screen, harmless
 
 _EXAMPLES = """
 backstage env blog                              # secrets are masked

@@ -10,8 +10,8 @@ import click
 
 from ..options import acts_argument, command
 from ..results import Result, Stream
-from ..screen import Screen, harmless
 from ..session import Session
+from ..terminal.screen import Screen, harmless
 
 if TYPE_CHECKING:
     from ...events.event import Event

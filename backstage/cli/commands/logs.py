@@ -13,8 +13,8 @@ import click
 from ...logs.journal import EMPEROR, LogLine
 from ..options import acts_argument, command
 from ..results import Result, Stream
-from ..screen import Screen, harmless
 from ..session import Session
+from ..terminal.screen import Screen, harmless
 
 _EXAMPLES = """
 backstage logs                       # the last lines of all of them

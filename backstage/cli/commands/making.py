@@ -12,9 +12,9 @@ from ..exits import Exit
 from ..options import act_argument, command
 from ..results import Result
 from ..rights import start_unit
-from ..screen import Screen
 from ..session import Session
-from ..steps import Steps
+from ..terminal.screen import Screen
+from ..terminal.steps import Steps
 
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.BUSY)
 _NEW_VENUE = """

@@ -21,8 +21,8 @@ from ...nginx.site import Site
 from ..exits import Exit
 from ..options import command, complete_acts
 from ..results import Document, Result
-from ..screen import Screen, harmless
 from ..session import Session
+from ..terminal.screen import Screen, harmless
 
 _EXAMPLES = """
 sudo backstage nginx bind blog example.com --redirect-www --tls auto

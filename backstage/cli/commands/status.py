@@ -9,15 +9,15 @@ import click
 
 from ...facts.rates import Rates
 from ...facts.states import State
-from .. import wording
-from ..columns import COLUMNS, document, trouble
 from ..exits import Exit
-from ..meter import Meter
 from ..options import acts_argument, command
 from ..results import Result, Returned, Stream
-from ..screen import Line, harmless
 from ..session import Session
-from ..table import table
+from ..terminal import wording
+from ..terminal.columns import COLUMNS, document, trouble
+from ..terminal.meter import Meter
+from ..terminal.screen import Line, harmless
+from ..terminal.table import table
 
 _EXAMPLES = """
 backstage status

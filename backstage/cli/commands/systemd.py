@@ -12,12 +12,12 @@ from ...operations.install_unit import Installation
 from ...system import seals, users
 from ...systemd import client
 from ...systemd.client import Service
-from .. import wording
 from ..exits import Exit
 from ..options import command
 from ..results import Document, Result
-from ..screen import Screen
 from ..session import Session
+from ..terminal import wording
+from ..terminal.screen import Screen
 
 _EXAMPLES = """
 sudo backstage systemd install                  # as the owner of the Venue

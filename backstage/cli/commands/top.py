@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 import time
 
-from ..board import Board
-from ..columns import document
-from ..meter import Meter
 from ..options import command
 from ..results import Result
-from ..screen import Screen
 from ..session import Session
-from ..viewer import Viewer
+from ..terminal.board import Board
+from ..terminal.columns import document
+from ..terminal.meter import Meter
+from ..terminal.screen import Screen
+from ..terminal.viewer import Viewer
 
 _EXAMPLES = """
 backstage top

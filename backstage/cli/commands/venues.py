@@ -11,12 +11,12 @@ from ...facts.states import State
 from ...layout import registry
 from ...shortcuts import use_venue
 from ...systemd import client
-from .. import wording
 from ..exits import Exit
 from ..options import command
 from ..results import Result
-from ..screen import Screen
 from ..session import Session
+from ..terminal import wording
+from ..terminal.screen import Screen
 
 _EXAMPLES = """
 backstage venue info

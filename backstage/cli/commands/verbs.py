@@ -9,12 +9,12 @@ import click
 
 from ...batches import Outcome, Verb
 from ...facts.states import PASSING
-from ..aftermath import Aftermath
 from ..exits import Exit
 from ..options import Command, acts_argument, command
 from ..results import Result, Stream
 from ..rights import start_unit
 from ..session import Session
+from ..terminal.aftermath import Aftermath
 
 if TYPE_CHECKING:
     from ...venue import Venue

@@ -18,7 +18,7 @@ import pytest
 
 from backstage.cli.commands import events
 from backstage.cli.program import run
-from backstage.cli.screen import Screen
+from backstage.cli.terminal.screen import Screen
 from backstage.events.event import Event
 from backstage.facts.states import State
 from backstage.layout.paths import VenuePaths

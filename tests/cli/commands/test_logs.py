@@ -13,7 +13,7 @@ import pytest
 
 from backstage.cli.commands import logs
 from backstage.cli.program import run
-from backstage.cli.screen import Screen
+from backstage.cli.terminal.screen import Screen
 from backstage.layout.paths import VenuePaths
 from backstage.logs.journal import LogLine
 from backstage.operations.new_venue import configure

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from backstage.cli import viewer
-from backstage.cli.board import Board
-from backstage.cli.columns import COLUMNS, document
-from backstage.cli.keys import Key
-from backstage.cli.meter import Meter, Reading
-from backstage.cli.screen import Line, Screen
+from backstage.cli.terminal import viewer
+from backstage.cli.terminal.board import Board
+from backstage.cli.terminal.columns import COLUMNS, document
+from backstage.cli.terminal.keys import Key
+from backstage.cli.terminal.meter import Meter, Reading
+from backstage.cli.terminal.screen import Line, Screen
 from backstage.facts.rates import Rates
 from backstage.facts.snapshots import Snapshot
 from backstage.facts.states import State

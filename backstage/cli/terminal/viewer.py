@@ -10,22 +10,22 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from ..batches import Outcome, Verb
-from ..errors import BackstageError
-from ..facts.snapshots import Snapshot
-from ..facts.states import State
-from ..system.deadlines import Deadline
+from ...batches import Outcome, Verb
+from ...errors import BackstageError
+from ...facts.snapshots import Snapshot
+from ...facts.states import State
+from ...system.deadlines import Deadline
+from ..session import Session
 from .board import Board, wrapped
 from .columns import COLUMNS
 from .keys import Key, Keys
 from .meter import Meter, Reading
 from .screen import Line, harmless
-from .session import Session
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from ..events.streams import EventStream
+    from ...events.streams import EventStream
 
 # Numbers are renewed this often, in seconds; states at once, but no more often than the second.
 _BEAT = 1.0

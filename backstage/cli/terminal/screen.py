@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from ..facts.states import State
+from ...facts.states import State
 
 if TYPE_CHECKING:
     from rich.console import Console, Group, RenderableType

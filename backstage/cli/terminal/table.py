@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..facts.rates import Rates
+from ...facts.rates import Rates
 from .columns import COLUMNS
 from .screen import Line, Screen, harmless
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from ..facts.rates import Rates
-from ..facts.snapshots import Snapshot
-from ..facts.states import State
+from ...facts.rates import Rates
+from ...facts.snapshots import Snapshot
+from ...facts.states import State
 from . import wording
 from .screen import harmless
 

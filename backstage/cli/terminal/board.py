@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..facts.rates import Rates
-from ..facts.states import State
+from ...facts.rates import Rates
+from ...facts.states import State
 from . import wording
 from .columns import COLUMNS, Column, trouble
 from .meter import Reading

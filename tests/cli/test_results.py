@@ -12,7 +12,7 @@ import pytest
 from backstage.cli.exits import Exit
 from backstage.cli.program import SECTIONS, run
 from backstage.cli.results import VERSION, Result, Stream, render, render_error
-from backstage.cli.screen import Screen
+from backstage.cli.terminal.screen import Screen
 from backstage.errors import NoSuchAct
 
 COMMANDS = [name for rows in SECTIONS.values() for name in rows]

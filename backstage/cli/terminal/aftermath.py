@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import ActFailed, BackstageError
-from ..facts.snapshots import Snapshot
-from ..facts.states import State
-from .exits import Exit, exit_of
-from .results import Document
+from ...errors import ActFailed, BackstageError
+from ...facts.snapshots import Snapshot
+from ...facts.states import State
+from ..exits import Exit, exit_of
+from ..results import Document
 from .screen import Screen, harmless
 
 

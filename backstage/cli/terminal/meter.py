@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..facts.rates import Rates, between
-from ..facts.snapshots import Snapshot
-from ..facts.states import State
+from ...facts.rates import Rates, between
+from ...facts.snapshots import Snapshot
+from ...facts.states import State
 
 if TYPE_CHECKING:
-    from ..venue import Venue
+    from ...venue import Venue
 
 # Rates are over at least so many seconds, as soon as one has looked for so long.
 _SPAN = 0.9

@@ -7,12 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from backstage.cli.screen import Line, Screen
-from backstage.cli.table import table
+from backstage.cli.terminal.screen import Line, Screen
+from backstage.cli.terminal.table import table
 from backstage.facts.rates import Rates
 from backstage.facts.states import State
-
-from .seen import IDLE
+from tests.seen import IDLE
 
 BLOG = replace(IDLE, restarts=12)
 SHOP = replace(BLOG, name="shop_of_ann", state=State.FAILING, port=None, pid=None)

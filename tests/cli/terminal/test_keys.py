@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from backstage.cli import keys
-from backstage.cli.keys import Key, Keys, split
+from backstage.cli.terminal import keys
+from backstage.cli.terminal.keys import Key, Keys, split
 
 # Never waited for so long.
 LONG = 30.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 
-from ..operations.new_venue import Step
+from ...operations.new_venue import Step
 from .screen import Screen
 
 

@@ -7,9 +7,9 @@ import io
 import pytest
 
 from backstage import errors
-from backstage.cli import wording
 from backstage.cli.exits import Exit, exit_of
-from backstage.cli.screen import Screen, harmless
+from backstage.cli.terminal import wording
+from backstage.cli.terminal.screen import Screen, harmless
 from backstage.errors import ActFailed, BackstageError, NotInTime, PortUnavailable
 from backstage.facts.states import State
 
