@@ -1,9 +1,10 @@
-"""The shape of the code: which module may import which, and what has one home only."""
+"""The shape of the code: which package may import which, and what has one home only."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -12,146 +13,158 @@ import pytest
 import backstage
 
 PACKAGE = Path(backstage.__file__).parent
+TESTS = Path(__file__).parent
 
-# From the bottom to the top: a module imports from its own layer or from those above it here.
-LAYERS = {
-    "words": {"errors", "states", "events", "snapshots", "findings"},
-    "pure": {
-        *("names", "paths", "settings", "vassal", "deadlines", "reasons", "histories", "agenda"),
-        *("rates", "stamps", "dotenv", "secrecy", "units", "seals"),
-        *("nginx.hostnames", "nginx.confs", "nginx.grants", "nginx.sites", "nginx.renderings"),
-    },
-    "effects": {
-        *("equipment", "premises", "bindings", "limits", "checkups", "deployments"),
-        "examinations",
-        *("files", "locks", "logs", "templates", "processes", "ports", "probes", "stats", "host"),
-        *("interpreters", "distributions", "copies", "virtualenvs", "sources", "emperor"),
-        *("projects", "vassal_files", "scripts", "rehearsals", "diagnosis", "survey", "lookout"),
-        *("watch", "alarms", "questions", "edits", "causes", "observer", "streams"),
-        "journals",
-        *("environments", "rewrites"),
-        *("accounts", "errands", "systemd", "launches"),
-        *("nginx.server", "nginx.builds", "nginx.places", "nginx.certificates"),
-        *("nginx.targets", "nginx.shares"),
-    },
-    "domain": {
-        *("act", "batches", "venue", "new_venues", "new_acts"),
-        *("services", "nginx.plans", "nginx.domains", "nginx.inspections"),
-    },
-    "faces": {"shortcuts", "cli"},
-}
-HEIGHT = {module: height for height, modules in enumerate(LAYERS.values()) for module in modules}
+# From the bottom to the top: each imports only what stands above it in this list.
+ORDER = (
+    "errors",
+    "facts",
+    "system",
+    "layout",
+    "systemd",
+    "logs",
+    "virtualenvs",
+    "uwsgi",
+    "projects",
+    "status",
+    "events",
+    "doctor",
+    "act",
+    "batches",
+    "venue",
+    "operations",
+    "nginx",
+    "shortcuts",
+    "cli",
+)
+# The one module or package that may use a library, and what each of them is for.
 HOMES = {
-    "subprocess": "processes",
-    "psutil": "processes",
-    "yaml": "settings",
-    "filelock": "locks",
-    "packaging": "distributions",
-    "python_discovery": "interpreters",
-    "uv": "virtualenvs",
-    "fcntl": "files",
-    "watchdog": "watch",
+    "subprocess": "system.processes",
+    "psutil": "system.processes",
+    "yaml": "layout.settings",
+    "filelock": "system.locks",
+    "packaging": "virtualenvs.distributions",
+    "python_discovery": "virtualenvs.interpreters",
+    "uv": "virtualenvs.tools",
+    "fcntl": "system.files",
+    "watchdog": "system.inotify",
     "click": "cli",
     "rich": "cli",
 }
+EFFECTS = {"os", "subprocess", "socket", "shutil", "signal", "psutil", "tempfile", "threading"}
+# Decide by their arguments alone.
+PURE = (
+    *("errors", "facts", "events.event", "events.history", "doctor.finding"),
+    *("layout.names", "layout.paths", "system.seals", "systemd.unit", "logs.timestamps"),
+    *("uwsgi.ini", "uwsgi.log_reasons", "projects.dotenv", "projects.masking"),
+    *("nginx.hostnames", "nginx.config_parser", "nginx.env_changes", "nginx.site"),
+    "nginx.rendering",
+)
 
 
-# The command counts as one module; the modules of the other packages below have names with a dot.
-PACKAGES = {"cli", "nginx"}
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Every module by its name below the package, as `uwsgi.ini`; `__init__` as its package."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return {
+        name: ast.parse(path.read_text(encoding="utf-8"))
+        for path in paths
+        if (name := name_of(path)) and "scaffolds" not in path.parts
+    }
 
 
-def trees() -> list[tuple[str, ast.Module]]:
-    """The modules of the package by name; all of the command's are `cli`."""
-    below = [(package, path) for package in PACKAGES for path in (PACKAGE / package).glob("*.py")]
-    every = [*(("", path) for path in PACKAGE.glob("*.py")), *below]
-    return [
-        (name_of(package, path), from_above(package, ast.parse(path.read_text(encoding="utf-8"))))
-        for package, path in sorted(every)
-        if path.stem != "__init__"
-    ]
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
 
 
-def name_of(package: str, path: Path) -> str:
-    return "cli" if package == "cli" else ".".join(filter(None, [package, path.stem]))
+def package_of(module: str) -> str:
+    """The row of ORDER that a module stands in."""
+    return module.partition(".")[0]
 
 
-def from_above(package: str, tree: ast.Module) -> ast.Module:
-    """A module of a package below, with its relative imports as seen from the top."""
-    for node in ast.walk(tree) if package else ():
-        if isinstance(node, ast.ImportFrom) and node.level == 1:
-            node.module = ".".join(filter(None, [package, node.module]))
-        elif isinstance(node, ast.ImportFrom) and node.level > 1:
-            node.level -= 1
-    return tree
+def is_within(module: str, place: str) -> bool:
+    return module == place or module.startswith(f"{place}.")
 
 
-def imported(node: ast.AST) -> Iterator[str]:
-    """Absolute names of what one import statement imports; nothing for any other node."""
+def imported(module: str, node: ast.AST) -> Iterator[str]:
+    """Absolute names of what one import statement of a module imports; of other nodes nothing."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
-        base = ".".join(filter(None, ["backstage" if node.level else "", node.module]))
-        if base in {"backstage", *(f"backstage.{package}" for package in PACKAGES)}:
-            yield from (f"{base}.{alias.name}" for alias in node.names)
-        else:
-            yield base
+        above = ["backstage", *module.split(".")]
+        here = above[: len(above) - node.level + is_package(module)] if node.level else []
+        base = ".".join([*here, *filter(None, [node.module])])
+        yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def neighbours(tree: ast.AST) -> set[str]:
-    """The modules of the package that a piece of code imports, wherever it does so."""
-    names = [name for node in ast.walk(tree) for name in imported(node)]
-    within = [name.split(".")[1:] for name in names if name.startswith("backstage.")]
-    return {".".join(parts[:2]) if parts[0] in PACKAGES - {"cli"} else parts[0] for parts in within}
+def is_package(module: str) -> bool:
+    return (PACKAGE / module.replace(".", "/")).is_dir()
 
 
-def test_every_module_has_its_layer() -> None:
-    assert {name for name, _ in trees()} == set(HEIGHT)
+def uses(module: str, code: ast.AST) -> set[str]:
+    """The modules of ours that a piece of code imports, wherever it does so."""
+    names = [name for node in ast.walk(code) for name in imported(module, node)]
+    below = [name.removeprefix("backstage.") for name in names if name.startswith("backstage.")]
+    return {name if name in trees() else name.rpartition(".")[0] for name in below} - {""}
 
 
-@pytest.mark.parametrize(("name", "tree"), trees(), ids=[name for name, _ in trees()])
-def test_imports_point_down(name: str, tree: ast.Module) -> None:
-    assert not {other for other in neighbours(tree) if HEIGHT[other] > HEIGHT[name]}
+def libraries(module: str) -> set[str]:
+    tree = trees()[module]
+    names = {name for node in ast.walk(tree) for name in imported(module, node)}
+    return {name.partition(".")[0] for name in names}
 
 
-def test_nobody_imports_the_command_but_itself() -> None:
-    assert {name for name, tree in trees() if "cli" in neighbours(tree)} == {"cli"}
+def test_every_module_has_its_place_in_the_order() -> None:
+    assert {package_of(name) for name in trees()} == set(ORDER)
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_imports_point_one_way(package: str) -> None:
+    allowed = ORDER[: ORDER.index(package) + 1]
+    wrong = {
+        (name, other)
+        for name, tree in trees().items()
+        if package_of(name) == package
+        for other in uses(name, tree)
+        if package_of(other) not in allowed
+    }
+    assert not wrong
 
 
 def test_imports_go_in_no_circle() -> None:
-    TopologicalSorter({name: neighbours(tree) - {"cli"} for name, tree in trees()}).prepare()
+    TopologicalSorter({name: uses(name, tree) for name, tree in trees().items()}).prepare()
 
 
-@pytest.mark.parametrize("layer", ["words", "pure"])
-def test_words_and_pure_modules_touch_nothing(layer: str) -> None:
-    """What they decide follows from their arguments alone; only settings read their own file."""
-    effects = {"os", "subprocess", "socket", "shutil", "signal", "psutil", "tempfile", "threading"}
-    for name, tree in trees():
-        if name in LAYERS[layer]:
-            used = {each.partition(".")[0] for node in ast.walk(tree) for each in imported(node)}
-            assert not used & effects, name
+def test_pure_modules_touch_nothing() -> None:
+    """What they decide follows from their arguments alone."""
+    pure = [name for name in trees() if any(is_within(name, place) for place in PURE)]
+    assert not {name: libraries(name) & EFFECTS for name in pure if libraries(name) & EFFECTS}
+    assert all(any(is_within(name, place) for name in trees()) for place in PURE)
 
 
 @pytest.mark.parametrize(("library", "home"), HOMES.items())
 def test_each_effect_has_one_home(library: str, home: str) -> None:
-    users = {
-        name
-        for name, tree in trees()
-        for node in ast.walk(tree)
-        for each in imported(node)
-        if each.partition(".")[0] == library
-    }
-    assert users == {home}
+    users = {name for name in trees() if library in libraries(name)}
+    assert users
+    assert not {name for name in users if not is_within(name, home)}
 
 
 def test_our_own_modules_are_imported_at_the_top_of_a_file() -> None:
     """Only what must be quick to import, or is seldom needed, waits until it is called."""
     hidden = {
         name
-        for name, tree in trees()
+        for name, tree in trees().items()
         for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef) and neighbours(node)
+        if isinstance(node, ast.FunctionDef) and uses(name, node)
     }
     assert hidden == {
-        *("causes", "emperor", "host"),
-        *("journals", "shortcuts", "sources", "streams", "venue"),
+        *("events.reasons", "uwsgi.emperor", "layout.registry"),
+        *("logs.journal", "shortcuts", "virtualenvs.cache", "events.streams", "venue"),
     }
+
+
+def test_tests_mirror_the_packages() -> None:
+    """The tests of `backstage/uwsgi/ini.py` are `tests/uwsgi/test_ini.py`; `integration` apart."""
+    folders = {path.name for path in TESTS.iterdir() if path.is_dir() and path.name[0] not in "_."}
+    assert folders - {"integration"} <= set(ORDER)
