@@ -10,7 +10,7 @@ from .guide import guide
 CHECKOUT = Path(__file__).resolve().parents[2]
 _PAGES = CHECKOUT / "docs" / "cli"
 _MANUAL = CHECKOUT / "docs" / "backstage.1"
-_HELP = CHECKOUT / "tests" / "help"
+_HELP = CHECKOUT / "tests" / "cli" / "help"
 
 
 def pages() -> dict[Path, str]:

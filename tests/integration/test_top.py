@@ -202,7 +202,12 @@ def test_it_does_not_wait_for_the_next_second_to_show_a_change(
     open_terminal: Callable[..., Terminal], venue: Venue, acts: tuple[Act, Act]
 ) -> None:
     acts[1].start()
-    code = "from backstage.cli import program, viewer\nviewer._BEAT = 3600\nprogram.main()\n"
+    code = (
+        "from backstage.cli import program\n"
+        "from backstage.cli.terminal import viewer\n"
+        "viewer._BEAT = 3600\n"
+        "program.main()\n"
+    )
     top = open_terminal(sys.executable, "-c", code, "top", "--venue", venue.path)
     top.sees(lambda: "running" in top.row(acts[1]))
     acts[1].stop()
@@ -303,7 +308,8 @@ def test_it_leaves_the_terminal_as_it_was_after_a_crash(
     open_terminal: Callable[..., Terminal], venue: Venue, acts: tuple[Act, Act]
 ) -> None:
     crash = (
-        "import itertools; from backstage.cli import meter, program\n"
+        "import itertools; from backstage.cli import program\n"
+        "from backstage.cli.terminal import meter\n"
         "look, count = meter.Meter.look, itertools.count()\n"
         "def looks(self):\n"
         "    if next(count) > 3: raise RuntimeError('not foreseen')\n"

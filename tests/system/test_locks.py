@@ -18,7 +18,7 @@ from tests.conftest import Spawn
 HOLDER = """
 import sys
 from pathlib import Path
-from backstage.locks import locked
+from backstage.system.locks import locked
 with locked(Path(sys.argv[1]), "holding"):
     print("held", flush=True)
     sys.stdin.read()
@@ -27,7 +27,7 @@ with locked(Path(sys.argv[1]), "holding"):
 WORKER = """
 import sys, time
 from pathlib import Path
-from backstage.locks import locked
+from backstage.system.locks import locked
 name, lock, trace = sys.argv[1:]
 print("ready", flush=True)
 sys.stdin.readline()

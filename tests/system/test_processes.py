@@ -161,7 +161,7 @@ def test_a_helper_does_not_outlive_a_killed_caller(
 ) -> None:
     note = tmp_path / "pid"
     script = (
-        "from pathlib import Path; from backstage import processes; "
+        "from pathlib import Path; from backstage.system import processes; "
         f"command = ['/bin/sh', '-c', 'echo $$ > {note}; exec sleep 600']; processes.{verb}"
     )
     caller = spawn(sys.executable, "-c", script)

@@ -17,14 +17,14 @@ from backstage.system import users
 
 BECOME = """
 import json, os, sys
-from backstage import accounts
-accounts.become(int(sys.argv[1]))
+from backstage.system import users
+users.become(int(sys.argv[1]))
 told = ("HOME", "USER", "LOGNAME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "KEPT")
 print(json.dumps({
     "ids": [*os.getresuid(), *os.getresgid()],
     "groups": os.getgroups(),
     "told": {key: os.environ.get(key) for key in told},
-    "root again": accounts.am_root(),
+    "root again": users.am_root(),
 }))
 """
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
