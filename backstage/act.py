@@ -14,10 +14,10 @@ from .facts.snapshots import Snapshot
 from .facts.states import State
 from .layout.paths import ActPaths
 from .logs import log_files
-from .projects.env_file import Environment
+from .projects.env_file import EnvFile
 from .status import failures
 from .status.survey import Survey
-from .status.waiting import Lookout
+from .status.waiting import Waiter
 from .system import files, processes, users
 from .system.deadlines import Deadline
 from .system.locks import locked
@@ -31,18 +31,18 @@ class Act:
     number of objects, in any number of processes, may stand for the same Act.
     """
 
-    def __init__(self, paths: ActPaths, survey: Survey, broadcast: Broadcast) -> None:
-        self.paths = paths
+    def __init__(self, act_paths: ActPaths, survey: Survey, broadcast: Broadcast) -> None:
+        self.paths = act_paths
         self._emperor = survey.emperor
         self._broadcast = broadcast
-        self._lookout = Lookout(paths, survey)
+        self._waiter = Waiter(act_paths, survey)
 
     @property
     def name(self) -> str:
         return self.paths.name
 
     def __repr__(self) -> str:
-        seen = self._lookout.look()
+        seen = self._waiter.look()
         words = [f"<Act {self.name!r} {seen.state}"]
         if seen.address:
             words.append(f"port {seen.address.port}")
@@ -65,12 +65,12 @@ class Act:
     @property
     def state(self) -> State:
         """Where the Act is at this moment, as seen from outside."""
-        return self._lookout.look().state
+        return self._waiter.look().state
 
     @property
     def pid(self) -> int | None:
         """The pid of the vassal's master process, None while there is none."""
-        return self._lookout.look().pid
+        return self._waiter.look().pid
 
     @property
     def wanted(self) -> bool:
@@ -88,15 +88,15 @@ class Act:
         That of the running vassal while an edit of the file is not used, as it cannot work. Raises
         PortUnavailable where there is none, as for a worker or a Unix socket.
         """
-        address = self._lookout.glance().address
+        address = self._waiter.glance().address
         if address is None:
             raise PortUnavailable(f"the vassal file of Act {self.name!r} names no TCP port")
         return address.port
 
     @property
-    def environment(self) -> Environment:
+    def env(self) -> EnvFile:
         """The variables in the Act's .env, to be read and changed."""
-        return Environment(self.paths)
+        return EnvFile(self.paths)
 
     @property
     def vassal_text(self) -> str:
@@ -115,14 +115,14 @@ class Act:
         """
         log = failures.log_mark(self.paths)
         with self._acting("starting"):
-            if not self._lookout.listed():
+            if not self._waiter.listed():
                 launch.prepare(self.paths)
             self._emperor.start()
             self._want()
             self._emperor.forgive()
             self._emperor.wake()
         if wait is not None:
-            self._lookout.await_running(Deadline(wait), log)
+            self._waiter.await_running(Deadline(wait), log)
 
     def stop(self, wait: float | None = 30.0) -> None:
         """Want the Act no more; returns when its port is closed and no process of it is left.
@@ -131,12 +131,12 @@ class Act:
         the Act has not ended after `wait` seconds.
         """
         with self._acting("stopping"):
-            members = self._lookout.members()
+            members = self._waiter.members()
             vassal_files.keep(self.paths)
             self.paths.vassal.unlink(missing_ok=True)
             self._emperor.wake()
             if wait is not None:
-                self._lookout.await_end(members, Deadline(wait))
+                self._waiter.await_end(members, Deadline(wait))
 
     def restart(self, wait: float | None = 30.0) -> None:
         """Run new code and new settings on the same listening socket; starts what is stopped.
@@ -148,7 +148,7 @@ class Act:
         """
         log = failures.log_mark(self.paths)
         with self._acting("restarting"):
-            relaunch = launch.prepare(self.paths) and self._lookout.listed()
+            relaunch = launch.prepare(self.paths) and self._waiter.listed()
             self._emperor.start()
             moment = processes.boot_clock()
             if relaunch:
@@ -162,8 +162,8 @@ class Act:
             self._emperor.wake()
         if wait is not None:
             deadline = Deadline(wait)
-            self._lookout.await_renewal(moment, deadline, log)
-            self._lookout.await_running(deadline, log)
+            self._waiter.await_renewal(moment, deadline, log)
+            self._waiter.await_running(deadline, log)
 
     def check(self, text: str) -> None:
         """Raise EditRefused where the Act could not work if its vassal file had this text."""
@@ -190,8 +190,8 @@ class Act:
                 self._emperor.wake()
         if is_reloading and wait is not None:
             deadline = Deadline(wait)
-            self._lookout.await_renewal(moment, deadline, log)
-            self._lookout.await_running(deadline, log)
+            self._waiter.await_renewal(moment, deadline, log)
+            self._waiter.await_running(deadline, log)
         return changes
 
     def wait(self, state: State | str, timeout: float = 30.0) -> None:
@@ -207,13 +207,13 @@ class Act:
             while seen is not goal:
                 event = events.next_within(deadline.remaining)
                 if event is None:
-                    raise self._lookout.late(goal)
+                    raise self._waiter.late(goal)
                 if event.act == self.name:
                     seen = event.after
 
     def snapshot(self) -> Snapshot:
         """Everything there is to say of the Act at this moment."""
-        return reasons.snapshot(self.paths, self._lookout.look())
+        return reasons.snapshot(self.paths, self._waiter.look())
 
     def retire(self) -> Path:
         """Stop the Act and move its files to a dated directory, which is returned.
@@ -274,10 +274,10 @@ class Act:
     def _want(self) -> None:
         """Put the vassal file in place, unless an operator or another process did before."""
         files.refuse_writable_by_others(self.paths.venue.vassals)
-        if not self.wanted and (leaving := self._lookout.members()):
-            self._lookout.await_end(leaving, Deadline(30.0))
-        address = self._lookout.address()
-        if address and not self._lookout.listed():
+        if not self.wanted and (leaving := self._waiter.members()):
+            self._waiter.await_end(leaving, Deadline(30.0))
+        address = self._waiter.address()
+        if address and not self._waiter.listed():
             ports.refuse_taken(address.port, address.bound_host)
         if not self.wanted:
             if not self.paths.kept.exists():
@@ -287,19 +287,19 @@ class Act:
 
     def _launch_anew(self) -> None:
         """End the Act and want it again: a reload keeps its user and its limits."""
-        members = self._lookout.members()
+        members = self._waiter.members()
         vassal_files.keep(self.paths)
         self.paths.vassal.unlink(missing_ok=True)
         self._emperor.wake()
-        self._lookout.await_end(members, Deadline(30.0))
+        self._waiter.await_end(members, Deadline(30.0))
         self._want()
 
     def _refuse_faulty(self) -> None:
         """Keep a running Act from being reloaded with a file that cannot work."""
         used = vassal_files.kept(self.paths)
-        if used is None or used == vassal_files.current(self.paths) or not self._lookout.listed():
+        if used is None or used == vassal_files.current(self.paths) or not self._waiter.listed():
             return
-        look = self._lookout.look()
+        look = self._waiter.look()
         address = look.address if look.address != used.address else None
         if address and processes.listener(address.port) in look.pids:
             # The Emperor has taken the edit already.

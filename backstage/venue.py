@@ -33,9 +33,9 @@ class Venue:
     Its files are the truth: any number of objects, in any number of processes, may stand for it.
     """
 
-    def __init__(self, paths: VenuePaths) -> None:
-        self.paths = paths
-        self._survey = Survey(paths)
+    def __init__(self, venue_paths: VenuePaths) -> None:
+        self.paths = venue_paths
+        self._survey = Survey(venue_paths)
         self._broadcast = Broadcast(self._survey)
 
     @classmethod

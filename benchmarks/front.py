@@ -13,7 +13,7 @@ from pathlib import Path
 
 from backstage.act import Act
 from backstage.nginx import binding
-from backstage.nginx.plan import Wish
+from backstage.nginx.plan import BindRequest
 from backstage.nginx.program import Nginx
 from backstage.shortcuts import new_act, new_venue
 from backstage.system.deadlines import Deadline, until
@@ -49,7 +49,7 @@ def measure_front(stage: Stage, pairs: int) -> list[Line]:
     venue = new_venue("front", stage.top)
     act = new_act(venue, "front")
     with _nginx(stage, Path(program)) as nginx:
-        binding.bind(act, Wish(domains=(_DOMAIN,)), nginx)
+        binding.bind(act, BindRequest(domains=(_DOMAIN,)), nginx)
 
         def measure(number: int) -> Timings:
             return {
@@ -126,5 +126,5 @@ def _ask(port: int, path: str) -> None:
 
 def _bind_again(act: Act, nginx: Nginx) -> float:
     began = time.monotonic()
-    binding.bind(act, Wish(domains=(_DOMAIN,)), nginx)
+    binding.bind(act, BindRequest(domains=(_DOMAIN,)), nginx)
     return time.monotonic() - began

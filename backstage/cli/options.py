@@ -66,7 +66,7 @@ def complete_acts(ctx: click.Context, _: click.Parameter, typed: str) -> list[Co
         return []
 
 
-act_argument = click.argument("act", shell_complete=complete_acts)
+act_argument = click.argument("act_name", metavar="ACT", shell_complete=complete_acts)
 acts_argument = click.argument("acts", nargs=-1, metavar="[ACT]...", shell_complete=complete_acts)
 
 

@@ -26,45 +26,45 @@ _MUCH_RETIRED = 1000 * _MEGABYTE
 _FRESH = 60.0
 
 
-def stranger(paths: VenuePaths) -> Finding | None:
+def stranger(venue_paths: VenuePaths) -> Finding | None:
     """What stands in the way of everything else: the Venue is another user's."""
-    owner = paths.top.stat().st_uid
+    owner = venue_paths.top.stat().st_uid
     if owner == os.geteuid():
         return None
     name = users.name_of(owner)
-    command = join(["sudo", "-u", name, "backstage", "--venue", str(paths.top), "doctor"])
+    command = join(["sudo", "-u", name, "backstage", "--venue", str(venue_paths.top), "doctor"])
     what = f"belongs to {name}, and only {name} can examine it; you are {users.mine()}"
-    return trouble(paths.top.name, what, f"type: {command}")
+    return trouble(venue_paths.top.name, what, f"type: {command}")
 
 
-def permissions(paths: VenuePaths, acts: Sequence[ActPaths]) -> Iterator[Finding]:
+def permissions(venue_paths: VenuePaths, acts: Sequence[ActPaths]) -> Iterator[Finding]:
     """Who can write where uWSGI takes its orders from, and who can read secrets."""
-    unsafe = [*_unsafe(paths, acts)]
+    unsafe = [*_unsafe(venue_paths, acts)]
     yield from unsafe
     # To pass through it is no harm, and what Acts with users of their own need.
-    if paths.run.exists() and stat.S_IMODE(paths.run.stat().st_mode) & 0o066:
-        command = join(["chmod", "700", str(paths.run)])
+    if venue_paths.run.exists() and stat.S_IMODE(venue_paths.run.stat().st_mode) & 0o066:
+        command = join(["chmod", "700", str(venue_paths.run)])
         yield warning("run", "others can look into it", f"type: {command}")
     for act in acts:
-        secret = act.environment
+        secret = act.env_file
         if secret.exists() and stat.S_IMODE(secret.stat().st_mode) & 0o077:
             command = join(["chmod", "600", str(secret)])
-            subject = str(secret.relative_to(paths.top))
+            subject = str(secret.relative_to(venue_paths.top))
             yield trouble(subject, "others can get at the secrets in it", f"type: {command}")
     if not unsafe:
-        owner = users.name_of(paths.top.stat().st_uid)
+        owner = users.name_of(venue_paths.top.stat().st_uid)
         yield ok("Venue", f"only {owner} can write where uWSGI takes its orders from")
 
 
-def disk(paths: VenuePaths) -> Iterator[Finding]:
+def disk(venue_paths: VenuePaths) -> Iterator[Finding]:
     """How much room there is, on each file system that the Venue lies on, and how long logs are."""
     seen = set()
-    for place in (paths.top, paths.acts, paths.log, paths.run):
+    for place in (venue_paths.top, venue_paths.acts, venue_paths.log, venue_paths.run):
         device = place.stat().st_dev if place.exists() else None
         if device is not None and device not in seen:
             seen.add(device)
             yield from room(place, os.statvfs(place))
-    for log in sorted(paths.log.glob("*")):
+    for log in sorted(venue_paths.log.glob("*")):
         if (size := log.stat().st_size) > _LONG_LOG:
             command = join(["truncate", "--size", "0", str(log)])
             yield warning(f"log/{log.name}", f"holds {_megabytes(size)}", f"type: {command}")
@@ -95,47 +95,60 @@ def room(place: Path, facts: os.statvfs_result) -> Iterator[Finding]:
         yield judge(subject, what, f"remove some; type: df -i {quote(str(place))}")
 
 
-def leftovers(paths: VenuePaths) -> Iterator[Finding]:
+def leftovers(venue_paths: VenuePaths) -> Iterator[Finding]:
     """What was begun and not finished, and what lies about."""
-    found = [*_unfinished(paths), *_parts(paths), *_disregarded(paths)]
+    found = [*_unfinished(venue_paths), *_parts(venue_paths), *_disregarded(venue_paths)]
     yield from found
     if not found:
         yield ok("Venue", "nothing half made lies about")
-    if paths.retired.is_dir():
-        yield _retired(paths)
+    if venue_paths.retired.is_dir():
+        yield _retired(venue_paths)
 
 
-def _unsafe(paths: VenuePaths, acts: Iterable[ActPaths]) -> Iterator[Finding]:
+def _unsafe(venue_paths: VenuePaths, acts: Iterable[ActPaths]) -> Iterator[Finding]:
     """Where others could have code run: one finding a place, with the files directly in it."""
-    yield from _writable(paths, "Venue", [paths.top, paths.emperor_ini, paths.settings])
-    yield from _foreign(paths, [paths.top, paths.emperor_ini, paths.acts])
-    for place in (paths.top / "bin", paths.vassals, paths.kept, paths.templates):
+    yield from _writable(
+        venue_paths, "Venue", [venue_paths.top, venue_paths.emperor_ini, venue_paths.settings]
+    )
+    yield from _foreign(venue_paths, [venue_paths.top, venue_paths.emperor_ini, venue_paths.acts])
+    for place in (
+        venue_paths.top / "bin",
+        venue_paths.vassals,
+        venue_paths.kept,
+        venue_paths.templates,
+    ):
         inside = [place, *sorted(place.iterdir())] if place.is_dir() else []
-        yield from _writable(paths, place.name, inside)
-        yield from _foreign(paths, inside)
-    yield from _writable(paths, "acts", [paths.acts])
-    yield from _writable(paths, "lib", [paths.site_packages])
+        yield from _writable(venue_paths, place.name, inside)
+        yield from _foreign(venue_paths, inside)
+    yield from _writable(venue_paths, "acts", [venue_paths.acts])
+    yield from _writable(venue_paths, "lib", [venue_paths.site_packages])
     for act in acts:
         code = [act.top, *sorted(act.top.glob("*.py")), act.top / act.name]
-        yield from _writable(paths, act.name, [*code, *sorted(act.top.glob(f"{act.name}/*.py"))])
+        yield from _writable(
+            venue_paths, act.name, [*code, *sorted(act.top.glob(f"{act.name}/*.py"))]
+        )
 
 
-def _writable(paths: VenuePaths, subject: str, places: Iterable[Path]) -> Iterator[Finding]:
+def _writable(venue_paths: VenuePaths, subject: str, places: Iterable[Path]) -> Iterator[Finding]:
     writable = stat.S_IWOTH | stat.S_IWGRP
     unsafe = [place for place in places if _is(place, lambda facts: facts.st_mode & writable > 0)]
     if unsafe:
         everybody = any(place.stat().st_mode & stat.S_IWOTH for place in unsafe)
         who = "everybody" if everybody else f"the group {unsafe[0].stat().st_gid}"
-        what = f"{who} can write in {_shown(paths, unsafe)}, and so run code as you"
+        what = f"{who} can write in {_shown(venue_paths, unsafe)}, and so run code as you"
         yield trouble(subject, what, f"type: {join(['chmod', 'go-w', *map(str, unsafe)])}")
 
 
-def _foreign(paths: VenuePaths, places: Iterable[Path]) -> Iterator[Finding]:
-    trusted = {paths.top.stat().st_uid, 0}
+def _foreign(venue_paths: VenuePaths, places: Iterable[Path]) -> Iterator[Finding]:
+    trusted = {venue_paths.top.stat().st_uid, 0}
     foreign = [place for place in places if _is(place, lambda facts: facts.st_uid not in trusted)]
     if foreign:
-        owner, user = (users.name_of(place.stat().st_uid) for place in (foreign[0], paths.top))
-        what = f"{_shown(paths, foreign)} belongs to {owner}, who can run code as {user} by it"
+        owner, user = (
+            users.name_of(place.stat().st_uid) for place in (foreign[0], venue_paths.top)
+        )
+        what = (
+            f"{_shown(venue_paths, foreign)} belongs to {owner}, who can run code as {user} by it"
+        )
         command = join(["sudo", "chown", user, *map(str, foreign)])
         yield trouble(foreign[0].name, what, f"type: {command}")
 
@@ -144,44 +157,55 @@ def _is(place: Path, judge: Callable[[os.stat_result], bool]) -> bool:
     return place.exists() and judge(place.stat())
 
 
-def _shown(paths: VenuePaths, places: Sequence[Path]) -> str:
+def _shown(venue_paths: VenuePaths, places: Sequence[Path]) -> str:
     """Some paths in few words."""
-    first = str(places[0].relative_to(paths.top)) if places[0] != paths.top else str(paths.top)
+    first = (
+        str(places[0].relative_to(venue_paths.top))
+        if places[0] != venue_paths.top
+        else str(venue_paths.top)
+    )
     return first if len(places) == 1 else f"{first} and {len(places) - 1} more"
 
 
-def _unfinished(paths: VenuePaths) -> Iterator[Finding]:
-    for path in sorted(paths.acts.glob(".*.building")):
+def _unfinished(venue_paths: VenuePaths) -> Iterator[Finding]:
+    for path in sorted(venue_paths.acts.glob(".*.building")):
         name = path.name[1:].removesuffix(".building")
         command = f"type: backstage new-act {quote(name)}"
         yield warning(name, "is an Act half made", f"to finish it, {command}")
-    for path in sorted(paths.kept.glob("*.preparing")):
+    for path in sorted(venue_paths.kept.glob("*.preparing")):
         command = f"type: backstage new-act {quote(path.stem)}"
         yield warning(path.stem, "is an Act whose database was not made", f"to make it, {command}")
-    known = vassal_files.names(paths.vassals) | vassal_files.names(paths.kept)
-    for manage in sorted(paths.acts.glob("[!.]*/manage.py")):
+    known = vassal_files.names(venue_paths.vassals) | vassal_files.names(venue_paths.kept)
+    for manage in sorted(venue_paths.acts.glob("[!.]*/manage.py")):
         name = manage.parent.name
-        if name not in known and not paths.act(name).preparing.exists():
+        if name not in known and not venue_paths.act(name).preparing.exists():
             command = f"type: backstage new-act {quote(name)}"
             yield note(f"acts/{name}", "is a project, but no Act", f"to make it one, {command}")
 
 
-def _parts(paths: VenuePaths) -> Iterator[Finding]:
-    places = (paths.top, paths.vassals, paths.kept, paths.run, paths.templates, paths.acts)
+def _parts(venue_paths: VenuePaths) -> Iterator[Finding]:
+    places = (
+        venue_paths.top,
+        venue_paths.vassals,
+        venue_paths.kept,
+        venue_paths.run,
+        venue_paths.templates,
+        venue_paths.acts,
+    )
     beside = [part for place in places for part in place.glob(".*.part")]
     stale = [
         part
-        for part in sorted([*beside, *paths.acts.glob("*/.*.part")])
+        for part in sorted([*beside, *venue_paths.acts.glob("*/.*.part")])
         if time.time() - part.stat().st_mtime > _FRESH
     ]
     if stale:
-        what = f"{_shown(paths, stale)} was never written to its end"
+        what = f"{_shown(venue_paths, stale)} was never written to its end"
         yield note("Venue", what, f"type: {join(['rm', *map(str, stale)])}")
 
 
-def _disregarded(paths: VenuePaths) -> Iterator[Finding]:
+def _disregarded(venue_paths: VenuePaths) -> Iterator[Finding]:
     """What the Emperor runs, and the library takes for no Act."""
-    for path in sorted(paths.vassals.iterdir()):
+    for path in sorted(venue_paths.vassals.iterdir()):
         if path.suffix in _READ_BY_EMPEROR and not vassal_files.act_of(path.name):
             name = path.name.lstrip(".").rpartition(".")[0]
             what = "is run by the Emperor, but is no Act: those are called NAME.ini"
@@ -189,13 +213,13 @@ def _disregarded(paths: VenuePaths) -> Iterator[Finding]:
             yield warning(f"vassals/{path.name}", what, remedy)
 
 
-def _retired(paths: VenuePaths) -> Finding:
-    count = sum(entry.is_dir() for entry in paths.retired.iterdir())
-    size = sum(path.lstat().st_size for path in paths.retired.rglob("*"))
+def _retired(venue_paths: VenuePaths) -> Finding:
+    count = sum(entry.is_dir() for entry in venue_paths.retired.iterdir())
+    size = sum(path.lstat().st_size for path in venue_paths.retired.rglob("*"))
     what = f"holds {count} retired Act{'s' * (count != 1)}, {_megabytes(size)}"
     if size < _MUCH_RETIRED:
         return ok("retired", what)
-    command = f"du -sh {quote(str(paths.retired))}/*"
+    command = f"du -sh {quote(str(venue_paths.retired))}/*"
     return note("retired", what, f"to see what can go, type: {command}")
 
 

@@ -28,35 +28,35 @@ _PLACES_NAMED = "emperor.ini pyvenv.cfg bin templates vassals kept"
 _MARK = "BACKSTAGE_VENUE="
 
 
-def environment(paths: VenuePaths) -> Iterator[Finding]:
+def environment(venue_paths: VenuePaths) -> Iterator[Finding]:
     """Whether the Venue's Python runs, and what it has."""
-    yield from _moved(paths)
-    status, said = _ask(paths, paths.python, "-B", "-c", _SHOW_PYTHON)
+    yield from _moved(venue_paths)
+    status, said = _ask(venue_paths, venue_paths.python, "-B", "-c", _SHOW_PYTHON)
     if status:
-        yield _no_python(paths, said)
+        yield _no_python(venue_paths, said)
         return
-    library = Library(paths.site_packages)
+    library = Library(venue_paths.site_packages)
     installed = [(name, library.get(name)) for name in _PACKAGES]
     with_what = ", ".join(f"{name} {found.version}" for name, found in installed if found)
     yield ok("Python", f"{said.split()[0]} with {with_what}")
-    yield from _outdated(paths, library)
+    yield from _outdated(venue_paths, library)
 
 
-def uwsgi(paths: VenuePaths) -> Iterator[Finding]:
+def uwsgi(venue_paths: VenuePaths) -> Iterator[Finding]:
     """Whether the Venue's uWSGI runs, runs the Venue's Python, and what it can do."""
-    program = uwsgi_of(paths)
-    status, version = _ask(paths, program, "--version")
+    program = uwsgi_of(venue_paths)
+    status, version = _ask(venue_paths, program, "--version")
     if status:
-        yield trouble("uWSGI", f"does not run: {_last_line(version)}", _reinstall(paths))
+        yield trouble("uWSGI", f"does not run: {_last_line(version)}", _reinstall(venue_paths))
         return
-    _, flags = _ask(paths, program, "--cflags")
-    yield from _features(paths, version.strip(), set(flags.split()))
-    yield from _wrong_python(paths, program)
+    _, flags = _ask(venue_paths, program, "--cflags")
+    yield from _features(venue_paths, version.strip(), set(flags.split()))
+    yield from _wrong_python(venue_paths, program)
 
 
-def _ask(paths: VenuePaths, *words: str | Path) -> tuple[int, str]:
-    env = processes.service_environment(paths.top)
-    done = processes.run(words, cwd=paths.top, env=env, timeout=20.0)
+def _ask(venue_paths: VenuePaths, *words: str | Path) -> tuple[int, str]:
+    env = processes.service_environment(venue_paths.top)
+    done = processes.run(words, cwd=venue_paths.top, env=env, timeout=20.0)
     return done.returncode, done.stdout
 
 
@@ -64,23 +64,24 @@ def _last_line(text: str) -> str:
     return text.strip().rpartition("\n")[2] or "it says nothing"
 
 
-def _moved(paths: VenuePaths) -> Iterator[Finding]:
-    for _, key, value in ini.settings(paths.emperor_ini.read_text(errors="replace")):
-        if key == "env" and value.startswith(_MARK) and value != f"{_MARK}{paths.top}":
+def _moved(venue_paths: VenuePaths) -> Iterator[Finding]:
+    for _, key, value in ini.settings(venue_paths.emperor_ini.read_text(errors="replace")):
+        if key == "env" and value.startswith(_MARK) and value != f"{_MARK}{venue_paths.top}":
             before = value.removeprefix(_MARK)
             command = (
-                f"cd {quote(str(paths.top))} && grep -rlIFZ {quote(before)} {_PLACES_NAMED} | "
-                f"xargs -0 sed -i {quote(f's|{before}|{paths.top}|g')}"
+                f"cd {quote(str(venue_paths.top))} && "
+                f"grep -rlIFZ {quote(before)} {_PLACES_NAMED} | "
+                f"xargs -0 sed -i {quote(f's|{before}|{venue_paths.top}|g')}"
             )
             what = f"was made in {before}, and its files name that place"
-            yield trouble(paths.top.name, what, f"move it back, or type: {command}")
+            yield trouble(venue_paths.top.name, what, f"move it back, or type: {command}")
 
 
-def _no_python(paths: VenuePaths, said: str) -> Finding:
+def _no_python(venue_paths: VenuePaths, said: str) -> Finding:
     if "No module named 'django'" in said:
-        command = join([str(paths.top / "bin" / "pip"), "install", "Django"])
+        command = join([str(venue_paths.top / "bin" / "pip"), "install", "Django"])
         return trouble("Python", "has no Django", f"type: {command}")
-    configuration = paths.top / "pyvenv.cfg"
+    configuration = venue_paths.top / "pyvenv.cfg"
     text = configuration.read_text(errors="replace") if configuration.exists() else ""
     home = next((line.partition("=")[2] for line in text.splitlines() if line[:4] == "home"), "")
     remedy = f"install the Python again that was in {home.strip() or '?'}, or make a new Venue"
@@ -88,7 +89,7 @@ def _no_python(paths: VenuePaths, said: str) -> Finding:
     return trouble("bin/python", f"does not run: {why}", f"{remedy} and move acts/ and kept/ there")
 
 
-def _outdated(paths: VenuePaths, library: Library) -> Iterator[Finding]:
+def _outdated(venue_paths: VenuePaths, library: Library) -> Iterator[Finding]:
     """Whether the library has a newer release of the same series of Django."""
     own = Library(Path(sysconfig.get_path("purelib"))).get("Django")
     there = library.get("Django")
@@ -97,7 +98,7 @@ def _outdated(paths: VenuePaths, library: Library) -> Iterator[Finding]:
     newest, present = _release(own.version), _release(there.version)
     if newest[:2] == present[:2] and present < newest:
         series = ".".join(map(str, newest[:2]))
-        pip = join([str(paths.top / "bin" / "pip"), "install", "-U", f"Django=={series}.*"])
+        pip = join([str(venue_paths.top / "bin" / "pip"), "install", "-U", f"Django=={series}.*"])
         what = f"{there.version} is older than {own.version}, which this library has"
         yield warning("Django", what, f"type: {pip} && backstage restart --all")
 
@@ -106,30 +107,32 @@ def _release(version: str) -> list[int]:
     return [int(number) for number in version.split(".") if number.isdecimal()]
 
 
-def _features(paths: VenuePaths, version: str, flags: set[str]) -> Iterator[Finding]:
+def _features(venue_paths: VenuePaths, version: str, flags: set[str]) -> Iterator[Finding]:
     there = [name for wanted, name, _, _ in _FEATURES if flags & wanted]
     yield ok("uWSGI", f"{version} with {', '.join(there) or 'none of its extras'}")
     for wanted, name, package, users in _FEATURES:
         if not flags & wanted:
             yield note(
-                "uWSGI", f"was built without {name}, which {users} need", _rebuild(paths, package)
+                "uWSGI",
+                f"was built without {name}, which {users} need",
+                _rebuild(venue_paths, package),
             )
 
 
-def _rebuild(paths: VenuePaths, package: str) -> str:
+def _rebuild(venue_paths: VenuePaths, package: str) -> str:
     needed = f"sudo apt install gcc python3-dev {package}"
-    if uwsgi_of(paths).name == "uwsgi":
-        return f"type: {needed} && {_reinstall(paths).removeprefix('type: ')}"
+    if uwsgi_of(venue_paths).name == "uwsgi":
+        return f"type: {needed} && {_reinstall(venue_paths).removeprefix('type: ')}"
     return f"this is the prebuilt pyuwsgi; for a new Venue that has all, first type: {needed}"
 
 
-def _reinstall(paths: VenuePaths) -> str:
-    pip = paths.top / "bin" / "pip"
+def _reinstall(venue_paths: VenuePaths) -> str:
+    pip = venue_paths.top / "bin" / "pip"
     words = [*("install", "--force-reinstall", "--no-cache-dir", "--no-binary", "uwsgi"), "uWSGI"]
     return f"type: {join([str(pip), *words])}"
 
 
-def _wrong_python(paths: VenuePaths, program: Path) -> Iterator[Finding]:
+def _wrong_python(venue_paths: VenuePaths, program: Path) -> Iterator[Finding]:
     """A uWSGI that was built for another Python starts all the same, and fails later."""
     if program.name != "uwsgi":
         # The prebuilt one is loaded by the Venue's Python.
@@ -137,8 +140,8 @@ def _wrong_python(paths: VenuePaths, program: Path) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory() as scratch:
         script = Path(scratch) / "show.py"
         script.write_text(_SHOW_PYTHON)
-        _, said = _ask(paths, program, "--virtualenv", paths.top, "--pyrun", script)
-    status, version = _ask(paths, paths.python, "-B", "-c", _SHOW_PYTHON)
+        _, said = _ask(venue_paths, program, "--virtualenv", venue_paths.top, "--pyrun", script)
+    status, version = _ask(venue_paths, venue_paths.python, "-B", "-c", _SHOW_PYTHON)
     if not status and version.strip() not in said:
         why = log_reasons.reason_from(said) or "it runs another one"
-        yield trouble("uWSGI", f"does not run the Venue's Python: {why}", _reinstall(paths))
+        yield trouble("uWSGI", f"does not run the Venue's Python: {why}", _reinstall(venue_paths))

@@ -104,11 +104,11 @@ def _origin(pid: int) -> str:
     return f"by {user}, as {', '.join(sorted(units))}" if units else f"by {user}"
 
 
-def _lacking(paths: VenuePaths) -> Iterator[Finding]:
-    there = {line.key for line in ini.settings(paths.emperor_ini.read_text(errors="replace"))}
+def _lacking(venue_paths: VenuePaths) -> Iterator[Finding]:
+    there = {line.key for line in ini.settings(venue_paths.emperor_ini.read_text(errors="replace"))}
     for _, key, value in ini.settings(configuration("emperor", "emperor.ini")):
         if key in _NEEDED_OF_EMPEROR and key not in there:
-            remedy = f"write `{key} = {value}` into {paths.emperor_ini}"
+            remedy = f"write `{key} = {value}` into {venue_paths.emperor_ini}"
             yield trouble("emperor.ini", f"does not set {key}", remedy)
 
 
@@ -117,10 +117,12 @@ def _limits(survey: Survey, acts: Iterable[ActPaths]) -> Iterator[Finding]:
     return limits.examine(Kernel(), survey.emperor.pid, len(survey.names()), queues)
 
 
-def _queue(act: ActPaths) -> int:
+def _queue(act_paths: ActPaths) -> int:
     """The listen queue that the Act's vassal file asks for, 0 where that cannot be told."""
-    file = vassal_files.load(act)
-    line = includes.read_all(act.venue, act.vassal, file.text if file else "").last("listen")
+    file = vassal_files.load(act_paths)
+    line = includes.read_all(act_paths.venue, act_paths.vassal, file.text if file else "").last(
+        "listen"
+    )
     return int(line.value) if line and line.value.isdecimal() else 0
 
 
@@ -148,37 +150,42 @@ def _settled(survey: Survey, names: Sequence[str]) -> dict[str, Look]:
     return looks
 
 
-def _act(act: ActPaths, look: Look) -> Iterator[Finding]:
+def _act(act_paths: ActPaths, look: Look) -> Iterator[Finding]:
     """What is wrong with an Act, beside what Django knows of it."""
-    name = quote(act.name)
+    name = quote(act_paths.name)
     if look.state is State.FAILING:
-        why = _harmless(act, reasons.why(act, look) or dry_run.fault(act)) or "nothing tells why"
-        remedy = f"mend that; its log is in {act.log}; then type: backstage start {name}"
-        yield trouble(act.name, f"fails: {why}", remedy)
+        why = (
+            _harmless(act_paths, reasons.why(act_paths, look) or dry_run.fault(act_paths))
+            or "nothing tells why"
+        )
+        remedy = f"mend that; its log is in {act_paths.log}; then type: backstage start {name}"
+        yield trouble(act_paths.name, f"fails: {why}", remedy)
     elif look.state is State.WAITING:
-        yield note(act.name, "waits for the Emperor", _START_VENUE)
+        yield note(act_paths.name, "waits for the Emperor", _START_VENUE)
     elif look.state in PASSING:
-        yield note(act.name, f"is {look.state}")
+        yield note(act_paths.name, f"is {look.state}")
     if look.refused:
         remedy = f"the Act runs on as before; to mend it, type: backstage edit {name}"
-        yield warning(act.name, f"an edit is not used: {_harmless(act, look.refused)}", remedy)
-    elif fault := _fault(act, look):
+        yield warning(
+            act_paths.name, f"an edit is not used: {_harmless(act_paths, look.refused)}", remedy
+        )
+    elif fault := _fault(act_paths, look):
         remedy = f"mend it, then type: backstage restart {name}"
-        yield trouble(act.name, f"cannot be started: {_harmless(act, fault)}", remedy)
+        yield trouble(act_paths.name, f"cannot be started: {_harmless(act_paths, fault)}", remedy)
 
 
-def _fault(act: ActPaths, look: Look) -> str:
+def _fault(act_paths: ActPaths, look: Look) -> str:
     """Why the vassal file cannot work; who has its port, the check of ports tells."""
     if look.state is State.FAILING or not look.seen.wanted:
         return ""
     address = look.address
     has_port = look.pid or (address and in_use(address.port, address.bound_host))
-    used = vassal_files.kept(act) or vassal_files.current(act)
-    return dry_run.fault(act, running=used if has_port else None)
+    used = vassal_files.kept(act_paths) or vassal_files.current(act_paths)
+    return dry_run.fault(act_paths, running=used if has_port else None)
 
 
-def _harmless(act: ActPaths, text: str) -> str:
+def _harmless(act_paths: ActPaths, text: str) -> str:
     """A text from logs, without the secrets in the Act's .env."""
-    if not act.environment.exists():
+    if not act_paths.env_file.exists():
         return text
-    return veiled(text, secrets_in(DotEnv(act.environment.read_text(errors="replace"))))
+    return veiled(text, secrets_in(DotEnv(act_paths.env_file.read_text(errors="replace"))))

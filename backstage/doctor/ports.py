@@ -43,24 +43,24 @@ class Claim:
         return self.name if self.venue == venue else f"{self.name} of {self.venue}"
 
 
-def examine(paths: VenuePaths, looks: Mapping[str, Look]) -> Iterator[Finding]:
+def examine(venue_paths: VenuePaths, looks: Mapping[str, Look]) -> Iterator[Finding]:
     """Ports that two Acts want or that others hold, and Acts that the network can reach."""
-    claims = [*_claims({*registry.venues(), paths.top})]
-    own = [claim for claim in claims if claim.venue == paths.top and claim.name in looks]
-    remedy = _Remedy(paths, {claim.address.port for claim in claims})
+    claims = [*_claims({*registry.venues(), venue_paths.top})]
+    own = [claim for claim in claims if claim.venue == venue_paths.top and claim.name in looks]
+    remedy = _Remedy(venue_paths, {claim.address.port for claim in claims})
     found = [*_clashes(claims, own, remedy), *_held(own, looks, remedy)]
     yield from found
     if own and not found:
         yield ok("ports", "each Act has one of its own")
     for name in looks:
-        yield from _exposed(paths, name)
+        yield from _exposed(venue_paths, name)
 
 
 class _Remedy:
     """Says how to give an Act another port, and which, a different one each time."""
 
-    def __init__(self, paths: VenuePaths, held: set[int]) -> None:
-        self._settings = paths.settings
+    def __init__(self, venue_paths: VenuePaths, held: set[int]) -> None:
+        self._settings = venue_paths.settings
         self._held = held
 
     def for_(self, claim: Claim) -> str:
@@ -116,10 +116,10 @@ def _holder(claim: Claim) -> str:
     return "" if processes.belongs_to(pid, claim.venue) else processes.describe(pid)
 
 
-def _exposed(paths: VenuePaths, name: str) -> Iterator[Finding]:
-    act = paths.act(name)
+def _exposed(venue_paths: VenuePaths, name: str) -> Iterator[Finding]:
+    act = venue_paths.act(name)
     file = vassal_files.load(act)
-    script = includes.read_all(paths, act.vassal, file.text if file else "")
+    script = includes.read_all(venue_paths, act.vassal, file.text if file else "")
     for line, value, match in script.addresses():
         bound = match["host"].strip("[]") or "0.0.0.0"
         if _is_local(bound):

@@ -14,15 +14,15 @@ from ..layout.paths import ActPaths
 from ..logs import log_files
 from ..status.survey import Look, Survey
 from ..system import inotify
-from ..system.timers import Agenda
-from ..system.wakeups import Alarms
+from ..system.timers import Timers
+from ..system.wakeups import Wakeups
 from ..uwsgi import vassal_files
 from ..uwsgi.stats import EmperorStats
 from .edits import Edits
 from .event import Event
 from .history import History, Moment
-from .pending_probes import Questions
-from .reasons import Causes
+from .pending_probes import PendingProbes
+from .reasons import Reasons
 
 _log = logging.getLogger("backstage")
 
@@ -52,13 +52,13 @@ class Observer:
         self._survey = survey
         self._paths = survey.paths
         self._tell = tell
-        self._alarms = Alarms()
+        self._wakeups = Wakeups()
         # When to look at which Act again, and at which file.
-        self._agenda = Agenda()
-        self._files = Agenda()
+        self._timers = Timers()
+        self._files = Timers()
         self._history = History()
         self._edits = Edits(survey.emperor)
-        self._causes = Causes(survey.paths)
+        self._reasons = Reasons(survey.paths)
         self._watch: inotify.Watch | None = None
         self._hints: deque[inotify.Hint] = deque()
         self._closing = threading.Event()
@@ -69,7 +69,7 @@ class Observer:
         self._round_at = 0.0
         self._said = 0
         self._writing: set[str] = set()
-        self._questions = Questions(self._alarms)
+        self._pending = PendingProbes(self._wakeups)
 
     def begin(self) -> None:
         """Start watching; what is so now is what later changes are changes of."""
@@ -85,11 +85,11 @@ class Observer:
         names = self._survey.names()
         for look in self._survey.glance_at(names, self._known).values():
             self._edits.begin(self._act(look.name), self._known, look.workers)
-            why = self._causes.reason(look, look.state, look.state)
+            why = self._reasons.reason(look, look.state, look.state)
             self._history.begin(look.name, replace(_moment(look, look.state), reason=why))
             self._follow(look)
             if look.state in PASSING or look.unsure:
-                self._agenda.repeat(look.name, time.monotonic())
+                self._timers.repeat(look.name, time.monotonic())
         self._follow_emperor()
         self._said = log_files.size(self._paths.emperor_log)
         self._beat_at = time.monotonic()
@@ -105,13 +105,13 @@ class Observer:
     def close(self) -> None:
         """Let `run` return; may be called from any thread."""
         self._closing.set()
-        self._alarms.ring()
+        self._wakeups.ring()
 
     def _release(self) -> None:
         if self._watch:
             self._watch.close()
-        self._questions.close()
-        self._alarms.close()
+        self._pending.close()
+        self._wakeups.close()
 
     # What wakes it
 
@@ -142,7 +142,7 @@ class Observer:
     def _hear(self, hint: inotify.Hint) -> None:
         # Called by the watch in its own thread.
         self._hints.append(hint)
-        self._alarms.ring()
+        self._wakeups.ring()
 
     @property
     def _beat_length(self) -> float:
@@ -152,16 +152,16 @@ class Observer:
 
     def _step(self) -> None:
         now = time.monotonic()
-        pause = min(self._agenda.pause(now), self._files.pause(now), max(0.0, self._beat_at - now))
-        woken = self._alarms.wait(pause)
+        pause = min(self._timers.pause(now), self._files.pause(now), max(0.0, self._beat_at - now))
+        woken = self._wakeups.wait(pause)
         now = time.monotonic()
         names = {name for name, _ in woken if name != _EMPEROR}
         stirred = len(names) < len(woken)
         for name, pid in woken:
             if pid:
-                self._causes.ended(name, pid)
+                self._reasons.ended(name, pid)
         stirred |= self._take_hints(names, now)
-        names |= self._agenda.take(now) | self._files.take(now)
+        names |= self._timers.take(now) | self._files.take(now)
         if now >= self._beat_at:
             stirred |= self._beat(names, now)
         if names or stirred:
@@ -251,7 +251,7 @@ class Observer:
             self._await_writer(name)
             return False
         edit = self._edits.settle(act, self._known, in_place=in_place)
-        self._causes.edited(name, edit)
+        self._reasons.edited(name, edit)
         return True
 
     def _await_writer(self, name: str) -> None:
@@ -259,38 +259,38 @@ class Observer:
         self._files.put(name, time.monotonic() + min(_WRITING, self._beat_length))
 
     def _note(self, look: Look) -> None:
-        look = self._questions.answered(look)
+        look = self._pending.answered(look)
         last = self._history.last(look.name)
         state = look.state
         if look.unsure:
-            again = self._questions.ask(look)
+            again = self._pending.ask(look)
             if again is not None:
-                self._agenda.put(look.name, again)
+                self._timers.put(look.name, again)
             state = State.STARTING if last.state in _NOT_THERE else last.state
         if state is State.RELOADING and (edit := self._edits.pending(self._act(look.name))):
             # The Emperor has heard of the change before we have.
-            self._causes.edited(look.name, edit)
-        now = _moment(look, state, self._causes.remark(look.name))
+            self._reasons.edited(look.name, edit)
+        now = _moment(look, state, self._reasons.remark(look.name))
         if state is State.FAILING or self._history.is_change(look.name, now):
-            now = replace(now, reason=self._causes.reason(look, state, last.state))
+            now = replace(now, reason=self._reasons.reason(look, state, last.state))
         elif state in _QUIET and not look.unsure:
-            self._causes.calm(look.name)
+            self._reasons.calm(look.name)
         for event in self._history.note(look.name, now, time.time()):
             self._tell(event)
         self._follow(look)
         if state in PASSING:
-            self._agenda.repeat(look.name, time.monotonic())
+            self._timers.repeat(look.name, time.monotonic())
         elif not look.unsure:
-            self._agenda.drop(look.name)
+            self._timers.drop(look.name)
 
     def _follow(self, look: Look) -> None:
         for pid in look.pids:
-            self._alarms.watch_end(pid, look.name)
+            self._wakeups.watch_end(pid, look.name)
 
     def _follow_emperor(self) -> None:
         self._emperor_pid = self._known.pid if self._known else self._survey.emperor.pid
         if self._emperor_pid:
-            self._alarms.watch_end(self._emperor_pid, _EMPEROR)
+            self._wakeups.watch_end(self._emperor_pid, _EMPEROR)
 
     def _act(self, name: str) -> ActPaths:
         return self._paths.act(name)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 
 from ..status.survey import PATIENCE, Look
-from ..system.wakeups import Alarms
+from ..system.wakeups import Wakeups
 from ..uwsgi.probes import Probe
 
 
-class Questions:
-    """Sends requests to the ports of Acts that only their port can tell of; `alarms` tells of the
+class PendingProbes:
+    """Sends requests to the ports of Acts that only their port can tell of; `wakeups` tells of the
     answers."""
 
-    def __init__(self, alarms: Alarms) -> None:
-        self._alarms = alarms
+    def __init__(self, wakeups: Wakeups) -> None:
+        self._wakeups = wakeups
         self._asked: dict[str, tuple[Probe, float]] = {}
 
     def ask(self, look: Look) -> float | None:
@@ -25,7 +25,7 @@ class Questions:
         self._asked[look.name] = (probe, until)
         if not probe.begin():
             return time.monotonic()
-        self._alarms.watch(probe, look.name)
+        self._wakeups.watch(probe, look.name)
         return until
 
     def answered(self, look: Look) -> Look:
@@ -46,5 +46,5 @@ class Questions:
 
     def _drop(self, name: str) -> None:
         probe, _ = self._asked.pop(name)
-        self._alarms.unwatch(probe)
+        self._wakeups.unwatch(probe)
         probe.close()

@@ -21,11 +21,11 @@ _WORDS = 0.08
 _PAUSE = 0.002
 
 
-class Causes:
+class Reasons:
     """Gathers what happens to the Acts of a Venue, to say why a state has come about."""
 
-    def __init__(self, paths: VenuePaths) -> None:
-        self._paths = paths
+    def __init__(self, venue_paths: VenuePaths) -> None:
+        self._paths = venue_paths
         self._ended: dict[str, list[int]] = {}
         self._edits: dict[str, Edit] = {}
         self._failures: dict[str, tuple[int, str]] = {}
@@ -113,14 +113,14 @@ class Causes:
         return known
 
 
-def snapshot(act: ActPaths, look: Look) -> Snapshot:
+def snapshot(act_paths: ActPaths, look: Look) -> Snapshot:
     """A look for people, with the reason why the Act fails or why its file is not used."""
     if look.state is State.FAILING:
-        return look.snapshot(why(act, look))
+        return look.snapshot(why(act_paths, look))
     return look.snapshot(f"edit refused: {look.refused}" if look.refused else "")
 
 
-def why(act: ActPaths, look: Look) -> str:
+def why(act_paths: ActPaths, look: Look) -> str:
     """Why an Act fails that was seen as in `look`; '' if nothing tells."""
     workforce = look.seen.workforce
     if workforce and workforce.halted and not workforce.threads:
@@ -131,7 +131,7 @@ def why(act: ActPaths, look: Look) -> str:
     # Where all is well, nobody needs what it takes to read logs.
     from ..status import failures
 
-    return failures.why_failing(act, look.address)
+    return failures.why_failing(act_paths, look.address)
 
 
 def _attempts(look: Look) -> int:

@@ -120,7 +120,7 @@ class ActPaths:
         return self.venue.kept / f"{self.name}.preparing"
 
     @cached_property
-    def environment(self) -> Path:
+    def env_file(self) -> Path:
         return self.top / ".env"
 
     @cached_property

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..layout.paths import VenuePaths
-from ..system.wakeups import Alarms
+from ..system.wakeups import Wakeups
 from .log_files import GrowingLog, LogFile, rotated, size
 from .timestamps import Clock
 
@@ -95,7 +95,7 @@ class Journal:
 
     def __init__(
         self,
-        paths: VenuePaths,
+        venue_paths: VenuePaths,
         sources: Iterable[str],
         span: Span,
         *,
@@ -103,18 +103,18 @@ class Journal:
         newcomers: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         """`newcomers` tells, while logs are followed, of names that may not have been there yet."""
-        self._paths = paths
+        self._paths = venue_paths
         self._newcomers = newcomers
         self._closing = threading.Event()
         self._reading = threading.Lock()
         self._sources: dict[str, _Source] = {}
         self._ears: _Ears | None = None
         # What Acts of these names have left is nothing that newcomers say.
-        self._left = {path.name: size(path) for path in paths.log.glob("*.log") if follow}
+        self._left = {path.name: size(path) for path in venue_paths.log.glob("*.log") if follow}
         try:
             for name in sources:
                 self._add(name).begin(span)
-            self._ears = _Ears(paths.log) if follow else None
+            self._ears = _Ears(venue_paths.log) if follow else None
         except BaseException:
             self._release()
             raise
@@ -283,7 +283,7 @@ class _Ears:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._alarms = Alarms()
+        self._wakeups = Wakeups()
         self._heard: set[str] = set()
         self._lock = threading.Lock()
         self._watch: Watch | None = None
@@ -293,7 +293,7 @@ class _Ears:
 
     def wait(self) -> set[str]:
         """The names of files that may have changed since the last time."""
-        self._alarms.wait(max(0.0, self._beat_at - time.monotonic()))
+        self._wakeups.wait(max(0.0, self._beat_at - time.monotonic()))
         if time.monotonic() >= self._beat_at:
             self._beat()
         with self._lock:
@@ -302,14 +302,14 @@ class _Ears:
 
     def ring(self) -> None:
         """End the present or the next wait; may be called from any thread."""
-        self._alarms.ring()
+        self._wakeups.ring()
 
     def close(self) -> None:
         """End the thread and give every file descriptor back; a second time does nothing."""
         if self._watch:
             self._watch.close()
             self._watch = None
-        self._alarms.close()
+        self._wakeups.close()
 
     def _beat(self) -> None:
         """Have all files looked at, and watch the directory if it was not there before."""
@@ -332,7 +332,7 @@ class _Ears:
     def _hear(self, hint: Hint) -> None:
         # Called by the watch in its own thread.
         self._tell(hint.name)
-        self._alarms.ring()
+        self._wakeups.ring()
 
     def _tell(self, name: str) -> None:
         with self._lock:

@@ -16,10 +16,10 @@ from ..layout.shipped_files import shelf
 from ..system import as_user, users
 from ..system.files import telling_disk_trouble, write_atomically
 from ..system.locks import locked
-from .plan import Plan, Wish, bind_words, plan_binding, plan_unbinding, refuse_edited
+from .plan import BindRequest, Plan, bind_words, plan_binding, plan_unbinding, refuse_edited
 from .program import Nginx, find
 from .site import SHARED, Site, Tls
-from .sites_directory import Remains
+from .sites_directory import FileBackup
 
 _AWAY = "away.html"
 _READ = "had nginx read its configuration"
@@ -44,15 +44,15 @@ class Bound:
     runs: bool = True
 
 
-def bind(act: Act, wish: Wish, nginx: Nginx | None = None) -> Bound:
+def bind(act: Act, request: BindRequest, nginx: Nginx | None = None) -> Bound:
     """Have nginx serve an Act under domains, instead of what was bound to it before.
 
     Returns when nginx answers for them and the Act knows its names. Raises SiteRefused, NotAllowed,
     PortUnavailable, CannotWrite or what `act.restart` raises; then all is as it was before.
     """
     nginx = nginx or find()
-    with _at_work(nginx, act, bind_words(act.name, wish)), ExitStack() as undo:
-        plan = plan_binding(act, wish, nginx)
+    with _at_work(nginx, act, bind_words(act.name, request)), ExitStack() as undo:
+        plan = plan_binding(act, request, nginx)
         _put_in_place(plan, nginx, undo)
         changed = _tell(act, plan, undo)
         notes = [*plan.notes, *_serve(plan, nginx, undo)]
@@ -85,7 +85,7 @@ def unbind(act: Act, nginx: Nginx | None = None, *, replace_edited: bool = False
     return _bound(plan, notes)
 
 
-def bound(venue: VenuePaths, nginx: Nginx | None = None) -> list[Bound]:
+def bound(venue_paths: VenuePaths, nginx: Nginx | None = None) -> list[Bound]:
     """What nginx serves of a Venue, by the names of the Acts."""
     nginx = nginx or find()
     found = [
@@ -96,7 +96,7 @@ def bound(venue: VenuePaths, nginx: Nginx | None = None) -> list[Bound]:
             edited=each.edited,
         )
         for each in nginx.place().sites()
-        if each.site.venue == str(venue.top)
+        if each.site.venue == str(venue_paths.top)
     ]
     return sorted(found, key=lambda each: each.site.act)
 
@@ -122,7 +122,7 @@ def _put_in_place(plan: Plan, nginx: Nginx, undo: ExitStack) -> None:
     undo.callback(_reload_old, nginx, plan)
     for name in (SHARED, plan.name):
         for path in plan.place.paths(name):
-            undo.callback(Remains.of(path).put_back)
+            undo.callback(FileBackup.of(path).put_back)
     _make_public(nginx.pages, nginx.challenges)
     if not (nginx.pages / _AWAY).exists():
         write_atomically(nginx.pages / _AWAY, _shipped_page())
@@ -141,11 +141,11 @@ def _tell(act: Act, plan: Plan, undo: ExitStack) -> bool:
     """Change the Act's .env; returns whether there was anything to change."""
     if not plan.changes:
         return False
-    values = dict(act.environment)
+    values = dict(act.env)
     former = {key: values.get(key) for key in plan.changes}
     undo.callback(_change_back, act, former)
     _as_owner(act, partial(_change, act, plan.changes))
-    plan.did.append(f"changed {', '.join(plan.changes)} in {act.environment.path}")
+    plan.did.append(f"changed {', '.join(plan.changes)} in {act.env.path}")
     return True
 
 
@@ -175,10 +175,10 @@ def _as_owner(act: Act, errand: Callable[[], object]) -> None:
 
 
 def _change(act: Act, changes: Mapping[str, str | None]) -> None:
-    present = dict(act.environment)
-    act.environment.set({key: value for key, value in changes.items() if value is not None})
+    present = dict(act.env)
+    act.env.set({key: value for key, value in changes.items() if value is not None})
     if gone := [key for key, value in changes.items() if value is None and key in present]:
-        act.environment.unset(*gone)
+        act.env.unset(*gone)
 
 
 def _change_back(act: Act, former: Mapping[str, str | None]) -> None:
@@ -213,7 +213,7 @@ def _bound(plan: Plan, notes: Iterable[str]) -> Bound:
     return Bound(
         site=plan.site,
         file=plan.place.file(plan.name),
-        origin=plan.ground.origin(plan.site.domains[0], tls=plan.site.tls is not None),
+        origin=plan.listening.origin(plan.site.domains[0], tls=plan.site.tls is not None),
         did=tuple(plan.did),
         notes=tuple(notes),
     )

@@ -25,12 +25,12 @@ from . import (
 )
 from .program import Nginx
 from .rendering import Common
-from .site import SHARED, Ground, Share, Site, Tls, file_name
+from .site import SHARED, Listening, Share, Site, Tls, file_name
 from .sites_directory import Place, Placed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class BindRequest:
     """What somebody wants of nginx for an Act.
 
     `automatic` uses certbot's certificate as soon as there is one; `redirect_www` sends `www.`
@@ -51,7 +51,7 @@ class Plan:
 
     site: Site
     name: str
-    ground: Ground
+    listening: Listening
     place: Place
     texts: Mapping[str, str]
     changes: env_changes.Changes
@@ -60,44 +60,44 @@ class Plan:
 
     @property
     def ports(self) -> tuple[int, ...]:
-        plain = self.ground.http_port
-        return (plain, self.ground.https_port) if self.site.tls else (plain,)
+        plain = self.listening.http_port
+        return (plain, self.listening.https_port) if self.site.tls else (plain,)
 
 
-def plan_binding(act: Act, wish: Wish, nginx: Nginx) -> Plan:
+def plan_binding(act: Act, request: BindRequest, nginx: Nginx) -> Plan:
     """What is to be done; refuses whatever could not work."""
     files, place = nginx.files(), nginx.place()
     present = place.site_of(act.paths)
     if present:
-        refuse_edited(present, wish.replace_edited)
-    site, notes = _site(act, wish, nginx)
+        refuse_edited(present, request.replace_edited)
+    site, notes = _site(act, request, nginx)
     name = present.file.name if present else _free_name(act.paths, place)
     _refuse_bound(site, present, place, nginx, files)
     for port in (nginx.http_port, *([nginx.https_port] if site.tls else [])):
         nginx.refuse_taken_port(port, files)
     told = static_files.ask(act.paths, site.domains)
     _refuse_unreadable(act, site, told.shares, nginx)
-    ground = nginx.ground(files)
+    listening = nginx.listening(files)
     changes: env_changes.Changes = {}
     granted: tuple[str, ...] = ()
     if is_ours(act.paths):
-        changes, granted = _grants(act, site, present, ground)
+        changes, granted = _grants(act, site, present, listening)
     elif told.strangers:
         notes.append(
             f"{act.name} answers only to names in ALLOWED_HOSTS: add {', '.join(told.strangers)} "
             "to it in the settings, then restart the Act"
         )
     site = replace(site, shares=told.shares, granted=granted)
-    texts = _texts(name, site, ground, nginx, place, files)
+    texts = _texts(name, site, listening, nginx, place, files)
     if said := nginx.fault_of(texts):
         raise SiteRefused("nginx would not take this site", said)
-    return Plan(site, name, ground, place, texts, changes, tuple(notes))
+    return Plan(site, name, listening, place, texts, changes, tuple(notes))
 
 
-def _site(act: Act, wish: Wish, nginx: Nginx) -> tuple[Site, list[str]]:
+def _site(act: Act, request: BindRequest, nginx: Nginx) -> tuple[Site, list[str]]:
     """The site that is wished for, and what its owner has to do for it."""
-    domains = hostnames.all_plain(wish.domains)
-    aliases = (hostnames.counterpart(domains[0]),) if wish.redirect_www else ()
+    domains = hostnames.all_plain(request.domains)
+    aliases = (hostnames.counterpart(domains[0]),) if request.redirect_www else ()
     domains = tuple(name for name in domains if name not in aliases)
     site = Site(
         act=act.name,
@@ -105,15 +105,15 @@ def _site(act: Act, wish: Wish, nginx: Nginx) -> tuple[Site, list[str]]:
         domains=domains,
         aliases=hostnames.all_plain(aliases),
         target=upstreams.of(act.paths),
-        tls=wish.tls,
-        automatic=wish.automatic,
+        tls=request.tls,
+        automatic=request.automatic,
         patience=upstreams.patience(act.paths),
     )
     notes: list[str] = []
-    if wish.automatic:
+    if request.automatic:
         site, notes = _automatic(site, nginx)
-    elif wish.tls:
-        certificates.check(wish.tls, site.names)
+    elif request.tls:
+        certificates.check(request.tls, site.names)
     return site, notes
 
 
@@ -138,22 +138,22 @@ def _automatic(site: Site, nginx: Nginx) -> tuple[Site, list[str]]:
 
 def command_for(site: Site) -> str:
     """What to type to bind a site anew as it is."""
-    wish = Wish(
+    request = BindRequest(
         domains=site.domains,
         tls=site.tls,
         automatic=site.automatic,
         redirect_www=bool(site.aliases),
     )
-    return shlex.join(["backstage", "nginx", *bind_words(site.act, wish)])
+    return shlex.join(["backstage", "nginx", *bind_words(site.act, request)])
 
 
-def bind_words(act: str, wish: Wish) -> list[str]:
-    words = ["bind", act, *wish.domains]
-    if wish.automatic:
+def bind_words(act_name: str, request: BindRequest) -> list[str]:
+    words = ["bind", act_name, *request.domains]
+    if request.automatic:
         words += ["--tls", "auto"]
-    elif wish.tls:
-        words += ["--tls", f"{wish.tls.certificate},{wish.tls.key}"]
-    return [*words, *(["--redirect-www"] if wish.redirect_www else [])]
+    elif request.tls:
+        words += ["--tls", f"{request.tls.certificate},{request.tls.key}"]
+    return [*words, *(["--redirect-www"] if request.redirect_www else [])]
 
 
 def refuse_edited(present: Placed, replace_edited: bool) -> None:
@@ -214,13 +214,13 @@ def _refuse_closed(act: Act, socket: Path, nginx: Nginx) -> None:
 
 
 def _grants(
-    act: Act, site: Site, present: Placed | None, ground: Ground
+    act: Act, site: Site, present: Placed | None, listening: Listening
 ) -> tuple[env_changes.Changes, tuple[str, ...]]:
     """The changes to the .env, after taking out what the bind before has put in."""
-    values = dict(act.environment)
+    values = dict(act.env)
     back = env_changes.withdraw(values, present.site.granted) if present else {}
     tls = site.tls is not None
-    origins = [ground.origin(name, tls=tls) for name in site.domains]
+    origins = [listening.origin(name, tls=tls) for name in site.domains]
     changes, told = env_changes.grant(
         env_changes.applied(values, back), site.domains, origins, tls=tls
     )
@@ -232,17 +232,17 @@ def plan_unbinding(act: Act, present: Placed, nginx: Nginx, place: Place) -> Pla
     """What is to be done so that an Act is bound no more."""
     changes: env_changes.Changes = {}
     if is_ours(act.paths):
-        changes = env_changes.withdraw(dict(act.environment), present.site.granted)
+        changes = env_changes.withdraw(dict(act.env), present.site.granted)
     files, site = nginx.files(), present.site
-    ground = nginx.ground(files)
-    texts = _texts(present.file.name, None, ground, nginx, place, files)
-    return Plan(replace(site, tls=None), present.file.name, ground, place, texts, changes)
+    listening = nginx.listening(files)
+    texts = _texts(present.file.name, None, listening, nginx, place, files)
+    return Plan(replace(site, tls=None), present.file.name, listening, place, texts, changes)
 
 
 def _texts(
     name: str,
     site: Site | None,
-    ground: Ground,
+    listening: Listening,
     nginx: Nginx,
     place: Place,
     files: Mapping[str, str],
@@ -255,13 +255,13 @@ def _texts(
     foreign = {file: text for file, text in files.items() if Path(file).name != SHARED}
     secure = any(each.tls for each in left) and nginx.rejects_handshakes
     common = Common(
-        http=_undefended(ground.listens(tls=False), foreign),
-        https=_undefended(ground.listens(tls=True), foreign) if secure else (),
+        http=_undefended(listening.listens(tls=False), foreign),
+        https=_undefended(listening.listens(tls=True), foreign) if secure else (),
         hash_bucket=not config_parser.find(foreign, "server_names_hash_bucket_size"),
     )
     texts = {SHARED: rendering.render_shared(common)}
     if site:
-        texts[name] = rendering.render(site, ground, name.removesuffix(".conf"))
+        texts[name] = rendering.render(site, listening, name.removesuffix(".conf"))
     return texts
 
 
@@ -271,18 +271,18 @@ def _undefended(addresses: Iterable[str], files: Mapping[str, str]) -> tuple[str
     return tuple(each for each in addresses if config_parser.address(each) not in defended)
 
 
-def _free_name(act: ActPaths, place: Place) -> str:
+def _free_name(act_paths: ActPaths, place: Place) -> str:
     """The name of a new site's file; another Venue of that name may have one already."""
-    name = file_name(act.venue.top.name, act.name)
+    name = file_name(act_paths.venue.top.name, act_paths.name)
     if not place.file(name).exists():
         return name
-    digest = hashlib.sha256(str(act.venue.top).encode()).hexdigest()[:6]
-    return file_name(act.venue.top.name, act.name, digest)
+    digest = hashlib.sha256(str(act_paths.venue.top).encode()).hexdigest()[:6]
+    return file_name(act_paths.venue.top.name, act_paths.name, digest)
 
 
-def is_ours(act: ActPaths) -> bool:
+def is_ours(act_paths: ActPaths) -> bool:
     """Whether the project comes from our scaffold, so that its .env can tell it of its domains."""
-    example = act.top / ".env.example"
+    example = act_paths.top / ".env.example"
     with suppress(OSError):
         return example.is_file() and env_changes.MARK in example.read_text(errors="replace")
     return False

@@ -17,7 +17,7 @@ from ..system.deadlines import Deadline, until
 from ..uwsgi import ports
 from . import config_parser, site
 from .build import Build, build_of, which
-from .site import Ground
+from .site import Listening
 from .sites_directory import Place
 
 # For an nginx that is not the system's own: its nginx.conf, and the ports for http and https.
@@ -143,11 +143,11 @@ class Nginx:
         """How a browser writes the beginning of a URL of a site here."""
         return site.origin(name, self.https_port if tls else self.http_port, tls=tls)
 
-    def ground(self, files: Mapping[str, str]) -> Ground:
+    def listening(self, files: Mapping[str, str]) -> Listening:
         """What sites stand on here, beside those in the files of its configuration."""
         both = {port for each in config_parser.servers(files) for port in each.takes_ipv4}
         both &= {str(self.http_port), str(self.https_port)}
-        return Ground(
+        return Listening(
             http_port=self.http_port,
             https_port=self.https_port,
             ipv4=not both,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..errors import SiteRefused
-from .site import Ground, Share, Site, Tls, headed
+from .site import Listening, Share, Site, Tls, headed
 
 # Where the page for an Act that is away is found; a name that no application has.
 _AWAY = "/.backstage-away.html"
@@ -63,12 +63,12 @@ class _Block:
 _Line = str | _Block
 
 
-def render(site: Site, ground: Ground, upstream: str) -> str:
+def render(site: Site, listening: Listening, upstream: str) -> str:
     """The text of a site's file; `upstream` is its name, which is to be like no other's.
 
     Raises SiteRefused for a path that nginx would read as something else.
     """
-    return headed(site, _text([*_upstream(site, upstream), *_servers(site, ground, upstream)]))
+    return headed(site, _text([*_upstream(site, upstream), *_servers(site, listening, upstream)]))
 
 
 def render_shared(common: Common) -> str:
@@ -84,44 +84,44 @@ def _upstream(site: Site, name: str) -> list[_Line]:
     return [_Block(f"upstream {name}", [f"server {_quoted(site.target.server)} fail_timeout=0;"])]
 
 
-def _servers(site: Site, ground: Ground, upstream: str) -> Iterator[_Line]:
+def _servers(site: Site, listening: Listening, upstream: str) -> Iterator[_Line]:
     secure = site.tls is not None
-    yield _main(site, ground, upstream)
+    yield _main(site, listening, upstream)
     if secure:
-        yield _sends_on(ground, site.domains, ground.origin("$host", tls=True))
+        yield _sends_on(listening, site.domains, listening.origin("$host", tls=True))
     if site.aliases:
-        first = ground.origin(site.domains[0], tls=secure)
-        yield _sends_on(ground, site.aliases, first)
+        first = listening.origin(site.domains[0], tls=secure)
+        yield _sends_on(listening, site.aliases, first)
         if site.tls:
-            yield _sends_on(ground, site.aliases, first, site.tls)
+            yield _sends_on(listening, site.aliases, first, site.tls)
 
 
-def _main(site: Site, ground: Ground, upstream: str) -> _Block:
+def _main(site: Site, listening: Listening, upstream: str) -> _Block:
     return _Block(
         "server",
         [
-            *_listen(ground, site.domains, site.tls),
-            *([] if site.tls else [_challenges(ground)]),
+            *_listen(listening, site.domains, site.tls),
+            *([] if site.tls else [_challenges(listening)]),
             "",
             "client_max_body_size 100m;",
-            *_passing(site, ground),
+            *_passing(site, listening),
             "",
             "# The Act is stopped, or held by this file: no other 503 is replaced.",
             f"error_page 502 =503 {_AWAY};",
             f"error_page 503 {_AWAY};",
             "error_page 418 = @websocket;",
-            *_places(site, ground, upstream),
+            *_places(site, listening, upstream),
         ],
     )
 
 
-def _listen(ground: Ground, names: Iterable[str], tls: Tls | None) -> Iterator[_Line]:
+def _listen(listening: Listening, names: Iterable[str], tls: Tls | None) -> Iterator[_Line]:
     suffix = " ssl" if tls else ""
-    if tls and ground.http2 == "listen":
+    if tls and listening.http2 == "listen":
         suffix += " http2"
-    for address in ground.listens(tls=tls is not None):
+    for address in listening.listens(tls=tls is not None):
         yield f"listen {address}{suffix};"
-    if tls and ground.http2 == "directive":
+    if tls and listening.http2 == "directive":
         yield "http2 on;"
     yield f"server_name {' '.join(names)};"
     if tls:
@@ -141,10 +141,10 @@ def _security() -> list[_Line]:
     ]
 
 
-def _passing(site: Site, ground: Ground) -> Iterator[_Line]:
+def _passing(site: Site, listening: Listening) -> Iterator[_Line]:
     """How requests reach the Act. What a visitor claims of himself is overwritten."""
     headers = {
-        "Host": ground.host,
+        "Host": listening.host,
         "X-Real-IP": "$remote_addr",
         "X-Forwarded-For": "$remote_addr",
         "X-Forwarded-Proto": "$scheme",
@@ -198,7 +198,7 @@ def _unless_empty(value: str) -> str:
     return f"{value} if_not_empty" if value == '""' else value
 
 
-def _places(site: Site, ground: Ground, upstream: str) -> Iterator[_Line]:
+def _places(site: Site, listening: Listening, upstream: str) -> Iterator[_Line]:
     ask = _ask(site, upstream)
     held = f"if (-f {_quoted(site.held)}) {{ return 503; }}"
     yield ""
@@ -212,7 +212,7 @@ def _places(site: Site, ground: Ground, upstream: str) -> Iterator[_Line]:
         f"location = {_AWAY}",
         [
             "internal;",
-            f"root {_quoted(ground.pages)};",
+            f"root {_quoted(listening.pages)};",
             "try_files /away.html =503;",
             "add_header Retry-After 10 always;",
             "add_header Cache-Control no-store always;",
@@ -252,22 +252,24 @@ def _served(share: Share) -> _Block:
     return _Block(f"location ^~ {_quoted(share.url)}", [*alias, *more])
 
 
-def _sends_on(ground: Ground, names: Iterable[str], origin: str, tls: Tls | None = None) -> _Block:
+def _sends_on(
+    listening: Listening, names: Iterable[str], origin: str, tls: Tls | None = None
+) -> _Block:
     return _Block(
         "server",
         [
-            *_listen(ground, names, tls),
-            *([] if tls else [_challenges(ground)]),
+            *_listen(listening, names, tls),
+            *([] if tls else [_challenges(listening)]),
             _Block("location /", [f"return 301 {origin}$request_uri;"]),
         ],
     )
 
 
-def _challenges(ground: Ground) -> _Block:
+def _challenges(listening: Listening) -> _Block:
     """Where certbot shows that the domain is this host's, on every site so that it can renew."""
     return _Block(
         f"location ^~ {_CHALLENGE}",
-        [f"root {_quoted(ground.challenges)};", "default_type text/plain;"],
+        [f"root {_quoted(listening.challenges)};", "default_type text/plain;"],
     )
 
 

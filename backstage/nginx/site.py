@@ -87,7 +87,7 @@ class Site:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class Listening:
     """What all sites stand on: the ports and addresses of this nginx, and its own directories."""
 
     http_port: int
@@ -128,9 +128,9 @@ def origin(name: str, port: int, *, tls: bool) -> str:
     return f"{scheme}://{name}" if port == usual else f"{scheme}://{name}:{port}"
 
 
-def file_name(venue_name: str, act: str, digest: str = "") -> str:
+def file_name(venue_name: str, act_name: str, digest: str = "") -> str:
     """The name of a site's file; `digest` tells Venues of one name apart."""
-    return "-".join(filter(None, ["backstage", slug(venue_name), act, digest])) + ".conf"
+    return "-".join(filter(None, ["backstage", slug(venue_name), act_name, digest])) + ".conf"
 
 
 def slug(name: str) -> str:
@@ -151,7 +151,7 @@ def headed(site: Site, body: str) -> str:
 
 def read_record(text: str) -> Record | None:
     """What a site's file tells; None where it is none of ours."""
-    facts = dict(_told(text))
+    facts = dict(_head_facts(text))
     try:
         protocol, address = facts["target"].split(" ", 1)
         certificate = shlex.split(facts["tls"])
@@ -173,7 +173,7 @@ def read_record(text: str) -> Record | None:
     return Record(site=site, edited=is_edited(text))
 
 
-def _told(text: str) -> Iterator[tuple[str, str]]:
+def _head_facts(text: str) -> Iterator[tuple[str, str]]:
     for line in text.split("\n"):
         if not line.startswith("#"):
             return

@@ -47,9 +47,9 @@ class Place:
             if record := read_record(path.read_text(errors="surrogateescape")):
                 yield Placed(record.site, path, record.edited)
 
-    def site_of(self, act: ActPaths) -> Placed | None:
+    def site_of(self, act_paths: ActPaths) -> Placed | None:
         """What is bound to an Act, if anything is."""
-        mine = (act.name, str(act.venue.top))
+        mine = (act_paths.name, str(act_paths.venue.top))
         return next((e for e in self.sites() if (e.site.act, e.site.venue) == mine), None)
 
     def is_in_place(self, name: str) -> bool:
@@ -78,7 +78,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Remains:
+class FileBackup:
     """What was at a path: the bytes of a file with its mode, where a link leads, or nothing."""
 
     path: Path
@@ -87,7 +87,7 @@ class Remains:
     link: str = ""
 
     @classmethod
-    def of(cls, path: Path) -> Remains:
+    def of(cls, path: Path) -> FileBackup:
         if path.is_symlink():
             return cls(path, link=str(path.readlink()))
         if path.exists():
@@ -96,7 +96,7 @@ class Remains:
 
     def put_back(self) -> None:
         """Make it so again."""
-        if self == Remains.of(self.path):
+        if self == FileBackup.of(self.path):
             return
         self.path.unlink(missing_ok=True)
         if self.link:

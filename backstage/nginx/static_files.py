@@ -43,7 +43,7 @@ _URL = re.compile(r"/([A-Za-z0-9._~-]+/)+")
 
 
 @dataclass(frozen=True)
-class Told:
+class ProjectSettings:
     """What a project's settings say.
 
     `shares` is what nginx may serve. `strangers` are the hosts that ALLOWED_HOSTS does not know.
@@ -53,22 +53,22 @@ class Told:
     strangers: tuple[str, ...] = ()
 
 
-def ask(act: ActPaths, names: Iterable[str]) -> Told:
+def ask(act_paths: ActPaths, names: Iterable[str]) -> ProjectSettings:
     """Ask the project of an Act, as the user that it belongs to; nothing where it is no Django.
 
     Raises SiteRefused where its settings cannot be loaded, or publish more than they should.
     """
-    project = inspection.project_of(act)
+    project = inspection.project_of(act_paths)
     if project is None:
-        return Told()
-    told = _told(project, [*names])
+        return ProjectSettings()
+    told = _asked(project, [*names])
     private = [Path(path) for path in told["private"] if path.startswith("/")]
-    private += [act.top, project.directory, act.environment]
-    found = (_share(kind, told[kind], act, private) for kind in ("static", "media"))
-    return Told(tuple(share for share in found if share), tuple(told["strangers"]))
+    private += [act_paths.top, project.directory, act_paths.env_file]
+    found = (_share(kind, told[kind], act_paths, private) for kind in ("static", "media"))
+    return ProjectSettings(tuple(share for share in found if share), tuple(told["strangers"]))
 
 
-def _told(project: Project, names: list[str]) -> dict[str, list[str]]:
+def _asked(project: Project, names: list[str]) -> dict[str, list[str]]:
     word = secrets.token_hex(16)
     environment = processes.service_environment(project.act.venue.top)
     try:
@@ -95,32 +95,36 @@ def _unloaded(project: Project, why: str) -> SiteRefused:
     return SiteRefused(f"{what}; mend that, see: backstage manage {project.name} check")
 
 
-def _share(kind: str, told: list[str], act: ActPaths, private: Iterable[Path]) -> Share | None:
+def _share(
+    kind: str, told: list[str], act_paths: ActPaths, private: Iterable[Path]
+) -> Share | None:
     """The directory at a URL of this host; None where there is none, or nothing there yet."""
     url, root = told
     if not _URL.fullmatch(url) or not root:
         return None
-    path = Path(os.path.realpath(act.top / root))
+    path = Path(os.path.realpath(act_paths.top / root))
     for secret in private:
         if Path(os.path.realpath(secret)).is_relative_to(path):
             name = f"{kind.upper()}_ROOT"
             why = f"{secret} lies in it; give it a directory of its own in the settings"
-            raise SiteRefused(f"{name} of {act.name} is {path}, which nobody may be shown: {why}")
+            raise SiteRefused(
+                f"{name} of {act_paths.name} is {path}, which nobody may be shown: {why}"
+            )
     if not path.is_dir():
-        return Share(kind, url, str(path)) if path.is_relative_to(act.top) else None
-    _refuse_foreign(kind, path, act)
+        return Share(kind, url, str(path)) if path.is_relative_to(act_paths.top) else None
+    _refuse_foreign(kind, path, act_paths)
     return Share(kind, url, str(path))
 
 
-def _refuse_foreign(kind: str, path: Path, act: ActPaths) -> None:
+def _refuse_foreign(kind: str, path: Path, act_paths: ActPaths) -> None:
     """Whoever writes settings must not have nginx show what it can read, but he cannot."""
-    owner, ours = path.stat().st_uid, _home(act).lstat().st_uid
+    owner, ours = path.stat().st_uid, _home(act_paths).lstat().st_uid
     if owner != ours:
-        what = f"{kind.upper()}_ROOT of {act.name} is {path}, which belongs to"
+        what = f"{kind.upper()}_ROOT of {act_paths.name} is {path}, which belongs to"
         names = f"{users.name_of(owner)}, not to {users.name_of(ours)} as the Act does"
         raise SiteRefused(f"{what} {names}; give it a directory of its own")
 
 
-def _home(act: ActPaths) -> Path:
+def _home(act_paths: ActPaths) -> Path:
     """What belongs to whoever the Act belongs to."""
-    return act.top if act.top.exists() else act.venue.top
+    return act_paths.top if act_paths.top.exists() else act_paths.venue.top

@@ -23,32 +23,32 @@ _PROTOCOLS = {
 _HARAKIRI, _MARGIN = 60, 5
 
 
-def of(act: ActPaths) -> Target:
+def of(act_paths: ActPaths) -> Target:
     """Where the Act answers. Raises SiteRefused where nginx could not ask it."""
-    file = vassal_files.load(act)
+    file = vassal_files.load(act_paths)
     if file is None:
-        raise SiteRefused(f"{act.name} has no vassal file, so nobody knows where it answers")
-    found = _tcp(file) or _unix(act, _script(act, file))
+        raise SiteRefused(f"{act_paths.name} has no vassal file, so nobody knows where it answers")
+    found = _tcp(file) or _unix(act_paths, _script(act_paths, file))
     if found is None:
         raise SiteRefused(
-            f"the vassal file of {act.name} names no port and no socket that nginx can ask; "
+            f"the vassal file of {act_paths.name} names no port and no socket that nginx can ask; "
             f"write http-socket = 127.0.0.1:8001, or set-placeholder = port=8001 for a daemon; "
-            f"type: backstage edit {act.name}"
+            f"type: backstage edit {act_paths.name}"
         )
     return found
 
 
-def patience(act: ActPaths) -> int:
+def patience(act_paths: ActPaths) -> int:
     """How long a request may take, in seconds: somewhat more than uWSGI allows it."""
-    file = vassal_files.load(act)
-    script = _script(act, file) if file else Script()
+    file = vassal_files.load(act_paths)
+    script = _script(act_paths, file) if file else Script()
     line = script.last("harakiri")
     value = script.value(line) if line and script.knows(line) else ""
     return (int(value) if value.isdigit() and int(value) else _HARAKIRI) + _MARGIN
 
 
-def _script(act: ActPaths, file: VassalFile) -> Script:
-    return includes.read_all(act.venue, act.vassal, file.text)
+def _script(act_paths: ActPaths, file: VassalFile) -> Script:
+    return includes.read_all(act_paths.venue, act_paths.vassal, file.text)
 
 
 def _tcp(file: VassalFile) -> Target | None:
@@ -63,16 +63,16 @@ def _written(address: Address) -> str:
     return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
 
 
-def _base(act: ActPaths, script: Script) -> Path:
+def _base(act_paths: ActPaths, script: Script) -> Path:
     """Where uWSGI is when it binds: it goes into `chdir` before."""
     line = script.last("chdir")
-    return act.venue.vassals / (script.value(line) if line and script.knows(line) else "")
+    return act_paths.venue.vassals / (script.value(line) if line and script.knows(line) else "")
 
 
-def _unix(act: ActPaths, script: Script) -> Target | None:
+def _unix(act_paths: ActPaths, script: Script) -> Target | None:
     for option, protocol in _PROTOCOLS.items():
         line = script.last(option)
         value = script.value(line) if line and script.knows(line) else ""
         if "/" in value or (value.endswith(".sock") and ":" not in value):
-            return Target(protocol, os.path.normpath(_base(act, script) / value))
+            return Target(protocol, os.path.normpath(_base(act_paths, script) / value))
     return None

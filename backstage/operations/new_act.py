@@ -36,52 +36,58 @@ def create(venue: Venue, name: str, *, template: str | Path, port: int | None, s
 
 
 def _build_act(
-    venue: Venue, paths: ActPaths, *, template: str | Path, port: int | None, start: bool
+    venue: Venue, act_paths: ActPaths, *, template: str | Path, port: int | None, start: bool
 ) -> Act:
-    adopted = _is_adopted(paths)
+    adopted = _is_adopted(act_paths)
     if not adopted:
         # What a killed call left may be running already.
-        venue.act(paths.name).stop()
-        remove_tree(paths.unfinished)
-        remove_tree(paths.top)
-        scaffold.write(paths, template)
-        write_atomically(paths.preparing, "This Act is not complete: call new_act again.\n")
-        paths.unfinished.rename(paths.top)
-    _claim_port(venue, paths, port)
-    act = venue.act(paths.name)
-    launch.prepare(paths)
-    with scaffold.preparing(paths, skip=adopted):
+        venue.act(act_paths.name).stop()
+        remove_tree(act_paths.unfinished)
+        remove_tree(act_paths.top)
+        scaffold.write(act_paths, template)
+        write_atomically(act_paths.preparing, "This Act is not complete: call new_act again.\n")
+        act_paths.unfinished.rename(act_paths.top)
+    _claim_port(venue, act_paths, port)
+    act = venue.act(act_paths.name)
+    launch.prepare(act_paths)
+    with scaffold.preparing(act_paths, skip=adopted):
         if start:
             act.start()
-    paths.preparing.unlink(missing_ok=True)
+    act_paths.preparing.unlink(missing_ok=True)
     return act
 
 
-def _is_adopted(paths: ActPaths) -> bool:
+def _is_adopted(act_paths: ActPaths) -> bool:
     """Whether somebody put a project there before us, which is then theirs."""
-    return paths.top.exists() and not paths.preparing.exists()
+    return act_paths.top.exists() and not act_paths.preparing.exists()
 
 
-def _claim_port(venue: Venue, paths: ActPaths, port: int | None) -> None:
+def _claim_port(venue: Venue, act_paths: ActPaths, port: int | None) -> None:
     """Write the vassal file where a start finds it; from then on its port is taken."""
-    if paths.kept.exists():
+    if act_paths.kept.exists():
         return
     with registry.choosing_ports():
         chosen = venue.choose_port(port)
         text = configuration(
             "vassal_templates",
             "vassal.ini",
-            act=paths.name,
+            act=act_paths.name,
             port=str(chosen),
             venue=str(venue.path),
         )
-        write_vassal(paths.kept, text)
+        write_vassal(act_paths.kept, text)
 
 
-def _unmake_act(venue: Venue, paths: ActPaths, *, keep_project: bool) -> None:
-    venue.act(paths.name).stop()
+def _unmake_act(venue: Venue, act_paths: ActPaths, *, keep_project: bool) -> None:
+    venue.act(act_paths.name).stop()
     if not keep_project:
-        remove_tree(paths.top)
-    leftovers = (paths.own_run, paths.own_log, paths.log, paths.launch, paths.preparing)
-    for path in (paths.unfinished, paths.kept, paths.vassal, *leftovers):
+        remove_tree(act_paths.top)
+    leftovers = (
+        act_paths.own_run,
+        act_paths.own_log,
+        act_paths.log,
+        act_paths.launch,
+        act_paths.preparing,
+    )
+    for path in (act_paths.unfinished, act_paths.kept, act_paths.vassal, *leftovers):
         remove_tree(path)

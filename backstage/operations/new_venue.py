@@ -68,34 +68,36 @@ def create(name: str, parent: str | Path, plan: VenuePlan) -> Venue:
     return venue
 
 
-def _is_free(paths: VenuePaths) -> bool:
+def _is_free(venue_paths: VenuePaths) -> bool:
     """Whether a Venue is to be built here, from nothing or over a half made one."""
-    if not paths.top.parent.is_dir():
+    if not venue_paths.top.parent.is_dir():
         raise NotAVenue(
-            paths.top,
-            f"cannot be made: there is no directory {paths.top.parent}; "
-            f"type: mkdir -p '{paths.top.parent}'",
+            venue_paths.top,
+            f"cannot be made: there is no directory {venue_paths.top.parent}; "
+            f"type: mkdir -p '{venue_paths.top.parent}'",
         )
-    if not paths.top.exists() or paths.building.exists():
+    if not venue_paths.top.exists() or venue_paths.building.exists():
         return True
-    if not paths.top.is_dir():
-        raise NotAVenue(paths.top, "is a file; choose another name")
-    return not any(paths.top.iterdir())
+    if not venue_paths.top.is_dir():
+        raise NotAVenue(venue_paths.top, "is a file; choose another name")
+    return not any(venue_paths.top.iterdir())
 
 
-def _build_venue(paths: VenuePaths, plan: VenuePlan) -> Venue:
+def _build_venue(venue_paths: VenuePaths, plan: VenuePlan) -> Venue:
     # An empty directory that was there before stays, empty.
-    keep_directory = paths.top.is_dir() and not paths.building.exists()
+    keep_directory = venue_paths.top.is_dir() and not venue_paths.building.exists()
     with ExitStack() as undo:
-        paths.top.mkdir(mode=0o755, exist_ok=True)
-        undo.callback(_unmake_venue, paths, keep_directory=keep_directory)
-        _empty(paths.top)
-        write_atomically(paths.building, "This Venue is not complete: call new_venue again.\n")
-        _build_environment(paths, plan)
+        venue_paths.top.mkdir(mode=0o755, exist_ok=True)
+        undo.callback(_unmake_venue, venue_paths, keep_directory=keep_directory)
+        _empty(venue_paths.top)
+        write_atomically(
+            venue_paths.building, "This Venue is not complete: call new_venue again.\n"
+        )
+        _build_environment(venue_paths, plan)
         plan.tell("Writing the configuration")
-        configure(paths)
-        paths.building.unlink()
-        venue = Venue.open(paths.top)
+        configure(venue_paths)
+        venue_paths.building.unlink()
+        venue = Venue.open(venue_paths.top)
         if plan.start:
             plan.tell("Starting the Emperor")
             venue.start()
@@ -103,45 +105,50 @@ def _build_venue(paths: VenuePaths, plan: VenuePlan) -> Venue:
     return venue
 
 
-def _build_environment(paths: VenuePaths, plan: VenuePlan) -> None:
+def _build_environment(venue_paths: VenuePaths, plan: VenuePlan) -> None:
     plan.tell("Finding Python, Django and uWSGI")
     interpreter = interpreters.find(plan.python)
     source = cache.find(interpreter)
     plan.tell("Building the environment")
-    source.fill(paths.top, interpreter)
+    source.fill(venue_paths.top, interpreter)
     if plan.requirements:
         plan.tell("Installing requirements")
-        tools.install(paths.top, plan.requirements)
+        tools.install(venue_paths.top, plan.requirements)
 
 
-def configure(paths: VenuePaths) -> None:
+def configure(venue_paths: VenuePaths) -> None:
     """Write all that makes an environment a Venue, as it is when new."""
-    for directory in (paths.acts, paths.vassals, paths.kept, paths.templates):
+    for directory in (
+        venue_paths.acts,
+        venue_paths.vassals,
+        venue_paths.kept,
+        venue_paths.templates,
+    ):
         directory.mkdir(mode=0o755)
-    paths.log.mkdir(mode=0o750)
-    make_private(paths.run)
+    venue_paths.log.mkdir(mode=0o750)
+    make_private(venue_paths.run)
     # uWSGI locks it, but does not make it.
-    paths.emperor_lock.touch(mode=0o600)
-    markers = {"venue": str(paths.top), "uwsgi": str(uwsgi_of(paths))}
-    _write_template(paths.templates / "django.ini", "vassal_templates", markers)
+    venue_paths.emperor_lock.touch(mode=0o600)
+    markers = {"venue": str(venue_paths.top), "uwsgi": str(uwsgi_of(venue_paths))}
+    _write_template(venue_paths.templates / "django.ini", "vassal_templates", markers)
     for source in shipped("scaffolds", "venue", "templates"):
         mode = 0o755 if source.suffix == "" else 0o644
-        write_atomically(paths.templates / source.name, filled(source, **markers), mode=mode)
-    _write_template(paths.emperor_ini, "emperor", markers)
-    _write_template(paths.settings, "emperor", markers)
+        write_atomically(venue_paths.templates / source.name, filled(source, **markers), mode=mode)
+    _write_template(venue_paths.emperor_ini, "emperor", markers)
+    _write_template(venue_paths.settings, "emperor", markers)
 
 
 def _write_template(target: Path, shelf_name: str, markers: dict[str, str]) -> None:
     write_atomically(target, configuration(shelf_name, target.name, **markers))
 
 
-def _unmake_venue(paths: VenuePaths, *, keep_directory: bool) -> None:
-    if paths.run.exists():
-        Emperor(paths).stop(wait=5.0)
-    registry.forget(paths.top)
-    _empty(paths.top)
+def _unmake_venue(venue_paths: VenuePaths, *, keep_directory: bool) -> None:
+    if venue_paths.run.exists():
+        Emperor(venue_paths).stop(wait=5.0)
+    registry.forget(venue_paths.top)
+    _empty(venue_paths.top)
     if not keep_directory:
-        remove_tree(paths.top)
+        remove_tree(venue_paths.top)
 
 
 def _empty(directory: Path) -> None:

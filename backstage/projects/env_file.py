@@ -17,7 +17,7 @@ from . import dotenv
 from .dotenv import DotEnv
 
 
-class Environment(Mapping[str, str]):
+class EnvFile(Mapping[str, str]):
     """The variables in the .env of one Act, read anew each time; changed by `set` and `unset`.
 
     A change reaches the Act with its next restart. A variable that the Act's process has already
@@ -25,11 +25,11 @@ class Environment(Mapping[str, str]):
     where the file is no text.
     """
 
-    def __init__(self, act: ActPaths) -> None:
-        self._act = act
+    def __init__(self, act_paths: ActPaths) -> None:
+        self._act = act_paths
 
     def __repr__(self) -> str:
-        return f"<Environment of {self._act.name!r}: {', '.join(self)}>"
+        return f"<EnvFile of {self._act.name!r}: {', '.join(self)}>"
 
     def __getitem__(self, key: str) -> str:
         return self._read().values[key]
@@ -42,7 +42,7 @@ class Environment(Mapping[str, str]):
 
     @property
     def path(self) -> Path:
-        return self._act.environment
+        return self._act.env_file
 
     @property
     def masked(self) -> dict[str, str]:

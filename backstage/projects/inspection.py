@@ -126,14 +126,14 @@ class Report:
         return not _LOCAL.issuperset(self.hosts)
 
 
-def project_of(act: ActPaths) -> Project | None:
+def project_of(act_paths: ActPaths) -> Project | None:
     """The Django project that the Act's vassal file runs, if it is one."""
-    file = vassal_files.load(act)
-    script = includes.read_all(act.venue, act.vassal, file.text if file else "")
-    directory = _named(script, act.venue.vassals, "chdir") or act.top
+    file = vassal_files.load(act_paths)
+    script = includes.read_all(act_paths.venue, act_paths.vassal, file.text if file else "")
+    directory = _named(script, act_paths.venue.vassals, "chdir") or act_paths.top
     if not (directory / "manage.py").exists():
         return None
-    home = _named(script, directory, *_HOMES) or act.venue.top
+    home = _named(script, directory, *_HOMES) or act_paths.venue.top
     given = dict(
         script.value(line).split("=", 1)
         for line in script.all("env")
@@ -143,8 +143,10 @@ def project_of(act: ActPaths) -> Project | None:
         given["PYTHONPATH"] = ":".join(paths)
     module = next(iter(script.values("module", "wsgi")), ("", ""))[1].partition(":")[0]
     entries = [directory / f"{module.replace('.', '/')}.py", directory / "manage.py"]
-    given.setdefault("DJANGO_SETTINGS_MODULE", _settings_in(entries) or f"{act.name}.settings")
-    return Project(act, directory, home / "bin" / "python", given)
+    given.setdefault(
+        "DJANGO_SETTINGS_MODULE", _settings_in(entries) or f"{act_paths.name}.settings"
+    )
+    return Project(act_paths, directory, home / "bin" / "python", given)
 
 
 def reports(projects: Iterable[Project]) -> Iterator[tuple[Project, Report | str]]:
@@ -159,7 +161,7 @@ def reports(projects: Iterable[Project]) -> Iterator[tuple[Project, Report | str
     try:
         while under_way:
             project, process = under_way[0]
-            yield project, _told(project, process, word)
+            yield project, _reported(project, process, word)
             _end(process)
             under_way.popleft()
             under_way.extend((each, _begin(each, word)) for each in islice(waiting, 1))
@@ -176,7 +178,7 @@ def _begin(project: Project, word: str) -> processes.Started:
     return processes.start(command, cwd=project.directory, env=env, uid=uid)
 
 
-def _told(project: Project, process: processes.Started, word: str) -> Report | str:
+def _reported(project: Project, process: processes.Started, word: str) -> Report | str:
     try:
         output, _ = process.communicate(timeout=_PATIENCE)
     except processes.TookTooLong:

@@ -33,26 +33,26 @@ if settings.STATIC_ROOT:
 """
 
 
-def write(paths: ActPaths, template: str | Path) -> None:
+def write(act_paths: ActPaths, template: str | Path) -> None:
     """Write a new project under the Act's unfinished name.
 
     `template` names a scaffold of this library or is what `startproject --template` takes: a
     directory, an archive or a URL. Raises ActFailed, OSError.
     """
     if template in _scaffolds():
-        _write_scaffold(paths, shelf("scaffolds") / template)
+        _write_scaffold(act_paths, shelf("scaffolds") / template)
     else:
-        _startproject(paths, str(template))
-    if not (paths.unfinished / paths.name / "wsgi.py").is_file():
+        _startproject(act_paths, str(template))
+    if not (act_paths.unfinished / act_paths.name / "wsgi.py").is_file():
         raise ActFailed(
-            paths.name, f"cannot be made: the template {template} has no project_name/wsgi.py"
+            act_paths.name, f"cannot be made: the template {template} has no project_name/wsgi.py"
         )
-    if (paths.unfinished / ".env.example").exists():
-        _write_environment(paths.unfinished / ".env")
+    if (act_paths.unfinished / ".env.example").exists():
+        _write_environment(act_paths.unfinished / ".env")
 
 
 @contextmanager
-def preparing(paths: ActPaths, *, skip: bool) -> Iterator[None]:
+def preparing(act_paths: ActPaths, *, skip: bool) -> Iterator[None]:
     """Apply migrations and collect static files while the body runs.
 
     Waits for both at the end. Raises ActFailed.
@@ -60,11 +60,11 @@ def preparing(paths: ActPaths, *, skip: bool) -> Iterator[None]:
     if skip:
         yield
         return
-    venue = paths.venue
-    command = [str(venue.python), "-c", _PREPARE, paths.name]
+    venue = act_paths.venue
+    command = [str(venue.python), "-c", _PREPARE, act_paths.name]
     environment = processes.service_environment(venue.top)
-    uid = users.stand_in(paths.venue.top, paths.top)
-    with processes.start(command, cwd=paths.top, env=environment, uid=uid) as work:
+    uid = users.stand_in(act_paths.venue.top, act_paths.top)
+    with processes.start(command, cwd=act_paths.top, env=environment, uid=uid) as work:
         try:
             yield
             output, _ = work.communicate()
@@ -73,7 +73,7 @@ def preparing(paths: ActPaths, *, skip: bool) -> Iterator[None]:
             raise
     if work.returncode:
         raise ActFailed(
-            paths.name,
+            act_paths.name,
             "cannot be prepared (migrate, collectstatic)",
             log_reasons.reason_from(output),
             output.strip(),
@@ -84,20 +84,20 @@ def _scaffolds() -> set[str | Path]:
     return {path.name for path in shelf("scaffolds").iterdir() if (path / "manage.py-tpl").exists()}
 
 
-def _write_scaffold(paths: ActPaths, scaffold: Path) -> None:
-    version = _django_version(paths.venue.site_packages)
+def _write_scaffold(act_paths: ActPaths, scaffold: Path) -> None:
+    version = _django_version(act_paths.venue.site_packages)
     variables = {
-        "project_name": paths.name,
+        "project_name": act_paths.name,
         "django_version": version,
         "docs_version": ".".join(version.split(".")[:2]),
     }
     for file in project_files(scaffold, variables):
-        target = paths.unfinished / file.path
+        target = act_paths.unfinished / file.path
         target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         target.write_bytes(file.content)
         target.chmod(file.mode)
     # uWSGI looks for the directory of static files once, at the first request.
-    (paths.unfinished / "staticfiles").mkdir(mode=0o755)
+    (act_paths.unfinished / "staticfiles").mkdir(mode=0o755)
 
 
 def _django_version(site_packages: Path) -> str:
@@ -106,18 +106,18 @@ def _django_version(site_packages: Path) -> str:
     return installed.name.removesuffix(".dist-info").partition("-")[2]
 
 
-def _startproject(paths: ActPaths, template: str) -> None:
-    paths.unfinished.mkdir(mode=0o755)
-    venue = paths.venue
+def _startproject(act_paths: ActPaths, template: str) -> None:
+    act_paths.unfinished.mkdir(mode=0o755)
+    venue = act_paths.venue
     # A path is meant from where the caller stands.
     given = str(Path(template).resolve()) if Path(template).exists() else template
-    command = ["startproject", "--template", given, paths.name, str(paths.unfinished)]
+    command = ["startproject", "--template", given, act_paths.name, str(act_paths.unfinished)]
     done = processes.run(
         [venue.python, "-m", "django", *command], env=processes.service_environment(venue.top)
     )
     if done.returncode:
         raise ActFailed(
-            paths.name,
+            act_paths.name,
             f"cannot be made from the template {template}",
             log_reasons.reason_from(done.stdout),
             done.stdout.strip(),

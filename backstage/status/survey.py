@@ -104,10 +104,10 @@ class Look:
 class Survey:
     """Looks at the Acts of one Venue; remembers nothing but what the vassal files say."""
 
-    def __init__(self, paths: VenuePaths) -> None:
-        self.paths = paths
-        self.emperor = Emperor(paths)
-        self._act = lru_cache(maxsize=4096)(paths.act)
+    def __init__(self, venue_paths: VenuePaths) -> None:
+        self.paths = venue_paths
+        self.emperor = Emperor(venue_paths)
+        self._act = lru_cache(maxsize=4096)(venue_paths.act)
 
     def names(self) -> set[str]:
         """Every Act: those with a vassal file, wanted or kept."""
@@ -138,20 +138,23 @@ class Survey:
         return {act.name: self._assemble(act, emperor, masters.get(act.stats)) for act in acts}
 
     def _assemble(
-        self, act: ActPaths, emperor: stats.EmperorStats | None, master: stats.VassalStats | None
+        self,
+        act_paths: ActPaths,
+        emperor: stats.EmperorStats | None,
+        master: stats.VassalStats | None,
     ) -> Look:
-        refused = vassal_files.refusal(act)
-        file = vassal_files.kept(act) if refused else vassal_files.load(act)
-        vassal = emperor.vassals.get(act.vassal.name) if emperor else None
+        refused = vassal_files.refusal(act_paths)
+        file = vassal_files.kept(act_paths) if refused else vassal_files.load(act_paths)
+        vassal = emperor.vassals.get(act_paths.vassal.name) if emperor else None
         pid = _master_pid(vassal, master)
         facts = processes.facts(pid) if pid else None
         crew = [(worker, processes.facts(worker.pid)) for worker in _spawned(master)]
         daemon = bool(file and _is_daemons(file))
         seen = Sighting(
-            wanted=act.vassal.is_file(),
+            wanted=act_paths.vassal.is_file(),
             emperor=emperor is not None,
             vassal=vassal,
-            penalty=emperor.blacklist.get(act.vassal.name) if emperor else None,
+            penalty=emperor.blacklist.get(act_paths.vassal.name) if emperor else None,
             workforce=_workforce(master, crew) if master and not daemon else None,
             alive=pid is None or (facts is not None and facts.alive),
             daemon=daemon,
@@ -159,7 +162,7 @@ class Survey:
         )
         known = [fact for fact in (facts, *(fact for _, fact in crew)) if fact]
         return Look(
-            name=act.name,
+            name=act_paths.name,
             seen=seen,
             state=judge(seen),
             pid=pid if seen.alive else None,
@@ -201,7 +204,8 @@ def _is_daemons(file: VassalFile) -> bool:
 
 
 def _workforce(
-    master: stats.VassalStats, crew: Sequence[tuple[stats.WorkerStats, processes.Facts | None]]
+    master: stats.VassalStats,
+    crew: Sequence[tuple[stats.WorkerStats, processes.ProcessFacts | None]],
 ) -> Workforce:
     accepting = [
         worker

@@ -25,11 +25,11 @@ _TENDING = 0.01
 _TAIL = 40
 
 
-class Lookout:
+class Waiter:
     """Looks out for one Act until it is where it was sent."""
 
-    def __init__(self, paths: ActPaths, survey: Survey) -> None:
-        self._paths = paths
+    def __init__(self, act_paths: ActPaths, survey: Survey) -> None:
+        self._paths = act_paths
         self._survey = survey
         self._emperor = survey.emperor
 

@@ -34,7 +34,7 @@ def run_as(uid: int | None, errand: Callable[[], object]) -> object:
     os.waitpid(child, 0)
     if not said:
         raise BackstageError(f"a process of {users.name_of(uid)} ended without a word")
-    return _told(json.loads(said))
+    return _result_of(json.loads(said))
 
 
 def _attend(uid: int, errand: Callable[[], object], writing: int) -> None:
@@ -62,7 +62,7 @@ def _done(uid: int, errand: Callable[[], object]) -> dict[str, object]:
         return {"kind": "BackstageError", "args": [str(error)], "facts": {}}
 
 
-def _told(said: dict[str, object]) -> object:
+def _result_of(said: dict[str, object]) -> object:
     if "value" in said:
         return said["value"]
     kind = getattr(errors, str(said["kind"]), BackstageError)

@@ -47,7 +47,7 @@ _DIES_WITH_US = (_SETPRIV, "--pdeathsig", "KILL")
 
 
 @dataclass(frozen=True)
-class Facts:
+class ProcessFacts:
     """What the kernel knows of a process.
 
     `halted` by a signal; `began` in seconds of `boot_clock`, good to a tick (10 ms); `memory` is
@@ -164,7 +164,7 @@ def alive(pid: int) -> bool:
     return known is not None and known.alive
 
 
-def facts(pid: int) -> Facts | None:
+def facts(pid: int) -> ProcessFacts | None:
     """What the kernel says of a process; None where there is none.
 
     Read from /proc directly: it is asked for hundreds of processes at a time, and psutil's creation
@@ -182,7 +182,7 @@ def facts(pid: int) -> Facts | None:
         os.close(descriptor)
     # proc(5): the fields are counted behind the program's name, which may hold anything.
     fields = said[said.rindex(b")") + 2 :].split()
-    return Facts(
+    return ProcessFacts(
         alive=fields[0] not in {b"Z", b"X"},
         halted=fields[0] in {b"T", b"t"},
         began=int(fields[19]) / _TICKS,

@@ -10,7 +10,7 @@ _SOON = 0.005
 _LATER = 0.1
 
 
-class Agenda:
+class Timers:
     """One next moment for each name, in seconds of whatever clock the caller reads."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ class Readable(Protocol):
     def fileno(self) -> int: ...
 
 
-class Alarms:
+class Wakeups:
     """One place to wait in. Only `ring` may be called from other threads."""
 
     def __init__(self) -> None:

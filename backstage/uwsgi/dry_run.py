@@ -71,7 +71,7 @@ class _Fault(Exception):
     """Raised when something is found that cannot work; says where and what."""
 
 
-def fault(paths: ActPaths, running: VassalFile | None = None) -> str:
+def fault(act_paths: ActPaths, running: VassalFile | None = None) -> str:
     """Why the Act's vassal file, as it is on disk now, cannot work; '' where it may work.
 
     One line, which names the line of the file. `running` is the file that the running vassal was
@@ -79,67 +79,69 @@ def fault(paths: ActPaths, running: VassalFile | None = None) -> str:
     is tried in slow ways.
     """
     try:
-        data = paths.vassal.read_bytes()
+        data = act_paths.vassal.read_bytes()
     except FileNotFoundError:
         return ""
     except OSError as error:
-        return f"vassals/{paths.vassal.name} cannot be read: {error.strerror}"
-    return _judge(paths, data, running, paths.vassal)
+        return f"vassals/{act_paths.vassal.name} cannot be read: {error.strerror}"
+    return _judge(act_paths, data, running, act_paths.vassal)
 
 
-def fault_in(text: str, paths: ActPaths, running: VassalFile | None = None) -> str:
+def fault_in(text: str, act_paths: ActPaths, running: VassalFile | None = None) -> str:
     """Why the Act could not work if its vassal file had this text, as `fault` tells it.
 
     uWSGI reads a copy in `run/`, which the Emperor does not see. As there is one copy for an Act,
     the Act has to be locked.
     """
-    copy = paths.venue.run / paths.vassal.name
-    data = _as_if_in_place(text, paths, copy).encode(errors="surrogateescape")
+    copy = act_paths.venue.run / act_paths.vassal.name
+    data = _as_if_in_place(text, act_paths, copy).encode(errors="surrogateescape")
     try:
         write_atomically(copy, data, mode=0o600)
-        told = _judge(paths, data, running, copy)
+        told = _judge(act_paths, data, running, copy)
     finally:
         copy.unlink(missing_ok=True)
-    told = told.replace(str(copy), str(paths.vassal))
+    told = told.replace(str(copy), str(act_paths.vassal))
     return re.sub(rf"^run/{re.escape(copy.name)}, ", f"vassals/{copy.name}, ", told)
 
 
-def _as_if_in_place(text: str, paths: ActPaths, copy: Path) -> str:
+def _as_if_in_place(text: str, act_paths: ActPaths, copy: Path) -> str:
     """A text that means in the copy what the other would mean in `vassals/`, line by line."""
     signs = {
         sign: means.replace("%", "%%")
-        for sign, means in ini.signs_of(paths.vassal, paths.vassal).items()
+        for sign, means in ini.signs_of(act_paths.vassal, act_paths.vassal).items()
     }
     spelt = ini.magic(text, {**signs, "(": "%("})
-    return _own_section(paths).sub(lambda found: f"{found[1]}{copy}:", spelt)
+    return _own_section(act_paths).sub(lambda found: f"{found[1]}{copy}:", spelt)
 
 
-def _own_section(paths: ActPaths) -> re.Pattern[str]:
+def _own_section(act_paths: ActPaths) -> re.Pattern[str]:
     """An include of another section of the vassal file itself, up to the section's name."""
-    own = "|".join(re.escape(str(path)) for path in (paths.vassal, paths.vassal.name))
+    own = "|".join(re.escape(str(path)) for path in (act_paths.vassal, act_paths.vassal.name))
     return re.compile(rf"^([ \t]*(?:{'|'.join(includes.INCLUDES)})[ \t]*=[ \t]*)(?:{own}):", re.M)
 
 
-def _judge(paths: ActPaths, data: bytes, running: VassalFile | None, file: Path) -> str:
+def _judge(act_paths: ActPaths, data: bytes, running: VassalFile | None, file: Path) -> str:
     """The fault in what would be the Act's vassal file; `file` is where uWSGI can read it."""
     try:
-        script = includes.read(paths.venue, paths.vassal, _text(paths, data))
-        before = includes.read(paths.venue, paths.vassal, running.text) if running else Script()
+        script = includes.read(act_paths.venue, act_paths.vassal, _text(act_paths, data))
+        before = (
+            includes.read(act_paths.venue, act_paths.vassal, running.text) if running else Script()
+        )
         _refuse_includes(script)
         if not script.branches:
             _refuse_numbers(script)
-        _read_by_uwsgi(paths, script, file)
+        _read_by_uwsgi(act_paths, script, file)
         if not script.branches:
-            _refuse_values(paths, script, before)
+            _refuse_values(act_paths, script, before)
             _refuse_ports(script, before)
-            _refuse_application(paths.venue, script, before)
+            _refuse_application(act_paths.venue, script, before)
     except _Fault as found:
         return str(found)
     return ""
 
 
-def _text(paths: ActPaths, data: bytes) -> str:
-    file = f"vassals/{paths.vassal.name}"
+def _text(act_paths: ActPaths, data: bytes) -> str:
+    file = f"vassals/{act_paths.vassal.name}"
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -158,22 +160,22 @@ def _refuse_includes(script: Script) -> None:
             raise _Fault(line.blame(line.unread))
 
 
-def _read_by_uwsgi(paths: ActPaths, script: Script, file: Path) -> None:
+def _read_by_uwsgi(act_paths: ActPaths, script: Script, file: Path) -> None:
     """Let uWSGI read the file, and apply nothing of it: what it reads, it only complains about.
 
     Were its options applied, then `vacuum` would remove the sockets of the running Act.
     """
     if any(line.unread or line.hides for line in script.lines):
         return
-    binary = uwsgi_of(paths.venue)
+    binary = uwsgi_of(act_paths.venue)
     if (binary, script.shape) in _ACCEPTED and not script.branches:
         return
     switches = ["--strict"] if script.strict else []
-    named = os.path.relpath(file, paths.venue.vassals)
+    named = os.path.relpath(file, act_paths.venue.vassals)
     words: list[str | Path] = [binary, *switches, "--version", "--ini", named]
-    status, said = _tried(words, paths.venue, paths.venue.vassals)
+    status, said = _tried(words, act_paths.venue, act_paths.venue.vassals)
     if status == 1:
-        raise _complaint(f"vassals/{paths.vassal.name}", script, said, binary)
+        raise _complaint(f"vassals/{act_paths.vassal.name}", script, said, binary)
     if status == 0:
         _ACCEPTED.add((binary, script.shape))
 
@@ -214,7 +216,7 @@ def _refuse_numbers(script: Script) -> None:
         raise _Fault(queue.blame(f"the system allows {most} (net.core.somaxconn), not {length[0]}"))
 
 
-def _refuse_values(paths: ActPaths, script: Script, before: Script) -> None:
+def _refuse_values(act_paths: ActPaths, script: Script, before: Script) -> None:
     """Let uWSGI judge what is new among the values that it judges without doing anything."""
     had = set(before.values(*_JUDGED))
     new = [
@@ -224,11 +226,11 @@ def _refuse_values(paths: ActPaths, script: Script, before: Script) -> None:
     ]
     if not new or script.all(*_PLUGINS):
         return
-    binary = uwsgi_of(paths.venue)
+    binary = uwsgi_of(act_paths.venue)
     known = [(line, word) for line, word in new if line.key in _options(binary)]
     for group in (known, *([each] for each in known)):
         words: list[str | Path] = [binary, *(word for _, word in group), "--version"]
-        status, said = _tried(words, paths.venue, paths.venue.vassals)
+        status, said = _tried(words, act_paths.venue, act_paths.venue.vassals)
         if status == 1 and len(group) == 1:
             raise _Fault(group[0][0].blame(_last_words(said)))
         if status != 1 and group is known:
@@ -263,14 +265,14 @@ def _refuse_port(line: Line, address: ini.Address) -> None:
                 raise _Fault(line.blame(f"{what}: {error.strerror}")) from error
 
 
-def _refuse_application(venue: VenuePaths, script: Script, before: Script) -> None:
+def _refuse_application(venue_paths: VenuePaths, script: Script, before: Script) -> None:
     if script.values(*_APPLICATION) == before.values(*_APPLICATION):
         return
-    chdir = _path(script, venue.vassals, "chdir")
-    folder = chdir[1] if chdir else venue.vassals
+    chdir = _path(script, venue_paths.vassals, "chdir")
+    folder = chdir[1] if chdir else venue_paths.vassals
     if chdir and not folder.is_dir():
         raise _Fault(chdir[0].blame(f"no directory {folder}"))
-    home = _path(script, venue.vassals, *_HOMES)
+    home = _path(script, venue_paths.vassals, *_HOMES)
     if home and not home[1].is_dir():
         raise _Fault(home[0].blame(f"no environment in {home[1]}"))
     if script.last("chdir") and not chdir:
@@ -278,18 +280,18 @@ def _refuse_application(venue: VenuePaths, script: Script, before: Script) -> No
     file = _path(script, folder, *_FILES)
     if file and not file[1].is_file():
         raise _Fault(file[0].blame(f"no file {file[1]}"))
-    python = home[1] / "bin" / "python" if home else venue.python
+    python = home[1] / "bin" / "python" if home else venue_paths.python
     if python.exists():
-        _refuse_module(venue, script, folder, python)
+        _refuse_module(venue_paths, script, folder, python)
 
 
-def _refuse_module(venue: VenuePaths, script: Script, folder: Path, python: Path) -> None:
+def _refuse_module(venue_paths: VenuePaths, script: Script, folder: Path, python: Path) -> None:
     found = _path(script, folder, *_MODULES)
     match = _MODULE.match(script.value(found[0])) if found else None
     if found and match:
         added = [str(folder / value) for _, value in script.values(*_PYTHON_PATHS)]
         words = [python, "-c", _FIND, match["name"], *added]
-        status, said = _tried(words, venue, folder)
+        status, said = _tried(words, venue_paths, folder)
         if status == 0 and said.splitlines()[-1:] == ["missing"]:
             raise _Fault(found[0].blame(f"no module '{match['name']}' in {folder}"))
 
@@ -304,9 +306,9 @@ def _path(script: Script, base: Path, *keys: str) -> tuple[Line, Path] | None:
     return line, Path(os.path.normpath(base / script.value(line)))
 
 
-def _tried(words: Sequence[str | Path], venue: VenuePaths, cwd: Path) -> tuple[int, str]:
+def _tried(words: Sequence[str | Path], venue_paths: VenuePaths, cwd: Path) -> tuple[int, str]:
     """Run a program; its status, below 0 if it had to be ended, and what it said."""
-    environment = processes.service_environment(venue.top)
+    environment = processes.service_environment(venue_paths.top)
     try:
         done = processes.run(words, cwd=cwd, env=environment, timeout=_PATIENCE)
     except processes.TookTooLong:

@@ -29,8 +29,8 @@ _ASKING = 0.05
 class Emperor:
     """The Emperor of the Venue at `paths`, whoever started it."""
 
-    def __init__(self, paths: VenuePaths) -> None:
-        self._paths = paths
+    def __init__(self, venue_paths: VenuePaths) -> None:
+        self._paths = venue_paths
 
     def __repr__(self) -> str:
         pid = self.pid
@@ -188,7 +188,7 @@ class Emperor:
         return log_files.tail(self._paths.emperor_log, 15)
 
 
-def uwsgi_of(paths: VenuePaths) -> Path:
+def uwsgi_of(venue_paths: VenuePaths) -> Path:
     """The program that the Venue's Emperor and vassals run."""
-    shim = paths.top / "bin" / "uwsgi-shim"
-    return shim if shim.exists() else paths.top / "bin" / "uwsgi"
+    shim = venue_paths.top / "bin" / "uwsgi-shim"
+    return shim if shim.exists() else venue_paths.top / "bin" / "uwsgi"

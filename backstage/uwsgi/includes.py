@@ -150,43 +150,43 @@ class Script:
                 yield line, value, match
 
 
-def read(venue: VenuePaths, file: Path, text: str) -> Script:
+def read(venue_paths: VenuePaths, file: Path, text: str) -> Script:
     """What uWSGI reads, before it applies any of it, for a vassal `file` that holds `text`.
 
     What cannot be read is left out, and the line that includes it says why.
     """
-    return Script(tuple(_lines(venue, text, [(file, "uwsgi")])))
+    return Script(tuple(_lines(venue_paths, text, [(file, "uwsgi")])))
 
 
-def read_all(venue: VenuePaths, file: Path, text: str) -> Script:
+def read_all(venue_paths: VenuePaths, file: Path, text: str) -> Script:
     """The same, with what waits for placeholders at its end.
 
     That is what an `inherit` names, as uWSGI does it, and what is meant by an include that has
     placeholders: uWSGI refuses that one, so its line is `unread` all the same.
     """
-    lines = list(_lines(venue, text, [(file, "uwsgi")]))
+    lines = list(_lines(venue_paths, text, [(file, "uwsgi")]))
     seen: set[_Part] = set()
     # It grows while it is gone through.
     for line in lines:
-        part = _part(venue, Script(tuple(lines)).value(line)) if line.waits else None
+        part = _part(venue_paths, Script(tuple(lines)).value(line)) if line.waits else None
         if part and part not in seen:
             seen.add(part)
             with suppress(OSError):
-                lines += _lines(venue, _content(part), [(file, "uwsgi"), part])
+                lines += _lines(venue_paths, _content(part), [(file, "uwsgi"), part])
     return Script(tuple(lines))
 
 
-def _lines(venue: VenuePaths, text: str, chain: list[_Part]) -> Iterator[Line]:
+def _lines(venue_paths: VenuePaths, text: str, chain: list[_Part]) -> Iterator[Line]:
     """The options of the last part of a chain of inclusions, and of what it includes itself."""
     file, section = chain[-1]
     signs = ini.signs_of(file, chain[0][0])
-    shown = file.relative_to(venue.top) if file.is_relative_to(venue.top) else file
+    shown = file.relative_to(venue_paths.top) if file.is_relative_to(venue_paths.top) else file
     for number, key, written in ini.settings(text, section):
         line = Line(f"{shown}, line {number}", key, ini.magic(written, signs))
         if key not in _AT_ONCE or line.hides:
             yield line
             continue
-        part = _part(venue, line.value)
+        part = _part(venue_paths, line.value)
         if part in chain:
             yield replace(line, unread=f"{line.value} includes itself", circular=True)
             continue
@@ -198,13 +198,13 @@ def _lines(venue: VenuePaths, text: str, chain: list[_Part]) -> Iterator[Line]:
             yield replace(line, unread=why)
             continue
         yield line
-        yield from _lines(venue, content, [*chain, part])
+        yield from _lines(venue_paths, content, [*chain, part])
 
 
-def _part(venue: VenuePaths, name: str) -> _Part:
+def _part(venue_paths: VenuePaths, name: str) -> _Part:
     """What an include names: uWSGI looks from vassals/ on."""
     file, _, section = name.partition(":")
-    return Path(os.path.normpath(venue.vassals / file)), section or "uwsgi"
+    return Path(os.path.normpath(venue_paths.vassals / file)), section or "uwsgi"
 
 
 def _content(part: _Part) -> str:

@@ -27,44 +27,46 @@ _HTTP_SOCKET = re.compile(r"^http-socket\s*=.*$", re.MULTILINE)
 _CLOSED = "\n# Its directory lets in nobody but this Act's user and nginx.\nchmod-socket = 666\n"
 
 
-def prepare(act: ActPaths) -> bool:
+def prepare(act_paths: ActPaths) -> bool:
     """Write down how the Act is to be launched; whether that has changed. Lock the Act for it.
 
     A running Act keeps what it was launched with until it is stopped: a reload is no launch.
     Raises SettingsError, UnknownUser, and NotAllowed where only root can.
     """
-    return _prepare(act, read_settings(act.venue.settings).act(act.name))
+    return _prepare(act_paths, read_settings(act_paths.venue.settings).act(act_paths.name))
 
 
-def prepare_all(venue: VenuePaths, settings: Settings) -> None:
+def prepare_all(venue_paths: VenuePaths, settings: Settings) -> None:
     """The same for every Act that is wanted, before any of them is started."""
-    for name in sorted(vassal_files.names(venue.vassals)):
-        _prepare(venue.act(name), settings.act(name))
+    for name in sorted(vassal_files.names(venue_paths.vassals)):
+        _prepare(venue_paths.act(name), settings.act(name))
 
 
-def _prepare(act: ActPaths, settings: ActSettings) -> bool:
-    user = _user(act, settings.run_as) if settings.run_as else None
+def _prepare(act_paths: ActPaths, settings: ActSettings) -> bool:
+    user = _user(act_paths, settings.run_as) if settings.run_as else None
     if user:
-        _seclude(act, user)
-    before = act.launch.read_text(encoding="utf-8") if act.launch.exists() else ""
+        _seclude(act_paths, user)
+    before = act_paths.launch.read_text(encoding="utf-8") if act_paths.launch.exists() else ""
     text = _text(settings.limits, user)
     if text and text != before:
-        files.write_atomically(act.launch, text)
+        files.write_atomically(act_paths.launch, text)
     elif not text:
-        act.launch.unlink(missing_ok=True)
+        act_paths.launch.unlink(missing_ok=True)
     return text != before
 
 
-def _user(act: ActPaths, name: str) -> struct_passwd:
+def _user(act_paths: ActPaths, name: str) -> struct_passwd:
     user = users.by_name(name)
     if not users.am_root():
-        again = ("--venue", str(act.venue.top), "systemd", "install", "--run-as", "root")
+        again = ("--venue", str(act_paths.venue.top), "systemd", "install", "--run-as", "root")
         raise NotAllowed(
-            f"{act.venue.settings} has {act.name} run as {name}, for which the Emperor has to run "
-            f"as root; take run_as out, or type: {users.root_command(*again)}"
+            f"{act_paths.venue.settings} has {act_paths.name} run as {name}, for which the Emperor "
+            f"has to run as root; take run_as out, or type: {users.root_command(*again)}"
         )
     if user.pw_uid == users.ROOT:
-        raise NotAllowed(f"{act.venue.settings} has {act.name} run as root; name another user")
+        raise NotAllowed(
+            f"{act_paths.venue.settings} has {act_paths.name} run as root; name another user"
+        )
     return user
 
 
@@ -84,16 +86,16 @@ def _text(limits: Limits, user: struct_passwd | None) -> str:
     return f"{_HEAD}{lines}" if lines else ""
 
 
-def _seclude(act: ActPaths, user: struct_passwd) -> None:
+def _seclude(act_paths: ActPaths, user: struct_passwd) -> None:
     """Give the Act's files to its user, and close its directories to all others but nginx."""
     group = _web_group(user)
-    for shared in (act.venue.run, act.venue.log):
+    for shared in (act_paths.venue.run, act_paths.venue.log):
         shared.chmod(0o711)
-    _own_directory(act.own_run, user, group, 0o710)
-    _own_directory(act.own_log, user, user.pw_gid, 0o700)
-    if act.top.is_dir():
-        _own_directory(act.top, user, group, 0o710)
-    _leave_port(act)
+    _own_directory(act_paths.own_run, user, group, 0o710)
+    _own_directory(act_paths.own_log, user, user.pw_gid, 0o700)
+    if act_paths.top.is_dir():
+        _own_directory(act_paths.top, user, group, 0o710)
+    _leave_port(act_paths)
 
 
 def _web_group(user: struct_passwd) -> int:
@@ -109,11 +111,11 @@ def _own_directory(path: Path, user: struct_passwd, group: int, mode: int) -> No
     path.chmod(mode)
 
 
-def _leave_port(act: ActPaths) -> None:
+def _leave_port(act_paths: ActPaths) -> None:
     """Have the Act listen on a socket in its own directory: a port is open to every user here."""
-    for path in (act.vassal, act.kept):
+    for path in (act_paths.vassal, act_paths.kept):
         file = vassal_files.read(path)
         if file is None or file.address is None or file.address.option != "http-socket":
             continue
-        text = _HTTP_SOCKET.sub(f"http-socket = {act.own_run}/http.sock", file.text)
+        text = _HTTP_SOCKET.sub(f"http-socket = {act_paths.own_run}/http.sock", file.text)
         files.write_vassal(path, f"{text.rstrip()}\n{_CLOSED}")

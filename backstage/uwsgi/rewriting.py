@@ -15,63 +15,67 @@ from .stats import EmperorStats
 _PLACE = re.compile(r"(?P<file>.+?), line (?P<line>\d+): (?P<why>.*)", re.DOTALL)
 
 
-def present(act: ActPaths) -> VassalFile:
+def present(act_paths: ActPaths) -> VassalFile:
     """The Act's vassal file, the kept one while it is stopped. Raises ActFailed for neither."""
-    file = vassal_files.load(act)
+    file = vassal_files.load(act_paths)
     if file is None:
-        raise ActFailed(act.name, f"has no vassal file; make one with new_act(venue, {act.name!r})")
+        raise ActFailed(
+            act_paths.name, f"has no vassal file; make one with new_act(venue, {act_paths.name!r})"
+        )
     return file
 
 
-def check(act: ActPaths, text: str, known: EmperorStats | None) -> None:
+def check(act_paths: ActPaths, text: str, known: EmperorStats | None) -> None:
     """Raise EditRefused where the Act could not work with this text. Lock the Act for it.
 
     `known` is what the Emperor says: what the running Act has already is not asked for again.
     """
-    if fault := dry_run.fault_in(text, act, _running(act, known)):
-        raise _refusal(act, fault)
+    if fault := dry_run.fault_in(text, act_paths, _running(act_paths, known)):
+        raise _refusal(act_paths, fault)
 
 
-def rewrite(act: ActPaths, text: str, based_on: str, known: EmperorStats | None) -> tuple[str, ...]:
+def rewrite(
+    act_paths: ActPaths, text: str, based_on: str, known: EmperorStats | None
+) -> tuple[str, ...]:
     """Write a text that can work; returns what has changed in words, as `VassalFile` tells it.
 
     Raises EditRefused as `check` does, and where the file is not `based_on` any more. Lock the Act
     for it.
     """
-    check(act, text, known)
-    before, after = present(act), VassalFile(act.name, text)
-    if before.text != based_on or vassal_files.is_being_written(act):
+    check(act_paths, text, known)
+    before, after = present(act_paths), VassalFile(act_paths.name, text)
+    if before.text != based_on or vassal_files.is_being_written(act_paths):
         why = "was changed by somebody else meanwhile; read it again and repeat the edit"
-        raise EditRefused(_place(act), None, why)
-    if act.vassal.exists():
-        files.refuse_writable_by_others(act.venue.vassals)
-        vassal = known.vassals.get(act.vassal.name) if known else None
+        raise EditRefused(_place(act_paths), None, why)
+    if act_paths.vassal.exists():
+        files.refuse_writable_by_others(act_paths.venue.vassals)
+        vassal = known.vassals.get(act_paths.vassal.name) if known else None
         # What a link names is what the operator edits.
-        target = act.vassal.resolve()
+        target = act_paths.vassal.resolve()
         files.write_vassal(target, text, not_before=vassal.last_mod if vassal else 0.0)
-        vassal_files.keep(act, after)
+        vassal_files.keep(act_paths, after)
     else:
-        files.write_vassal(act.kept, text)
+        files.write_vassal(act_paths.kept, text)
     return tuple(after.differences(before))
 
 
-def _running(act: ActPaths, known: EmperorStats | None) -> VassalFile:
+def _running(act_paths: ActPaths, known: EmperorStats | None) -> VassalFile:
     """The file that the Act runs with, or did before it was stopped."""
-    vassal = known.vassals.get(act.vassal.name) if known else None
-    version = vassal_files.version(act)
+    vassal = known.vassals.get(act_paths.vassal.name) if known else None
+    version = vassal_files.version(act_paths)
     is_taken = not vassal or not version or version.second <= vassal.last_mod
-    if is_taken and not vassal_files.refusal(act):
-        return present(act)
-    return vassal_files.kept(act) or present(act)
+    if is_taken and not vassal_files.refusal(act_paths):
+        return present(act_paths)
+    return vassal_files.kept(act_paths) or present(act_paths)
 
 
-def _place(act: ActPaths) -> Path:
-    return act.vassal if act.vassal.exists() else act.kept
+def _place(act_paths: ActPaths) -> Path:
+    return act_paths.vassal if act_paths.vassal.exists() else act_paths.kept
 
 
-def _refusal(act: ActPaths, fault: str) -> EditRefused:
-    own = f"vassals/{act.vassal.name}"
+def _refusal(act_paths: ActPaths, fault: str) -> EditRefused:
+    own = f"vassals/{act_paths.vassal.name}"
     if not (match := _PLACE.fullmatch(fault)):
-        return EditRefused(_place(act), None, fault.removeprefix(own).lstrip(": "))
-    path = _place(act) if match["file"] == own else act.venue.top / match["file"]
+        return EditRefused(_place(act_paths), None, fault.removeprefix(own).lstrip(": "))
+    path = _place(act_paths) if match["file"] == own else act_paths.venue.top / match["file"]
     return EditRefused(path, int(match["line"]), match["why"])

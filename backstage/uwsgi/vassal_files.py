@@ -57,86 +57,86 @@ def names(directory: Path) -> set[str]:
     return set()
 
 
-def load(act: ActPaths) -> VassalFile | None:
+def load(act_paths: ActPaths) -> VassalFile | None:
     """The Act's vassal file, the kept one while it is stopped; None where there is neither."""
-    return current(act) or kept(act)
+    return current(act_paths) or kept(act_paths)
 
 
-def current(act: ActPaths) -> VassalFile | None:
+def current(act_paths: ActPaths) -> VassalFile | None:
     """The file in `vassals/`, if it is there; as it was before while somebody writes in it."""
-    return read(act.vassal)
+    return read(act_paths.vassal)
 
 
-def version(act: ActPaths) -> Version | None:
+def version(act_paths: ActPaths) -> Version | None:
     """The version of the file in `vassals/`, if it is there."""
     try:
-        facts = act.vassal.stat()
+        facts = act_paths.vassal.stat()
     except FileNotFoundError:
         return None
     return Version(facts.st_ino, facts.st_size, facts.st_mtime_ns)
 
 
-def is_being_written(act: ActPaths) -> bool:
+def is_being_written(act_paths: ActPaths) -> bool:
     """Whether somebody has the file in `vassals/` open to write in, and did so a second ago."""
     try:
-        files.read_whole(act.vassal)
+        files.read_whole(act_paths.vassal)
     except BlockingIOError:
         with suppress(FileNotFoundError):
-            return not _rests(act.vassal.stat())
+            return not _rests(act_paths.vassal.stat())
     except OSError:
         pass
     return False
 
 
-def kept(act: ActPaths) -> VassalFile | None:
+def kept(act_paths: ActPaths) -> VassalFile | None:
     """The file that a start would put back, if it is there."""
-    return read(act.kept)
+    return read(act_paths.kept)
 
 
-def keep(act: ActPaths, file: VassalFile | None = None) -> None:
+def keep(act_paths: ActPaths, file: VassalFile | None = None) -> None:
     """Remember the file in `vassals/`, as it is now or as it was read, hand edits and all.
 
     The kept file is never older than the other, so that what is put back later is newer than both.
     """
-    file = file or current(act)
+    file = file or current(act_paths)
     if not file:
         return
-    facts = act.vassal.stat()
-    if file != kept(act):
-        files.write_vassal(act.kept, file.text, not_before=facts.st_mtime - 1)
-    elif act.kept.stat().st_mtime < facts.st_mtime:
-        os.utime(act.kept, ns=(facts.st_mtime_ns, facts.st_mtime_ns))
+    facts = act_paths.vassal.stat()
+    if file != kept(act_paths):
+        files.write_vassal(act_paths.kept, file.text, not_before=facts.st_mtime - 1)
+    elif act_paths.kept.stat().st_mtime < facts.st_mtime:
+        os.utime(act_paths.kept, ns=(facts.st_mtime_ns, facts.st_mtime_ns))
 
 
-def put_back(act: ActPaths) -> None:
+def put_back(act_paths: ActPaths) -> None:
     """Put the kept file into `vassals/`. Raises FileNotFoundError where none was kept."""
-    text = act.kept.read_bytes().decode()
-    files.write_vassal(act.vassal, text, not_before=act.kept.stat().st_mtime)
+    text = act_paths.kept.read_bytes().decode()
+    files.write_vassal(act_paths.vassal, text, not_before=act_paths.kept.stat().st_mtime)
 
 
-def refuse(act: ActPaths, refused: Version, fault: str) -> None:
+def refuse(act_paths: ActPaths, refused: Version, fault: str) -> None:
     """Note why that version of the file in `vassals/` is not used."""
-    files.write_atomically(act.refused, f"{refused}\n{fault}\n")
+    files.write_atomically(act_paths.refused, f"{refused}\n{fault}\n")
 
 
-def refusal(act: ActPaths) -> str:
+def refusal(act_paths: ActPaths) -> str:
     """Why the file in `vassals/` is not used; '' unless it was refused as it is now."""
     try:
-        refused, _, fault = act.refused.read_text(encoding="utf-8").partition("\n")
-        return fault.strip() if refused == str(version(act)) else ""
+        refused, _, fault = act_paths.refused.read_text(encoding="utf-8").partition("\n")
+        return fault.strip() if refused == str(version(act_paths)) else ""
     except FileNotFoundError:
         return ""
 
 
-def date(act: ActPaths, present: Version, mtime: int) -> Version:
+def date(act_paths: ActPaths, present: Version, mtime: int) -> Version:
     """Give the file in `vassals/` an mtime, in nanoseconds since the epoch.
 
     Returns its version then. Raises Overtaken where the file is not in the version `present` now.
     """
-    if version(act) != present:
+    if version(act_paths) != present:
         raise Overtaken
     if present.mtime != mtime:
-        os.utime(act.vassal, ns=(mtime, mtime))
+        os.utime(act_paths.vassal, ns=(mtime, mtime))
     return replace(present, mtime=mtime)
 
 

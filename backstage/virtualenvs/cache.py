@@ -35,7 +35,7 @@ class PyuwsgiWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class Source:
+class ReadyEnvironment:
     """An environment to copy from: `files` are named relative to its `site_packages`.
 
     `uwsgi` is the distribution that brings uWSGI there, `django` the version of Django.
@@ -61,7 +61,7 @@ class Source:
             tools.compile_bytecode(top, site_packages)
 
 
-def find(interpreter: Interpreter) -> Source:
+def find(interpreter: Interpreter) -> ReadyEnvironment:
     """The environment to copy from for this interpreter, built now if there is none yet.
 
     Raises EnvironmentFailed.
@@ -78,7 +78,7 @@ def find(interpreter: Interpreter) -> Source:
     return source
 
 
-def _own(interpreter: Interpreter) -> Source | None:
+def _own(interpreter: Interpreter) -> ReadyEnvironment | None:
     """The environment that this library runs in, where it will do."""
     if interpreter != current():
         return None
@@ -86,7 +86,7 @@ def _own(interpreter: Interpreter) -> Source | None:
     return source if source and _is_newest_series(source.django, interpreter) else None
 
 
-def _cached(interpreter: Interpreter) -> Source:
+def _cached(interpreter: Interpreter) -> ReadyEnvironment:
     """The environment kept for this interpreter, made now if it is not there."""
     top = _cache_of(interpreter)
     complete = top / "complete"
@@ -111,7 +111,7 @@ def _build(top: Path, interpreter: Interpreter) -> None:
         tools.install_newest(top, ["pyuwsgi"])
 
 
-def _source_in(site_packages: Path, interpreter: Interpreter) -> Source | None:
+def _source_in(site_packages: Path, interpreter: Interpreter) -> ReadyEnvironment | None:
     """The source in an environment, None where that lacks what a Venue needs.
 
     Finding out takes a tenth of a second, so the answer is noted in the cache. Installing and
@@ -121,7 +121,7 @@ def _source_in(site_packages: Path, interpreter: Interpreter) -> Source | None:
     name = hashlib.sha256(identity.encode()).hexdigest()[:32]
     note = registry.cache_directory() / "sources" / f"{name}.json"
     if note.exists():
-        return Source(**json.loads(note.read_text()))
+        return ReadyEnvironment(**json.loads(note.read_text()))
     source = _examine(site_packages)
     if source is None or not _runs(source, interpreter):
         return None
@@ -130,7 +130,7 @@ def _source_in(site_packages: Path, interpreter: Interpreter) -> Source | None:
     return source
 
 
-def _examine(site_packages: Path) -> Source | None:
+def _examine(site_packages: Path) -> ReadyEnvironment | None:
     # Imports a good part of the packaging machinery, and is needed once for an environment.
     from .distributions import Library
 
@@ -141,10 +141,14 @@ def _examine(site_packages: Path) -> Source | None:
         # Its setup.py installs the program without a note of it.
         files.append(_PROGRAM)
     django = library.get("django")
-    return Source(str(site_packages), files, uwsgi, django.version) if files and django else None
+    return (
+        ReadyEnvironment(str(site_packages), files, uwsgi, django.version)
+        if files and django
+        else None
+    )
 
 
-def _runs(source: Source, interpreter: Interpreter) -> bool:
+def _runs(source: ReadyEnvironment, interpreter: Interpreter) -> bool:
     """Whether that uWSGI runs that very Python; a wrong one starts all the same and fails later."""
     if source.uwsgi == "pyuwsgi":
         return True

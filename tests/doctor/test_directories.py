@@ -29,7 +29,7 @@ def paths(tmp_path: Path) -> VenuePaths:
         file.touch(mode=0o644)
     for file in (venue.act("blog").manage, venue.act("blog").top / "blog" / "settings.py"):
         file.touch(mode=0o644)
-    venue.act("blog").environment.touch(mode=0o600)
+    venue.act("blog").env_file.touch(mode=0o600)
     return venue
 
 
@@ -86,10 +86,10 @@ def test_several_files_in_one_place_are_one_finding(paths: VenuePaths, act: ActP
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
 def test_secrets_that_others_can_read(paths: VenuePaths, act: ActPaths, mode: int) -> None:
-    act.environment.chmod(mode)
+    act.env_file.chmod(mode)
     told, _ = directories.permissions(paths, [act])
     assert (told.severity, told.subject) == (Severity.TROUBLE, "acts/blog/.env")
-    assert told.command == shlex.join(["chmod", "600", str(act.environment)])
+    assert told.command == shlex.join(["chmod", "600", str(act.env_file)])
     assert [finding.severity for finding in directories.permissions(paths, [])] == [Severity.OK]
 
 

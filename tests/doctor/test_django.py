@@ -24,7 +24,7 @@ def act(tmp_path: Path) -> ActPaths:
         (tmp_path / name).mkdir(parents=True)
     act = venue.act("blog")
     act.manage.touch()
-    act.environment.write_text(f"SECRET_KEY={KEY}\nDEBUG=on\n")
+    act.env_file.write_text(f"SECRET_KEY={KEY}\nDEBUG=on\n")
     return act
 
 
@@ -68,7 +68,7 @@ def test_debug(project: Project, hosts: list[str], severity: Severity) -> None:
 
 
 def test_debug_is_switched_off_where_it_is_set(project: Project) -> None:
-    project.act.environment.write_text(f"SECRET_KEY={KEY}\n")
+    project.act.env_file.write_text(f"SECRET_KEY={KEY}\n")
     assert "write DEBUG = False into blog.settings" in judged(project, debug=True)[0].remedy
     project.act.vassal.touch()
     assert judged(project, debug=True)[0].command == "backstage restart blog"
@@ -108,7 +108,7 @@ def test_a_weak_key(project: Project, identity: str) -> None:
     told, _ = judged(project, messages=[message(identity), message(identity)])
     assert told.severity is Severity.TROUBLE
     assert told.command.endswith("| backstage env blog set SECRET_KEY=-")
-    project.act.environment.unlink()
+    project.act.env_file.unlink()
     told, _ = judged(project, messages=[message(identity)])
     assert "import secrets" in told.command
 

@@ -372,12 +372,12 @@ def test_retiring_moves_and_never_deletes(venue: Venue, act: Act) -> None:
 
 
 def test_new_act_opens_what_is_there(venue: Venue, act: Act) -> None:
-    secret = act.paths.environment.read_text()
+    secret = act.paths.env_file.read_text()
     pid = act.pid
     assert new_act(venue, act.name).pid == pid
     act.stop()
     assert new_act(venue, act.name).state is State.RUNNING
-    assert act.paths.environment.read_text() == secret
+    assert act.paths.env_file.read_text() == secret
 
 
 def test_new_act_runs_a_project_that_is_there(venue: Venue, act: Act, fresh_name: str) -> None:
@@ -455,7 +455,7 @@ def test_files_are_closed_to_others(venue: Venue, act: Act) -> None:
     def mode(path: Path) -> int:
         return path.stat().st_mode & 0o777
 
-    assert mode(act.paths.environment) == 0o600
+    assert mode(act.paths.env_file) == 0o600
     assert mode(venue.paths.run) == 0o700
     assert mode(venue.paths.vassals) == 0o755
     listening = [
@@ -466,7 +466,7 @@ def test_files_are_closed_to_others(venue: Venue, act: Act) -> None:
     ]
     assert set(listening) == {"127.0.0.1"}
     twin = new_act(venue, f"{act.name}_b")
-    assert twin.paths.environment.read_text() != act.paths.environment.read_text()
+    assert twin.paths.env_file.read_text() != act.paths.env_file.read_text()
 
 
 def test_all_at_once(make_venue: MakeVenue) -> None:

@@ -161,7 +161,7 @@ def test_a_database_in_use_is_read_as_it_is(theatre: Venue, blog: Act) -> None:
 
 def test_only_the_acts_that_are_named(theatre: Venue) -> None:
     """The others' trouble is not told; the Venue's is."""
-    with changed(theatre["shop"].paths.environment, "SECRET_KEY=short\n"):
+    with changed(theatre["shop"].paths.env_file, "SECRET_KEY=short\n"):
         assert not troubles(theatre, "blog")
         assert [each.subject for each in troubles(theatre, "shop", "shop")] == ["shop"]
     with pytest.raises(NoSuchAct, match="did you mean 'blog'"):
@@ -178,10 +178,10 @@ def test_migrations_that_are_not_applied(theatre: Venue, blog: Act) -> None:
 
 
 def test_debug_that_is_on(theatre: Venue, blog: Act) -> None:
-    with added(blog.paths.environment, "DEBUG=on\n"):
+    with added(blog.paths.env_file, "DEBUG=on\n"):
         (told,) = troubles(theatre, "blog")
         assert (told.severity, told.subject) == (Severity.WARNING, "blog")
-        with added(blog.paths.environment, "ALLOWED_HOSTS=www.example.com\n"):
+        with added(blog.paths.env_file, "ALLOWED_HOSTS=www.example.com\n"):
             debug, https = troubles(theatre, "blog")
         assert debug.severity is Severity.TROUBLE
         assert https.severity is Severity.WARNING
@@ -196,13 +196,13 @@ def test_tls_answers_all_that_is_for_https(theatre: Venue, blog: Act) -> None:
 
     (told,) = advice()
     assert told.command == "backstage env blog set TLS=on --restart"
-    with added(blog.paths.environment, "TLS=on\n"):
+    with added(blog.paths.env_file, "TLS=on\n"):
         assert not advice()
 
 
 @pytest.mark.parametrize("key", ["hunter2", f"django-insecure-{'x7' * 30}", "ab" * 40])
 def test_a_weak_key(theatre: Venue, blog: Act, key: str) -> None:
-    with changed(blog.paths.environment, f"SECRET_KEY={key}"):
+    with changed(blog.paths.env_file, f"SECRET_KEY={key}"):
         (told,) = troubles(theatre, "blog")
         assert told.what.startswith("SECRET_KEY is weak")
         assert key not in str(told)
@@ -213,11 +213,11 @@ def test_a_weak_key(theatre: Venue, blog: Act, key: str) -> None:
 
 def test_a_key_that_two_acts_have(theatre: Venue, blog: Act) -> None:
     """They are told apart although neither is shown."""
-    shop = theatre["shop"].paths.environment
-    with changed(shop, blog.paths.environment.read_text()):
+    shop = theatre["shop"].paths.env_file
+    with changed(shop, blog.paths.env_file.read_text()):
         (told,) = troubles(theatre)
         assert (told.severity, told.subject) == (Severity.TROUBLE, "blog, shop")
-        key = blog.paths.environment.read_text().partition("SECRET_KEY=")[2].strip()
+        key = blog.paths.env_file.read_text().partition("SECRET_KEY=")[2].strip()
         assert key[:6] not in str(told)
         type_(theatre, told)
         assert not troubles(theatre)
@@ -225,7 +225,7 @@ def test_a_key_that_two_acts_have(theatre: Venue, blog: Act) -> None:
 
 
 def test_a_key_that_is_missing(theatre: Venue, blog: Act) -> None:
-    with changed(blog.paths.environment, "LOG_LEVEL=INFO\n"):
+    with changed(blog.paths.env_file, "LOG_LEVEL=INFO\n"):
         (told,) = troubles(theatre, "blog")
     assert told.what.startswith("cannot be examined: ")
     assert "SECRET_KEY is missing" in told.what
@@ -241,7 +241,7 @@ def test_a_key_that_is_missing(theatre: Venue, blog: Act) -> None:
 )
 def test_a_database_that_is_not_there(theatre: Venue, blog: Act, url: str) -> None:
     """Its password is told neither whole nor in part."""
-    with added(blog.paths.environment, f"DATABASE_URL={url}\n"):
+    with added(blog.paths.env_file, f"DATABASE_URL={url}\n"):
         (told,) = troubles(theatre, "blog")
     assert told.subject == "blog"
     if not url.startswith("sqlite"):
@@ -413,19 +413,19 @@ def test_others_who_may_write(theatre: Venue) -> None:
 
 def test_the_command_in_a_terminal(theatre: Venue, blog: Act) -> None:
     """Nothing is wider than it, but a command, which is to be copied."""
-    blog.paths.environment.chmod(0o644)
+    blog.paths.env_file.chmod(0o644)
     try:
         with terminal("doctor", cwd=theatre.path, columns=50) as shown:
             assert shown.end() == Exit.FAILED
     finally:
-        blog.paths.environment.chmod(0o600)
+        blog.paths.env_file.chmod(0o600)
     lines = [line for line in shown.shown.splitlines() if "Examining" not in line]
     at = lines.index("Permissions")
     assert [line.rstrip() for line in lines[at + 1 : at + 5]] == [
         "  ✗ acts/blog/.env: others can get at the secrets",
         "    in it",
         "    → type:",
-        f"      chmod 600 {blog.paths.environment}",
+        f"      chmod 600 {blog.paths.env_file}",
     ]
     assert any(line.startswith("1 in trouble, ") for line in lines)
     assert not [line for line in lines if len(line) > 50 and str(theatre.path) not in line]
@@ -441,7 +441,7 @@ def test_the_command_in_ascii(theatre: Venue) -> None:
 
 
 def test_the_command_for_programs(theatre: Venue, blog: Act) -> None:
-    with added(blog.paths.environment, "SECRET_KEY=short\n"):
+    with added(blog.paths.env_file, "SECRET_KEY=short\n"):
         done = call("doctor", "blog", "--json", cwd=theatre.path)
     assert done.returncode == Exit.FAILED
     envelope = json.loads(done.stdout)

@@ -29,9 +29,9 @@ def running(venue: Venue) -> Iterator[Act]:
 @pytest.fixture
 def act(running: Act) -> Iterator[Act]:
     """The Act, with nothing but a SECRET_KEY in its .env before and after."""
-    text = running.environment.path.read_text()
+    text = running.env.path.read_text()
     yield running
-    running.environment.path.write_text(text)
+    running.env.path.write_text(text)
 
 
 def env(act: Act, *words: str, typed: str = "") -> CompletedProcess[str]:
@@ -46,29 +46,29 @@ def result(act: Act, *words: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("words", [(), ("list",)])
 def test_secrets_are_listed_only_when_asked_for(act: Act, words: tuple[str, ...]) -> None:
-    act.environment.set(DATABASE_URL="postgres://me:hush@db/blog", DEBUG="off")
+    act.env.set(DATABASE_URL="postgres://me:hush@db/blog", DEBUG="off")
     shown = env(act, *words).stdout
     assert shown == (
         "SECRET_KEY=********\nDATABASE_URL=postgres://me:********@db/blog\nDEBUG=off\n"
     )
     revealed = env(act, *words, "--reveal").stdout
-    assert f"SECRET_KEY={act.environment['SECRET_KEY']}\n" in revealed
+    assert f"SECRET_KEY={act.env['SECRET_KEY']}\n" in revealed
     assert "me:hush@db" in revealed
 
 
 def test_the_list_for_programs_is_masked_as_well(act: Act) -> None:
     assert result(act) == {
         "act": act.name,
-        "path": str(act.paths.environment),
+        "path": str(act.paths.env_file),
         "variables": {"SECRET_KEY": "********"},
         "masked": True,
         "unread": [],
     }
-    assert result(act, "--reveal")["variables"] == dict(act.environment)
+    assert result(act, "--reveal")["variables"] == dict(act.env)
 
 
 def test_lines_that_django_passes_over_are_told(act: Act) -> None:
-    with act.environment.path.open("a") as file:
+    with act.env.path.open("a") as file:
         file.write("DEBUG = on\n")
     told = env(act)
     assert "DEBUG" not in told.stdout
@@ -79,8 +79,8 @@ def test_what_is_set_waits_for_a_restart_and_says_what_to_type(act: Act) -> None
     told = env(act, "set", "DEBUG=on", "DEFAULT_FROM_EMAIL=me <me@example.com>")
     assert told.stdout == f"{act.name}: set DEBUG, DEFAULT_FROM_EMAIL\n"
     assert told.stderr == f"So that it takes effect, type: backstage restart {act.name}\n"
-    assert stat.S_IMODE(act.paths.environment.stat().st_mode) == 0o600
-    assert act.environment["DEFAULT_FROM_EMAIL"] == "me <me@example.com>"
+    assert stat.S_IMODE(act.paths.env_file.stat().st_mode) == 0o600
+    assert act.env["DEFAULT_FROM_EMAIL"] == "me <me@example.com>"
     assert "DEBUG = True" not in fetch(act, "no/such/page")[1]
     again = env(act, "set", "DEBUG=on")
     assert (again.stdout, again.stderr) == (f"{act.name}: all of it is so already\n", "")
@@ -92,7 +92,7 @@ def test_a_restart_makes_it_so(act: Act) -> None:
     assert f"{act.name}  running    {act.url}" in told.stdout
     assert "DEBUG = True" in fetch(act, "no/such/page")[1]
     assert result(act, "unset", "DEBUG", "--restart") == {
-        **{"act": act.name, "path": str(act.paths.environment)},
+        **{"act": act.name, "path": str(act.paths.env_file)},
         **{"changed": ["DEBUG"], "restarted": True},
         **{"state": "running", "url": act.url, "reason": ""},
     }
@@ -113,13 +113,13 @@ def test_a_stopped_act_is_told_to_be_started(act: Act) -> None:
     act.stop()
     told = env(act, "set", "DEBUG=on")
     assert told.stderr == f"So that it takes effect, type: backstage start {act.name}\n"
-    act.environment.unset("DEBUG")
+    act.env.unset("DEBUG")
     act.start()
 
 
 def test_a_value_is_read_from_a_pipe(act: Act) -> None:
     env(act, "set", "API_TOKEN=-", "NAME=x", typed="hush hush\n")
-    assert act.environment["API_TOKEN"] == "hush hush"
+    assert act.env["API_TOKEN"] == "hush hush"
     refused = env(act, "set", "API_TOKEN=-", typed="two\nlines\n")
     assert refused.returncode == 4
     assert "the value of API_TOKEN has a line break; write it as \\n" in refused.stderr
@@ -132,7 +132,7 @@ def test_a_value_is_asked_for_and_not_shown(act: Act) -> None:
         shown.type("hush\n")
         assert "hush" not in shown.await_text("(?s).*set API_TOKEN")
         assert shown.end() == 0
-    assert act.environment["API_TOKEN"] == "hush"
+    assert act.env["API_TOKEN"] == "hush"
 
 
 @pytest.mark.parametrize(
@@ -152,11 +152,11 @@ def test_a_value_is_asked_for_and_not_shown(act: Act) -> None:
 def test_what_cannot_be_done_is_told_and_changes_nothing(
     act: Act, words: tuple[str, ...], code: int, told: str
 ) -> None:
-    before = act.environment.path.read_bytes()
+    before = act.env.path.read_bytes()
     done = env(act, *words)
     assert (done.returncode, done.stdout) == (code, "")
     assert told in done.stderr
-    assert act.environment.path.read_bytes() == before
+    assert act.env.path.read_bytes() == before
 
 
 def test_no_secret_gets_into_an_error(act: Act) -> None:

@@ -23,7 +23,7 @@ from backstage.cli.exits import Exit
 from backstage.doctor.finding import Finding, Severity
 from backstage.errors import ActFailed, BackstageError, NotAllowed, PortUnavailable, SiteRefused
 from backstage.nginx import binding, build, checks, program
-from backstage.nginx.plan import Wish
+from backstage.nginx.plan import BindRequest
 from backstage.nginx.site import Tls
 from backstage.shortcuts import new_act, new_venue
 from backstage.system import as_user
@@ -121,7 +121,7 @@ def theatre(stage: Path, web: Web) -> Iterator[Venue]:
     origins = [f"http://{name}:{web.http}" for name in NAMES]
     for name in ("north", "south"):
         act = new_act(venue, name, start=False)
-        act.environment.set(
+        act.env.set(
             ALLOWED_HOSTS=",".join(("localhost", "127.0.0.1", "[::1]", *NAMES)),
             CSRF_TRUSTED_ORIGINS=",".join(origins),
             TLS="off",
@@ -160,7 +160,7 @@ def south(theatre: Venue, clean: None) -> Act:
 
 
 def bind(web: Web, act: Act, *names: str, tls: Tls | None = None, **more: bool) -> binding.Bound:
-    return binding.bind(act, Wish(domains=names, tls=tls, **more), web.nginx)
+    return binding.bind(act, BindRequest(domains=names, tls=tls, **more), web.nginx)
 
 
 def test_each_act_answers_under_its_names_and_nobody_under_others(
@@ -191,7 +191,7 @@ def test_tls_is_what_everybody_gets(web: Web, north: Act) -> None:
     for secure in (False, True):
         sent_on = web.ask("www.north.test", "/x", tls=secure)
         assert (sent_on.status, sent_on.headers["location"]) == (301, f"{told.origin}/x")
-    assert north.environment["TLS"] == "on"
+    assert north.env["TLS"] == "on"
     with web.connect("north.test", tls=True) as line:
         assert line.version() == "TLSv1.3"  # type: ignore[attr-defined]
 
@@ -437,12 +437,12 @@ def refusing(
     web: Web, act: Act, *words: str, kind: type[BackstageError] = SiteRefused
 ) -> Iterator[None]:
     """What happens inside is refused with these words, and leaves all as it was."""
-    before = (web.listing, web.workers, act.environment.path.read_bytes(), act.pid)
+    before = (web.listing, web.workers, act.env.path.read_bytes(), act.pid)
     with pytest.raises(kind) as caught:
         yield
     for word in words:
         assert word in str(caught.value)
-    after = (web.listing, web.workers, act.environment.path.read_bytes(), act.pid)
+    after = (web.listing, web.workers, act.env.path.read_bytes(), act.pid)
     assert after == before
 
 
@@ -497,12 +497,12 @@ def test_a_reload_that_nginx_fails_at_is_taken_back(web: Web, north: Act) -> Non
             """As if somebody had come just after."""
 
     hasty = Hasty(**{name: getattr(web.nginx, name) for name in web.nginx.__dataclass_fields__})
-    wish = Wish(domains=("north.test",), tls=web.certificate("north.test"))
+    request = BindRequest(domains=("north.test",), tls=web.certificate("north.test"))
     with socket.create_server(("127.0.0.1", web.https)):
-        before = north.environment.path.read_bytes()
+        before = north.env.path.read_bytes()
         with pytest.raises(SiteRefused, match=r"does not use its new configuration\n.*bind\(\)"):
-            binding.bind(north, wish, hasty)
-    assert (web.listing, north.environment.path.read_bytes()) == ({}, before)
+            binding.bind(north, request, hasty)
+    assert (web.listing, north.env.path.read_bytes()) == ({}, before)
 
 
 def test_what_clashes_with_the_rest_of_nginx_is_rolled_back(web: Web, north: Act) -> None:
@@ -526,11 +526,11 @@ def test_an_act_that_cannot_start_any_more_undoes_it_all(
 ) -> None:
     north = untold
     settings = north.paths.top / "east" / "settings.py"
-    listing, before = web.listing, north.environment.path.read_bytes()
+    listing, before = web.listing, north.env.path.read_bytes()
     with appended(settings, "\nif PROXY and __import__('sys').argv[:1] != ['-c']: 1 / 0\n"):
         with pytest.raises(ActFailed):
             bind(web, north, "north.test")
-        assert (web.listing, north.environment.path.read_bytes()) == (listing, before)
+        assert (web.listing, north.env.path.read_bytes()) == (listing, before)
         north.start()
     with pytest.raises((ConnectionError, OSError)):
         web.ask("north.test", "/tell")
@@ -590,7 +590,7 @@ def test_without_nginx_it_says_how_to_get_it(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(build, "_SBIN", str(tmp_path))
     with pytest.raises(SiteRefused, match="apt install nginx"):
-        binding.bind(north, Wish(domains=("north.test",)))
+        binding.bind(north, BindRequest(domains=("north.test",)))
 
 
 # The .env, certbot, edits, unbinding
@@ -598,24 +598,24 @@ def test_without_nginx_it_says_how_to_get_it(
 
 def test_unbinding_takes_out_what_binding_put_in(web: Web, untold: Act, clean: None) -> None:
     north = untold
-    before = north.environment.path.read_bytes()
-    north.environment.set(ALLOWED_HOSTS="mine.test, localhost", HSTS_SECONDS="5")
-    mine = north.environment.path.read_bytes()
+    before = north.env.path.read_bytes()
+    north.env.set(ALLOWED_HOSTS="mine.test, localhost", HSTS_SECONDS="5")
+    mine = north.env.path.read_bytes()
     bind(web, north, "north.test", "mine.test", tls=web.certificate("north.test", "mine.test"))
-    assert north.environment["ALLOWED_HOSTS"] == "mine.test,localhost,north.test"
-    assert north.environment["CSRF_TRUSTED_ORIGINS"].split(",") == [
+    assert north.env["ALLOWED_HOSTS"] == "mine.test,localhost,north.test"
+    assert north.env["CSRF_TRUSTED_ORIGINS"].split(",") == [
         f"https://{name}:{web.https}" for name in ("north.test", "mine.test")
     ]
     bind(web, north, "second.test")
-    assert north.environment["ALLOWED_HOSTS"] == "mine.test,localhost,second.test"
-    assert north.environment["TLS"] == "off"
-    north.environment.set(LOG_LEVEL="ERROR")
+    assert north.env["ALLOWED_HOSTS"] == "mine.test,localhost,second.test"
+    assert north.env["TLS"] == "off"
+    north.env.set(LOG_LEVEL="ERROR")
     binding.unbind(north, web.nginx)
-    assert north.environment.path.read_bytes() == mine + b"LOG_LEVEL=ERROR\n"
+    assert north.env.path.read_bytes() == mine + b"LOG_LEVEL=ERROR\n"
     assert web.listing == {}
     assert not (web.top / "backstage" / "pages").exists()
-    north.environment.unset("LOG_LEVEL", "ALLOWED_HOSTS", "HSTS_SECONDS")
-    assert north.environment.path.read_bytes() == before
+    north.env.unset("LOG_LEVEL", "ALLOWED_HOSTS", "HSTS_SECONDS")
+    assert north.env.path.read_bytes() == before
     with pytest.raises(SiteRefused, match="bound to no domain"):
         binding.unbind(north, web.nginx)
 
@@ -623,10 +623,10 @@ def test_unbinding_takes_out_what_binding_put_in(web: Web, untold: Act, clean: N
 def test_a_project_of_ones_own_is_told_what_to_add(web: Web, theatre: Venue, clean: None) -> None:
     act = theatre["north"]
     (act.paths.top / ".env.example").rename(act.paths.top / ".aside")
-    before = act.environment.path.read_bytes()
+    before = act.env.path.read_bytes()
     told = bind(web, act, "unheard.test")
     assert "add unheard.test to it in the settings" in told.notes[0]
-    assert act.environment.path.read_bytes() == before
+    assert act.env.path.read_bytes() == before
     assert worst(theatre, web, "north")[0].what.startswith("ALLOWED_HOSTS does not have unheard")
     (act.paths.top / ".aside").rename(act.paths.top / ".env.example")
 
@@ -741,11 +741,11 @@ def test_check_finds_what_has_gone_wrong(web: Web, north: Act, theatre: Venue) -
         with replaced(Path(tls.key), Path(ending.key)):
             (found_one,) = worst(theatre, web, "north")
             assert (found_one.severity, "ends on" in found_one.what) == (Severity.WARNING, True)
-    hosts = north.environment["ALLOWED_HOSTS"]
-    north.environment.set(ALLOWED_HOSTS="localhost")
+    hosts = north.env["ALLOWED_HOSTS"]
+    north.env.set(ALLOWED_HOSTS="localhost")
     (found_one,) = worst(theatre, web, "north")
     assert (found_one.severity, found_one.command) == (Severity.TROUBLE, again)
-    north.environment.set(ALLOWED_HOSTS=hosts)
+    north.env.set(ALLOWED_HOSTS=hosts)
     with foreign(web, "server { lisen 80; }"):
         assert 'unknown directive "lisen"' in worst(theatre, web, "north")[0].what
     (web.sites / "backstage.conf").rename(web.top / "aside")
@@ -786,7 +786,7 @@ def test_debian_keeps_a_link_beside_the_file(web: Web, north: Act) -> None:
         .replace("nginx.pid", "debian/nginx.pid")
     )
     debian = replace(web.nginx, conf=conf, state=top / "backstage")
-    told = binding.bind(north, Wish(domains=("north.test",)), debian)
+    told = binding.bind(north, BindRequest(domains=("north.test",)), debian)
     assert told.file == top / "sites-available" / "backstage-footlights-north.conf"
     assert (top / "sites-enabled" / told.file.name).readlink() == told.file
     assert told.notes == (f"nginx does not run; type: nginx -c {conf}",)

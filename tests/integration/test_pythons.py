@@ -68,7 +68,7 @@ def test_a_venue_of_another_python(stage: Path, version: str) -> None:
     assert {line.split(")")[0] for line in warnings.split("?: (")[1:]} == {
         *("security.W004", "security.W008", "security.W012", "security.W016")
     }
-    act.paths.environment.write_text(act.paths.environment.read_text() + "TLS=on\n")
+    act.paths.env_file.write_text(act.paths.env_file.read_text() + "TLS=on\n")
     assert "no issues" in act.manage("check", "--deploy")
     venue.stop()
 

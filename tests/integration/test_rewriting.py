@@ -134,7 +134,7 @@ def test_a_text_that_fails_only_when_it_runs_is_told_and_can_be_mended(running: 
 def test_what_is_set_in_the_environment_is_what_the_act_sees(running: Act) -> None:
     assert fetch(running, "no/such/page")[0] == 404
     assert "DEBUG = True" not in fetch(running, "no/such/page")[1]
-    running.environment.set(DEBUG="on")
+    running.env.set(DEBUG="on")
     running.restart()
     assert "DEBUG = True" in fetch(running, "no/such/page")[1]
-    running.environment.unset("DEBUG")
+    running.env.unset("DEBUG")

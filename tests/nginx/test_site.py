@@ -11,9 +11,9 @@ from backstage.errors import SiteRefused
 from backstage.layout.shipped_files import shelf
 from backstage.nginx import config_parser
 from backstage.nginx.rendering import Common, render, render_shared
-from backstage.nginx.site import Ground, Share, Site, Target, Tls, file_name, origin, read_record
+from backstage.nginx.site import Listening, Share, Site, Target, Tls, file_name, origin, read_record
 
-GROUND = Ground(
+GROUND = Listening(
     http_port=80,
     https_port=443,
     ipv4=True,
@@ -37,8 +37,8 @@ SITE = Site(
 )
 
 
-def text(site: Site = SITE, ground: Ground = GROUND) -> str:
-    return render(site, ground, "backstage-My_Venue-blog")
+def text(site: Site = SITE, listening: Listening = GROUND) -> str:
+    return render(site, listening, "backstage-My_Venue-blog")
 
 
 @pytest.mark.parametrize(
@@ -118,13 +118,13 @@ def test_other_paths_stay_one_word(path: str) -> None:
 
 
 def test_ipv6_only_where_there_is_some() -> None:
-    assert "[::]" not in text(ground=replace(GROUND, ipv6=False))
-    assert not re.search(r"listen \d", text(ground=replace(GROUND, ipv4=False)))
+    assert "[::]" not in text(listening=replace(GROUND, ipv6=False))
+    assert not re.search(r"listen \d", text(listening=replace(GROUND, ipv4=False)))
 
 
 def test_http2_is_asked_for_in_the_words_of_the_version() -> None:
     assert "listen 443 ssl http2;" in text()
-    newer = text(ground=replace(GROUND, http2="directive"))
+    newer = text(listening=replace(GROUND, http2="directive"))
     assert "listen 443 ssl;" in newer
     assert "http2 on;" in newer
 
@@ -133,7 +133,7 @@ def test_other_ports_stand_in_urls() -> None:
     assert origin("a.test", 443, tls=True) == "https://a.test"
     assert origin("a.test", 80, tls=False) == "http://a.test"
     assert origin("a.test", 8443, tls=True) == "https://a.test:8443"
-    other = text(ground=replace(GROUND, http_port=8080, https_port=8443))
+    other = text(listening=replace(GROUND, http_port=8080, https_port=8443))
     assert "return 301 https://$host:8443$request_uri;" in other
     assert "proxy_set_header Host $host:$server_port;" in other
     assert "proxy_set_header Host $host;" in text()

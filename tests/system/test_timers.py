@@ -7,86 +7,86 @@ import math
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backstage.system.timers import Agenda
+from backstage.system.timers import Timers
 
 
-def moments_of(agenda: Agenda, name: str, count: int) -> list[int]:
+def moments_of(timers: Timers, name: str, count: int) -> list[int]:
     """When a name comes up that is to be repeated whenever it does, in thousandths from 0 on."""
     now, found = 0.0, list[int]()
     for _ in range(count):
-        agenda.repeat(name, now)
-        now += agenda.pause(now)
-        assert agenda.take(now) == {name}
+        timers.repeat(name, now)
+        now += timers.pause(now)
+        assert timers.take(now) == {name}
         found.append(round(now * 1000))
     return found
 
 
 def test_an_empty_agenda_waits_for_ever() -> None:
-    assert Agenda().pause(5.0) == math.inf
-    assert Agenda().take(5.0) == set()
+    assert Timers().pause(5.0) == math.inf
+    assert Timers().take(5.0) == set()
 
 
 def test_a_name_comes_up_at_its_moment_and_once() -> None:
-    agenda = Agenda()
-    agenda.put("a", 7.0)
-    assert agenda.pause(5.0) == 2.0
-    assert agenda.take(6.9) == set()
-    assert agenda.take(7.0) == {"a"}
-    assert agenda.take(9.0) == set()
-    assert agenda.pause(9.0) == math.inf
+    timers = Timers()
+    timers.put("a", 7.0)
+    assert timers.pause(5.0) == 2.0
+    assert timers.take(6.9) == set()
+    assert timers.take(7.0) == {"a"}
+    assert timers.take(9.0) == set()
+    assert timers.pause(9.0) == math.inf
 
 
 def test_only_what_is_due_comes_up() -> None:
-    agenda = Agenda()
+    timers = Timers()
     for name, moment in {"a": 3.0, "b": 1.0, "c": 2.0}.items():
-        agenda.put(name, moment)
-    assert agenda.pause(0.5) == 0.5
-    assert agenda.take(2.0) == {"b", "c"}
-    assert agenda.pause(2.5) == 0.5
+        timers.put(name, moment)
+    assert timers.pause(0.5) == 0.5
+    assert timers.take(2.0) == {"b", "c"}
+    assert timers.pause(2.5) == 0.5
 
 
 def test_what_is_overdue_is_not_waited_for() -> None:
-    agenda = Agenda()
-    agenda.put("a", 1.0)
-    assert agenda.pause(9.0) == 0.0
+    timers = Timers()
+    timers.put("a", 1.0)
+    assert timers.pause(9.0) == 0.0
 
 
 def test_the_last_moment_that_was_put_counts() -> None:
     """Later or earlier: a file that is still being written puts its moment off."""
-    agenda = Agenda()
-    agenda.put("a", 1.0)
-    agenda.put("a", 2.0)
-    assert agenda.take(1.5) == set()
-    agenda.put("a", 1.6)
-    assert agenda.take(1.6) == {"a"}
+    timers = Timers()
+    timers.put("a", 1.0)
+    timers.put("a", 2.0)
+    assert timers.take(1.5) == set()
+    timers.put("a", 1.6)
+    assert timers.take(1.6) == {"a"}
 
 
 def test_what_passes_is_looked_at_soon_then_less_and_less_often() -> None:
     """But often enough that nobody notices."""
-    assert moments_of(Agenda(), "a", 8) == [5, 15, 35, 75, 155, 255, 355, 455]
+    assert moments_of(Timers(), "a", 8) == [5, 15, 35, 75, 155, 255, 355, 455]
 
 
 def test_what_has_passed_begins_anew() -> None:
-    agenda = Agenda()
-    moments_of(agenda, "a", 6)
-    agenda.drop("a")
-    assert moments_of(agenda, "a", 3) == [5, 15, 35]
+    timers = Timers()
+    moments_of(timers, "a", 6)
+    timers.drop("a")
+    assert moments_of(timers, "a", 3) == [5, 15, 35]
 
 
 def test_names_have_pauses_of_their_own() -> None:
-    agenda = Agenda()
-    moments_of(agenda, "a", 6)
-    assert moments_of(agenda, "b", 2) == [5, 15]
+    timers = Timers()
+    moments_of(timers, "a", 6)
+    assert moments_of(timers, "b", 2) == [5, 15]
 
 
 def test_what_was_dropped_does_not_come_up() -> None:
-    agenda = Agenda()
-    agenda.put("a", 1.0)
-    agenda.put("b", 2.0)
-    agenda.drop("a")
-    agenda.drop("never there")
-    assert agenda.pause(0.0) == 2.0
-    assert agenda.take(9.0) == {"b"}
+    timers = Timers()
+    timers.put("a", 1.0)
+    timers.put("b", 2.0)
+    timers.drop("a")
+    timers.drop("never there")
+    assert timers.pause(0.0) == 2.0
+    assert timers.take(9.0) == {"b"}
 
 
 whole_seconds = st.integers(0, 9).map(float)
@@ -95,12 +95,12 @@ whole_seconds = st.integers(0, 9).map(float)
 @settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from("abcde"), whole_seconds), whole_seconds)
 def test_after_its_pause_something_is_always_due(due: dict[str, float], now: float) -> None:
-    agenda = Agenda()
+    timers = Timers()
     for name, moment in due.items():
-        agenda.put(name, moment)
-    early = agenda.take(now)
+        timers.put(name, moment)
+    early = timers.take(now)
     assert early == {name for name, moment in due.items() if moment <= now}
-    pause = agenda.pause(now)
+    pause = timers.pause(now)
     assert (pause == math.inf) == (early == due.keys())
     if pause < math.inf:
-        assert agenda.take(now + pause)
+        assert timers.take(now + pause)

@@ -15,7 +15,7 @@ import pytest
 
 from backstage.system import processes
 from backstage.system.deadlines import Deadline
-from backstage.system.wakeups import Alarms
+from backstage.system.wakeups import Wakeups
 from tests.conftest import Spawn
 
 Pair = tuple[socket.socket, socket.socket]
@@ -25,9 +25,9 @@ PATIENCE = 20.0
 
 
 @pytest.fixture
-def alarms() -> Iterator[Alarms]:
-    with closing(Alarms()) as alarms:
-        yield alarms
+def wakeups() -> Iterator[Wakeups]:
+    with closing(Wakeups()) as wakeups:
+        yield wakeups
 
 
 @pytest.fixture
@@ -62,82 +62,82 @@ def end(process: subprocess.Popen[str]) -> None:
     process.wait(PATIENCE)
 
 
-def test_without_an_alarm_it_waits_its_time(alarms: Alarms) -> None:
-    assert alarms.wait(0.0) == []
-    assert alarms.wait(0.01) == []
+def test_without_an_alarm_it_waits_its_time(wakeups: Wakeups) -> None:
+    assert wakeups.wait(0.0) == []
+    assert wakeups.wait(0.01) == []
 
 
-def test_a_ring_ends_the_wait_that_is_under_way(alarms: Alarms) -> None:
+def test_a_ring_ends_the_wait_that_is_under_way(wakeups: Wakeups) -> None:
     """From another thread, and with nothing to tell."""
     heard: list[list[tuple[str, int]]] = []
-    waiting = threading.Thread(target=lambda: heard.append(alarms.wait(600)))
+    waiting = threading.Thread(target=lambda: heard.append(wakeups.wait(600)))
     waiting.start()
-    alarms.ring()
+    wakeups.ring()
     waiting.join(PATIENCE)
     assert heard == [[]]
 
 
-def test_a_ring_before_it_ends_the_next_wait(alarms: Alarms) -> None:
+def test_a_ring_before_it_ends_the_next_wait(wakeups: Wakeups) -> None:
     """However often it was rung, and only the next one."""
     for _ in range(2000):
-        alarms.ring()
-    alarms.wait(600)
+        wakeups.ring()
+    wakeups.wait(600)
     nap = Deadline(0.02)
-    assert alarms.wait(0.03) == []
+    assert wakeups.wait(0.03) == []
     assert nap.expired
-    alarms.ring()
-    alarms.wait(600)
+    wakeups.ring()
+    wakeups.wait(600)
 
 
-def test_nobody_is_held_up_by_rings_that_nobody_hears(alarms: Alarms) -> None:
+def test_nobody_is_held_up_by_rings_that_nobody_hears(wakeups: Wakeups) -> None:
     """Not even when there are more than the kernel has room for; the wait still ends."""
     for _ in range(100_000):
-        alarms.ring()
-    assert alarms.wait(600) == []
+        wakeups.ring()
+    assert wakeups.wait(600) == []
 
 
-def test_the_end_of_a_process_is_told_once(alarms: Alarms, spawn: Spawn) -> None:
+def test_the_end_of_a_process_is_told_once(wakeups: Wakeups, spawn: Spawn) -> None:
     process = spawn("sleep", "600")
-    alarms.watch_end(process.pid, "blog")
-    assert alarms.wait(0.0) == []
+    wakeups.watch_end(process.pid, "blog")
+    assert wakeups.wait(0.0) == []
     os.kill(process.pid, signal.SIGTERM)
-    assert alarms.wait(PATIENCE) == [("blog", process.pid)]
-    assert alarms.wait(0.0) == []
+    assert wakeups.wait(PATIENCE) == [("blog", process.pid)]
+    assert wakeups.wait(0.0) == []
 
 
-def test_a_process_that_is_watched_twice_is_told_once(alarms: Alarms, spawn: Spawn) -> None:
+def test_a_process_that_is_watched_twice_is_told_once(wakeups: Wakeups, spawn: Spawn) -> None:
     """As every look at an Act asks for it anew."""
     process = spawn("sleep", "600")
     before = files_open()
     for _ in range(3):
-        alarms.watch_end(process.pid, "blog")
+        wakeups.watch_end(process.pid, "blog")
     assert files_open() == before + 1
     end(process)
-    assert alarms.wait(PATIENCE) == [("blog", process.pid)]
-    assert alarms.wait(0.0) == []
+    assert wakeups.wait(PATIENCE) == [("blog", process.pid)]
+    assert wakeups.wait(0.0) == []
 
 
-def test_several_processes_are_told_by_name(alarms: Alarms, spawn: Spawn) -> None:
+def test_several_processes_are_told_by_name(wakeups: Wakeups, spawn: Spawn) -> None:
     ending, staying = [spawn("sleep", "600") for _ in range(3)], spawn("sleep", "600")
     for number, process in enumerate([*ending, staying]):
-        alarms.watch_end(process.pid, f"act{number}")
+        wakeups.watch_end(process.pid, f"act{number}")
     for process in ending:
         end(process)
-    told = alarms.wait(PATIENCE)
+    told = wakeups.wait(PATIENCE)
     assert sorted(told) == [(f"act{number}", each.pid) for number, each in enumerate(ending)]
 
 
-def test_a_process_that_is_gone_already_is_not_watched(alarms: Alarms, spawn: Spawn) -> None:
+def test_a_process_that_is_gone_already_is_not_watched(wakeups: Wakeups, spawn: Spawn) -> None:
     process = spawn("true")
     process.wait(PATIENCE)
     before = files_open()
-    alarms.watch_end(process.pid, "blog")
+    wakeups.watch_end(process.pid, "blog")
     assert files_open() == before
-    assert alarms.wait(0.0) == []
+    assert wakeups.wait(0.0) == []
 
 
 def test_where_no_more_files_can_be_opened_it_does_without(
-    alarms: Alarms, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
+    wakeups: Wakeups, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And watches it when it is asked again."""
     process = spawn("sleep", "600")
@@ -147,74 +147,74 @@ def test_where_no_more_files_can_be_opened_it_does_without(
 
     with monkeypatch.context() as patch:
         patch.setattr(processes, "watch_end", refuse)
-        alarms.watch_end(process.pid, "blog")
-    alarms.watch_end(process.pid, "blog")
+        wakeups.watch_end(process.pid, "blog")
+    wakeups.watch_end(process.pid, "blog")
     end(process)
-    assert alarms.wait(PATIENCE) == [("blog", process.pid)]
+    assert wakeups.wait(PATIENCE) == [("blog", process.pid)]
 
 
-def test_what_can_be_read_is_told_once(alarms: Alarms, pair: Pair) -> None:
+def test_what_can_be_read_is_told_once(wakeups: Wakeups, pair: Pair) -> None:
     """Until it is watched again; it can still be read then."""
     near, far = pair
-    alarms.watch(near, "blog")
-    assert alarms.wait(0.0) == []
+    wakeups.watch(near, "blog")
+    assert wakeups.wait(0.0) == []
     far.send(b"x")
-    assert alarms.wait(PATIENCE) == [("blog", 0)]
-    assert alarms.wait(0.0) == []
-    alarms.watch(near, "blog")
-    assert alarms.wait(PATIENCE) == [("blog", 0)]
+    assert wakeups.wait(PATIENCE) == [("blog", 0)]
+    assert wakeups.wait(0.0) == []
+    wakeups.watch(near, "blog")
+    assert wakeups.wait(PATIENCE) == [("blog", 0)]
 
 
-def test_what_is_not_watched_any_more_is_not_told(alarms: Alarms, pair: Pair) -> None:
+def test_what_is_not_watched_any_more_is_not_told(wakeups: Wakeups, pair: Pair) -> None:
     """Neither does it matter whether it ever was, or is closed."""
     near, far = pair
-    alarms.watch(near, "blog")
-    alarms.unwatch(near)
+    wakeups.watch(near, "blog")
+    wakeups.unwatch(near)
     far.send(b"x")
-    assert alarms.wait(0.0) == []
-    alarms.unwatch(near)
+    assert wakeups.wait(0.0) == []
+    wakeups.unwatch(near)
     near.close()
-    alarms.unwatch(near)
+    wakeups.unwatch(near)
 
 
 def test_a_ring_an_end_and_a_socket_are_heard_together(
-    alarms: Alarms, spawn: Spawn, pair: Pair
+    wakeups: Wakeups, spawn: Spawn, pair: Pair
 ) -> None:
     near, far = pair
     process = spawn("sleep", "600")
-    alarms.watch_end(process.pid, "shop")
-    alarms.watch(near, "blog")
+    wakeups.watch_end(process.pid, "shop")
+    wakeups.watch(near, "blog")
     end(process)
     far.send(b"x")
-    alarms.ring()
-    assert sorted(alarms.wait(PATIENCE)) == [("blog", 0), ("shop", process.pid)]
-    assert alarms.wait(0.0) == []
+    wakeups.ring()
+    assert sorted(wakeups.wait(PATIENCE)) == [("blog", 0), ("shop", process.pid)]
+    assert wakeups.wait(0.0) == []
 
 
 def test_no_file_stays_open(spawn: Spawn) -> None:
     """Neither for the ends it has told of nor, once it is closed, for those it has not."""
     ended, staying = spawn("true"), spawn("sleep", "600")
     before = files_open()
-    with closing(Alarms()) as alarms:
+    with closing(Wakeups()) as wakeups:
         ready = files_open()
         for _ in range(2000):
             # Not yet waited for, its pid is still its own.
-            alarms.watch_end(ended.pid, "ended")
-            alarms.ring()
-            while ("ended", ended.pid) not in alarms.wait(PATIENCE):
+            wakeups.watch_end(ended.pid, "ended")
+            wakeups.ring()
+            while ("ended", ended.pid) not in wakeups.wait(PATIENCE):
                 continue
         assert files_open() == ready
-        alarms.watch_end(staying.pid, "staying")
+        wakeups.watch_end(staying.pid, "staying")
         assert files_open() == ready + 1
     assert files_open() == before
 
 
 def test_a_ring_after_the_end_reaches_nobody_else(newcomers: Newcomers) -> None:
     """Who closes an observer does not know whether it has ended by itself."""
-    alarms = Alarms()
-    alarms.close()
+    wakeups = Wakeups()
+    wakeups.close()
     pairs = newcomers()
-    alarms.ring()
+    wakeups.ring()
     for each in sum(pairs, ()):
         each.setblocking(False)
         with pytest.raises(BlockingIOError):
@@ -222,9 +222,9 @@ def test_a_ring_after_the_end_reaches_nobody_else(newcomers: Newcomers) -> None:
 
 
 def test_closing_twice_closes_nothing_of_others(newcomers: Newcomers) -> None:
-    alarms = Alarms()
-    alarms.close()
+    wakeups = Wakeups()
+    wakeups.close()
     pairs = newcomers()
-    alarms.close()
+    wakeups.close()
     for each in sum(pairs, ()):
         os.fstat(each.fileno())

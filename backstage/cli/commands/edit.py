@@ -38,7 +38,7 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 @command("edit", examples=_EXAMPLES, exits=_EXITS)
 @act_argument
-def edit(session: Session, act: str) -> Result:
+def edit(session: Session, act_name: str) -> Result:
     """Edit the vassal file of an Act, checked before it counts.
 
     $VISUAL or $EDITOR opens a copy. When it is saved and the editor ends, the copy is tried: where
@@ -47,13 +47,13 @@ def edit(session: Session, act: str) -> Result:
     stopped one stays stopped. What somebody else writes meanwhile is not overwritten. A text that
     was not used is kept, and it is told where.
     """
-    found = session.act(act)
+    found = session.act(act_name)
     before = found.vassal_text
     with _draft(session, found, before) as draft:
         text = _edited(session, found, before, draft)
         if text == before:
-            unchanged = {"act": act, "changed": False}
-            return Result(unchanged, lambda screen: screen.line(f"{act}: nothing has changed"))
+            unchanged = {"act": act_name, "changed": False}
+            return Result(unchanged, lambda screen: screen.line(f"{act_name}: nothing has changed"))
         difference = _difference(found, before, text)
         if not session.as_json:
             _show(session.screen, difference)
@@ -62,9 +62,9 @@ def edit(session: Session, act: str) -> Result:
             aftermath.show(session.screen)
             if click.confirm("Put the text from before back?", err=True):
                 aftermath = _used(session, found, text, before)
-    changes = VassalFile(act, text).differences(VassalFile(act, before))
+    changes = VassalFile(act_name, text).differences(VassalFile(act_name, before))
     document = {
-        **{"act": act, "changed": True, "changes": changes, "diff": "\n".join(difference)},
+        **{"act": act_name, "changed": True, "changes": changes, "diff": "\n".join(difference)},
         **aftermath.document,
     }
     return Result(document, aftermath.show, aftermath.exit)

@@ -35,7 +35,12 @@ _ASK = "-"
 @click.option("--reveal", is_flag=True, help="List secrets as they are.")
 @click.option("--restart", is_flag=True, help="Restart the Act, and wait until it answers.")
 def env(
-    session: Session, act: str, action: str, words: tuple[str, ...], reveal: bool, restart: bool
+    session: Session,
+    act_name: str,
+    action: str,
+    words: tuple[str, ...],
+    reveal: bool,
+    restart: bool,
 ) -> Result:
     """Show or change the .env of an Act.
 
@@ -45,41 +50,43 @@ def env(
     already, such as those of `env =` in the vassal file, win over it.
     """
     if bool(words) == (action == "list"):
-        raise click.UsageError(_usage(act, action))
+        raise click.UsageError(_usage(act_name, action))
     if (reveal and action != "list") or (restart and action == "list"):
         raise click.UsageError("--reveal is for list, --restart for set and unset")
-    found = session.act(act)
+    found = session.act(act_name)
     if action == "list":
         return _listed(found, reveal)
     changed = _set(found, words) if action == "set" else _unset(found, words)
     aftermath = _restarted(session, found) if restart else None
     document = {
-        **{"act": act, "path": str(found.environment.path)},
+        **{"act": act_name, "path": str(found.env.path)},
         **{"changed": changed, "restarted": restart},
         **(aftermath.document if aftermath else {}),
     }
 
     def show(screen: Screen) -> None:
         names = ", ".join(changed)
-        screen.line(f"{act}: {action} {names}" if changed else f"{act}: all of it is so already")
+        screen.line(
+            f"{act_name}: {action} {names}" if changed else f"{act_name}: all of it is so already"
+        )
         if aftermath:
             aftermath.show(screen)
         elif changed:
             verb = "restart" if found.wanted else "start"
-            screen.hint(f"So that it takes effect, type: backstage {verb} {act}")
+            screen.hint(f"So that it takes effect, type: backstage {verb} {act_name}")
 
     return Result(document, show, aftermath.exit if aftermath else Exit.DONE)
 
 
-def _usage(act: str, action: str) -> str:
+def _usage(act_name: str, action: str) -> str:
     if action == "list":
         return "list takes no names"
     what = "KEY=VALUE" if action == "set" else "KEY"
-    return f"{action} what? Type: backstage env {act} {action} {what}"
+    return f"{action} what? Type: backstage env {act_name} {action} {what}"
 
 
 def _listed(act: Act, reveal: bool) -> Result:
-    environment = act.environment
+    environment = act.env
     variables = dict(environment) if reveal else environment.masked
     unread = environment.unread
     document = {
@@ -109,7 +116,7 @@ def _set(act: Act, words: Sequence[str]) -> tuple[str, ...]:
     asked = [key for key, value in variables.items() if value == _ASK]
     if len(asked) > 1 and not sys.stdin.isatty():
         raise click.UsageError(f"the standard input is one value, not {len(asked)}")
-    return act.environment.set({**variables, **{key: _ask(key) for key in asked}})
+    return act.env.set({**variables, **{key: _ask(key) for key in asked}})
 
 
 def _ask(key: str) -> str:
@@ -121,7 +128,7 @@ def _ask(key: str) -> str:
 
 def _unset(act: Act, words: Sequence[str]) -> tuple[str, ...]:
     keys = tuple(dict.fromkeys(words))
-    act.environment.unset(*keys)
+    act.env.unset(*keys)
     return keys
 
 

@@ -20,7 +20,7 @@ backstage manage blog shell
 @command("manage", examples=_EXAMPLES, exits=(Exit.FAILED,), allow_interspersed_args=False)
 @act_argument
 @click.argument("words", nargs=-1, required=True, metavar="COMMAND...", type=click.UNPROCESSED)
-def manage(session: Session, act: str, words: tuple[str, ...]) -> Result:
+def manage(session: Session, act_name: str, words: tuple[str, ...]) -> Result:
     """Run a manage.py command of an Act.
 
     It runs with the Venue's Python in the Act's directory and has the terminal, so that `shell` and
@@ -30,8 +30,8 @@ def manage(session: Session, act: str, words: tuple[str, ...]) -> Result:
     """
     # Not given up here, but for the program alone, which then gets a terminal of its own.
     session.keeps_root = True
-    found = session.act(act)
+    found = session.act(act_name)
     if session.as_json:
-        return Result({"act": act, "output": found.manage(*words)}, lambda _: None)
+        return Result({"act": act_name, "output": found.manage(*words)}, lambda _: None)
     status = found.manage_here(*words)
-    return Result({"act": act}, lambda _: None, status)
+    return Result({"act": act_name}, lambda _: None, status)

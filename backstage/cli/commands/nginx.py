@@ -16,7 +16,7 @@ from ...doctor.finding import Finding, Severity
 from ...errors import SiteRefused
 from ...nginx import binding, certificates, checks, program
 from ...nginx.binding import Bound
-from ...nginx.plan import Wish
+from ...nginx.plan import BindRequest
 from ...nginx.site import Site
 from ..exits import Exit
 from ..options import command, complete_acts
@@ -43,7 +43,7 @@ _AUTO = "auto"
 
 @command("nginx", examples=_EXAMPLES, exits=_EXITS)
 @click.argument("verb", type=click.Choice(["bind", "show", "unbind", "check"]))
-@click.argument("act", required=False, shell_complete=complete_acts)
+@click.argument("act_name", metavar="[ACT]", required=False, shell_complete=complete_acts)
 @click.argument("names", nargs=-1, metavar="[DOMAIN]...")
 @click.option("--tls", metavar="auto|CERT,KEY", help="bind: with certbot's certificate, or this.")
 @click.option("--redirect-www", is_flag=True, help="bind: send www. and DOMAIN to the first.")
@@ -51,7 +51,7 @@ _AUTO = "auto"
 def nginx(
     session: Session,
     verb: str,
-    act: str | None,
+    act_name: str | None,
     names: tuple[str, ...],
     tls: str | None,
     redirect_www: bool,
@@ -64,37 +64,39 @@ def nginx(
     the site's file. `check` looks for all that can be wrong, and is 1 where there is trouble.
     """
     session.keeps_root = True
-    _refuse_words(verb, act, names, bind_only=bool(tls or redirect_www))
+    _refuse_words(verb, act_name, names, bind_only=bool(tls or redirect_www))
     if verb == "show":
-        return _shown(session, act)
+        return _shown(session, act_name)
     if verb == "check":
-        return _checked(session, act)
-    assert act is not None
-    found = session.act(act) if verb == "bind" else session.venue.act(act)
+        return _checked(session, act_name)
+    assert act_name is not None
+    found = session.act(act_name) if verb == "bind" else session.venue.act(act_name)
     replace_edited = yes or _asked(session, found)
     if replace_edited is None:
-        stays = f"{act} is served as before"
+        stays = f"{act_name} is served as before"
         return Result({}, lambda screen: screen.line(stays), Exit.INTERRUPTED)
     if verb == "unbind":
         return _unbound(session, found, replace_edited)
-    wish = _wish(names, tls, redirect_www)
-    return _made(session, found, replace(wish, replace_edited=replace_edited))
+    request = _request(names, tls, redirect_www)
+    return _made(session, found, replace(request, replace_edited=replace_edited))
 
 
-def _refuse_words(verb: str, act: str | None, names: Sequence[str], *, bind_only: bool) -> None:
-    if verb == "bind" and not (act and names):
+def _refuse_words(
+    verb: str, act_name: str | None, names: Sequence[str], *, bind_only: bool
+) -> None:
+    if verb == "bind" and not (act_name and names):
         raise click.UsageError("bind what? Type: backstage nginx bind ACT DOMAIN")
-    if verb == "unbind" and not act:
+    if verb == "unbind" and not act_name:
         raise click.UsageError("unbind what? Type: backstage nginx unbind ACT")
     if verb != "bind" and (names or bind_only):
         raise click.UsageError(f"{verb} takes no domains, --tls and --redirect-www are for bind")
 
 
-def _wish(names: tuple[str, ...], tls: str | None, redirect_www: bool) -> Wish:
+def _request(names: tuple[str, ...], tls: str | None, redirect_www: bool) -> BindRequest:
     certificate, comma, key = (tls or "").partition(",")
     if tls and tls != _AUTO and not (comma and certificate and key):
         raise click.UsageError(f"--tls takes auto, or two files as cert.pem,key.pem, not '{tls}'")
-    return Wish(
+    return BindRequest(
         domains=names,
         tls=binding.tls_files(certificate, key) if comma else None,
         automatic=tls == _AUTO,
@@ -115,20 +117,20 @@ def _asked(session: Session, act: Act) -> bool | None:
     return True if click.confirm(question, err=True) else None
 
 
-def _made(session: Session, act: Act, wish: Wish) -> Result:
+def _made(session: Session, act: Act, request: BindRequest) -> Result:
     with nullcontext() if session.as_json else session.screen.waiting(f"Binding {act.name}"):
-        bound = binding.bind(act, wish)
+        bound = binding.bind(act, request)
     is_served = "is served" if bound.runs else "will be served"
-    return _told(bound, f"{act.name} {is_served} at {bound.origin}/")
+    return _bound_result(bound, f"{act.name} {is_served} at {bound.origin}/")
 
 
 def _unbound(session: Session, act: Act, replace_edited: bool) -> Result:
     with nullcontext() if session.as_json else session.screen.waiting(f"Unbinding {act.name}"):
         bound = binding.unbind(act, replace_edited=replace_edited)
-    return _told(bound, f"{', '.join(bound.site.names)}: nginx serves {act.name} no more")
+    return _bound_result(bound, f"{', '.join(bound.site.names)}: nginx serves {act.name} no more")
 
 
-def _told(bound: Bound, headline: str) -> Result:
+def _bound_result(bound: Bound, headline: str) -> Result:
     def show(screen: Screen) -> None:
         for done in bound.did:
             screen.line(f"✓ {harmless(done)}")
@@ -140,14 +142,16 @@ def _told(bound: Bound, headline: str) -> Result:
     return Result(document, show)
 
 
-def _shown(session: Session, act: str | None) -> Result:
+def _shown(session: Session, act_name: str | None) -> Result:
     found = binding.bound(session.venue.paths)
-    if act is None:
+    if act_name is None:
         return Result({"sites": [_document(each) for each in found]}, partial(_list, found))
-    mine = next((each for each in found if each.site.act == act), None)
+    mine = next((each for each in found if each.site.act == act_name), None)
     if mine is None:
-        session.act(act)
-        return Result({"sites": []}, lambda screen: screen.line(f"{act} is bound to no domain"))
+        session.act(act_name)
+        return Result(
+            {"sites": []}, lambda screen: screen.line(f"{act_name} is bound to no domain")
+        )
     text = mine.file.read_text(errors="replace")
 
     def show(screen: Screen) -> None:
@@ -202,9 +206,9 @@ def _document(bound: Bound) -> Document:
     }
 
 
-def _checked(session: Session, act: str | None) -> Result:
+def _checked(session: Session, act_name: str | None) -> Result:
     with nullcontext() if session.as_json else session.screen.waiting("Checking"):
-        found = [*checks.examine(session.venue, (act,) if act else ())]
+        found = [*checks.examine(session.venue, (act_name,) if act_name else ())]
     troubled = any(finding.severity is Severity.TROUBLE for finding in found)
     findings = [
         {**asdict(each), "severity": str(each.severity), "command": each.command} for each in found

@@ -143,7 +143,7 @@ def _status(session: Session, _: _Wish) -> Result:
     seen = _seen(session, service)
 
     def show(screen: Screen) -> None:
-        for title, text in _told(seen).items():
+        for title, text in _rows(seen).items():
             screen.line(f"{title:<10}{text}")
         for hint in _hints(session, service):
             screen.hint(hint)
@@ -188,7 +188,7 @@ def _seen(session: Session, service: Service) -> dict[str, object]:
     }
 
 
-def _told(seen: Document) -> dict[str, str]:
+def _rows(seen: Document) -> dict[str, str]:
     enabled = "starts with the machine" if seen["enabled"] else "does not start with the machine"
     told = {
         "Unit": f"{seen['unit']}, {'a systemd of your own' if seen['own'] else 'the machine'}",

@@ -30,12 +30,12 @@ class Board:
     selected wherever it moves.
     """
 
-    def __init__(self, screen: Screen, venue: str, reading: Reading) -> None:
+    def __init__(self, screen: Screen, venue_name: str, reading: Reading) -> None:
         self.reading = reading
         # How many Acts are in sight.
         self.page = 1
         self._screen = screen
-        self._venue = venue
+        self._venue = venue_name
         self._sort = "cpu"
         self._flipped = False
         self._chosen = ""

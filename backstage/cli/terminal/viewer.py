@@ -210,10 +210,10 @@ class Viewer:
             going = f"{', '.join(sorted(self._under_way))} …"
             notes.append([(self._screen.plain(harmless(going)), "yellow")])
         if self._outcome and not self._outcome[1].expired:
-            notes += self._told(self._outcome[0], width)
+            notes += self._outcome_lines(self._outcome[0], width)
         return notes
 
-    def _told(self, done: _Done, width: int) -> list[Line]:
+    def _outcome_lines(self, done: _Done, width: int) -> list[Line]:
         selected = self._board.selected
         if not done.well and selected and selected.now.name == done.act and selected.now.reason:
             # That is told above already.
