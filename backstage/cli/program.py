@@ -20,15 +20,15 @@ from .terminal.screen import Screen
 # the code.
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Make and retire": {
-        "new-venue": ("making:new_venue", "Make a Venue and start its Emperor."),
-        "new-act": ("making:new_act", "Make an Act and start it."),
-        "retire": ("making:retire", "Stop an Act and put its files aside."),
+        "new-venue": ("new_venue:new_venue", "Make a Venue and start its Emperor."),
+        "new-act": ("new_act:new_act", "Make an Act and start it."),
+        "retire": ("retire:retire", "Stop an Act and put its files aside."),
     },
     "Run": {
-        "start": ("verbs:start", "Start Acts."),
-        "stop": ("verbs:stop", "Stop Acts."),
-        "restart": ("verbs:restart", "Restart Acts with their new code and settings."),
-        "venue": ("venues:venue", "Start, stop or describe the Venue itself."),
+        "start": ("start:start", "Start Acts."),
+        "stop": ("stop:stop", "Stop Acts."),
+        "restart": ("restart:restart", "Restart Acts with their new code and settings."),
+        "venue": ("venue:venue", "Start, stop or describe the Venue itself."),
     },
     "Look": {
         "status": ("status:status", "Show the state of every Act, or of some."),
@@ -48,9 +48,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "nginx": ("nginx:nginx", "Have nginx serve an Act under its domains."),
     },
     "Find": {
-        "open": ("addresses:open_", "Open an Act in the browser."),
-        "url": ("addresses:url", "Print the URL of an Act."),
-        "port": ("addresses:port", "Print the port of an Act."),
+        "open": ("open:open_", "Open an Act in the browser."),
+        "url": ("url:url", "Print the URL of an Act."),
+        "port": ("port:port", "Print the port of an Act."),
         "completion": ("completion:completion", "Print what makes a shell complete commands."),
     },
 }

@@ -1,4 +1,4 @@
-"""`backstage start`, `stop` and `restart`: several Acts at once, each with its outcome."""
+"""What `start`, `stop` and `restart` share: several Acts at once, each with its outcome."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...batches import Outcome, Verb
-from ...facts.states import PASSING
-from ..exits import Exit
-from ..options import Command, acts_argument, command
-from ..results import Result, Stream
-from ..rights import start_unit
-from ..session import Session
-from ..terminal.aftermath import Aftermath
+from ..batches import Outcome, Verb
+from ..facts.states import PASSING
+from .exits import Exit
+from .options import Command, acts_argument, command
+from .results import Result, Stream
+from .rights import start_unit
+from .session import Session
+from .terminal.aftermath import Aftermath
 
 if TYPE_CHECKING:
-    from ...venue import Venue
+    from ..venue import Venue
 
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
 _EXAMPLES = """
@@ -27,7 +27,7 @@ backstage {verb} blog --wait 0  # do not wait until it is so
 """
 
 
-def _make(verb: Verb, text: str) -> Command:
+def verb_command(verb: Verb, text: str) -> Command:
     @command(str(verb), examples=_EXAMPLES.format(verb=verb), exits=_EXITS)
     @acts_argument
     @click.option("--all", "everybody", is_flag=True, help="All Acts of the Venue.")
@@ -48,30 +48,6 @@ def _make(verb: Verb, text: str) -> Command:
 
     made.help = text
     return made
-
-
-start = _make(
-    Verb.START,
-    """Start Acts.
-
-    Several start side by side; those that run already stay as they are. Each is done when it
-    answers. The Emperor is started if need be. A failing Act is tried again at once.""",
-)
-stop = _make(
-    Verb.STOP,
-    """Stop Acts.
-
-    Several stop side by side; requests under way may finish. Each is done when its port is closed
-    and no process of it is left.""",
-)
-restart = _make(
-    Verb.RESTART,
-    """Restart Acts with their new code and settings.
-
-    Several restart one after the other, each on the socket that it has, so that no request is
-    lost. Stopped ones are started; with --all they stay stopped. Each is done when all its workers
-    are new ones and it answers.""",
-)
 
 
 def _outcomes(

@@ -1,0 +1,49 @@
+"""`backstage new-act`: make an Act."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import click
+
+from ... import shortcuts
+from ..exits import Exit
+from ..options import command
+from ..results import Result
+from ..rights import start_unit
+from ..session import Session
+
+_EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.BUSY)
+_EXAMPLES = """
+backstage new-act blog
+backstage new-act shop --port 8010
+backstage new-act api --template https://example.org/template.zip
+"""
+
+
+@command("new-act", examples=_EXAMPLES, exits=_EXITS)
+@click.argument("name")
+@click.option(
+    "--template",
+    default="django",
+    show_default=True,
+    metavar="TEMPLATE",
+    help="A project template: a directory, an archive or its URL.",
+)
+@click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="If not the next free.")
+@click.option("--no-start", is_flag=True, help="Make it, but do not start it.")
+def new_act(session: Session, name: str, template: str, port: int | None, no_start: bool) -> Result:
+    """Make an Act and start it.
+
+    It gets a Django project in acts/NAME, a database, static files and a port. One that is there
+    already is started, and a project that somebody put into acts/NAME is run as it is. On an error
+    nothing is left behind.
+    """
+    if not no_start:
+        start_unit(session)
+    venue = session.venue
+    with nullcontext() if session.as_json else session.screen.waiting(f"Making {name}"):
+        act = shortcuts.new_act(venue, name, template=template, port=port, start=not no_start)
+    seen = act.snapshot()
+    document = {"act": name, "state": str(seen.state), "port": seen.port, "url": seen.url or None}
+    return Result(document, lambda screen: screen.state_line(name, seen.state, seen.url))

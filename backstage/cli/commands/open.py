@@ -1,0 +1,26 @@
+"""`backstage open`: an Act in the browser."""
+
+from __future__ import annotations
+
+import webbrowser
+
+from ..exits import Exit
+from ..options import act_argument, command
+from ..results import Result
+from ..session import Session
+
+
+@command("open", examples="backstage open blog", exits=(Exit.PORT,))
+@act_argument
+def open_(session: Session, act_name: str) -> Result:
+    """Open an Act in the browser.
+
+    Prints the URL as well. Which browser it is, the system's settings and $BROWSER say.
+    """
+    found = session.act(act_name).url
+    opened = webbrowser.open(found)
+    note = "" if opened else "  (no browser to open it with)"
+    return Result(
+        {"act": act_name, "url": found, "opened": opened},
+        lambda screen: screen.line(f"{found}{note}"),
+    )

@@ -1,0 +1,31 @@
+"""`backstage retire`: put an Act aside."""
+
+from __future__ import annotations
+
+import click
+
+from ..exits import Exit
+from ..options import act_argument, command
+from ..results import Result
+from ..session import Session
+
+
+@command("retire", examples="backstage retire blog", exits=(Exit.SYSTEM, Exit.LATE, Exit.BUSY))
+@act_argument
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def retire(session: Session, act_name: str, yes: bool) -> Result:
+    """Stop an Act and put its files aside.
+
+    Project, database and vassal file move to a dated directory below retired/; nothing is deleted.
+    """
+    found = session.act(act_name)
+    if not yes and session.screen.is_terminal and not session.as_json:
+        question = f"Stop {act_name} and move it to {found.paths.venue.retired}?"
+        if not click.confirm(question, err=True):
+            stays = f"{act_name} stays as it is"
+            return Result({}, lambda screen: screen.line(stays), Exit.INTERRUPTED)
+    goal = found.retire()
+    return Result(
+        {"act": act_name, "retired": str(goal)},
+        lambda screen: screen.line(f"{act_name} lies in {goal}"),
+    )

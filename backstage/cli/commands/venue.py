@@ -1,0 +1,74 @@
+"""`backstage venue`: the Venue as a whole."""
+
+from __future__ import annotations
+
+import click
+
+from ...facts.states import State
+from ...systemd import client
+from ..exits import Exit
+from ..options import command
+from ..results import Result
+from ..session import Session
+from ..terminal import wording
+from ..terminal.screen import Screen
+
+_EXAMPLES = """
+backstage venue info
+backstage venue stop       # ends the Emperor and every process of every Act
+backstage venue start      # and with it every Act that is wanted
+"""
+_EXITS = (Exit.FAILED, Exit.REFUSED, Exit.SYSTEM, Exit.BUSY)
+
+
+@command("venue", examples=_EXAMPLES, exits=_EXITS)
+@click.argument("verb", type=click.Choice(["start", "stop", "info"]))
+def venue(session: Session, verb: str) -> Result:
+    """Start, stop or describe the Venue itself.
+
+    `start` starts its Emperor, and with it every Act that is wanted; `stop` ends them all, and
+    those that were wanted stay so. `info` tells where it is and what runs in it.
+    """
+    # Where a unit runs it, root asks systemd instead of starting or ending anything itself.
+    session.keeps_root = verb != "info"
+    if verb != "info" and not client.service_of(session.venue.path):
+        session.give_up_root()
+    if verb == "start":
+        session.venue.start()
+    elif verb == "stop":
+        session.under_way.add(f"stopping {session.venue.path}")
+        session.venue.stop()
+        session.under_way.clear()
+    return _described(session)
+
+
+def _described(session: Session) -> Result:
+    seen = session.venue
+    acts = seen.snapshot()
+    running = sum(now.state is State.RUNNING for now in acts)
+    ports = seen.settings.ports
+    python = seen.paths.site_packages.parent.name.removeprefix("python")
+    document = {
+        "venue": str(seen.path),
+        "emperor": seen.emperor.pid,
+        "acts": len(acts),
+        "running": running,
+        "ports": {"first": ports.start, "last": ports.stop - 1},
+        "memory": sum(now.memory for now in acts),
+        "python": python,
+    }
+
+    def show(screen: Screen) -> None:
+        pid = seen.emperor.pid
+        lines = {
+            "Venue": str(seen.path),
+            "Emperor": f"runs, pid {pid}" if pid else "does not run",
+            "Acts": f"{running} of {len(acts)} running",
+            "Memory": wording.size(sum(now.memory for now in acts)),
+            "Ports": f"{ports.start} to {ports.stop - 1}",
+            "Python": python,
+        }
+        for title, text in lines.items():
+            screen.line(f"{title:<9}{text}")
+
+    return Result(document, show)
