@@ -25,6 +25,7 @@ ORDER = (
     "logs",
     "virtualenvs",
     "uwsgi",
+    "kinds",
     "projects",
     "status",
     "events",
@@ -56,7 +57,7 @@ EFFECTS = {"os", "subprocess", "socket", "shutil", "signal", "psutil", "tempfile
 PURE = (
     *("errors", "facts", "events.event", "events.history", "doctor.finding"),
     *("layout.names", "layout.paths", "system.seals", "systemd.unit", "logs.timestamps"),
-    *("uwsgi.ini", "uwsgi.log_reasons", "projects.dotenv", "projects.masking"),
+    *("uwsgi.ini", "uwsgi.log_reasons", "kinds", "projects.dotenv", "projects.masking"),
     *("nginx.hostnames", "nginx.config_parser", "nginx.env_changes", "nginx.site"),
     "nginx.rendering",
 )

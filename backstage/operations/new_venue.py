@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import NotAVenue
+from ..kinds import daemon
 from ..layout import registry
 from ..layout.names import check_venue_name, check_venue_path
 from ..layout.paths import VenuePaths
@@ -131,6 +132,7 @@ def configure(venue_paths: VenuePaths) -> None:
     venue_paths.emperor_lock.touch(mode=0o600)
     markers = {"venue": str(venue_paths.top), "uwsgi": str(uwsgi_of(venue_paths))}
     _write_template(venue_paths.templates / "django.ini", "vassal_templates", markers)
+    markers["daemons"] = "|".join(daemon.OPTIONS)
     for source in shipped("scaffolds", "venue", "templates"):
         mode = 0o755 if source.suffix == "" else 0o644
         write_atomically(venue_paths.templates / source.name, filled(source, **markers), mode=mode)

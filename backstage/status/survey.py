@@ -7,8 +7,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from ..facts.sightings import Sighting, Vassal, Workforce
 from ..facts.snapshots import Snapshot
-from ..facts.states import Sighting, State, Vassal, Workforce, judge
+from ..facts.states import State
+from ..kinds.catalog import kind_of
+from ..kinds.judging import is_unsure, judge
+from ..kinds.kind import Kind
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import processes
 from ..uwsgi import ports, probes, stats, vassal_files
@@ -38,6 +42,7 @@ class Look:
 
     name: str
     seen: Sighting
+    kind: Kind
     state: State
     pid: int | None
     workers: tuple[int, ...]
@@ -54,9 +59,7 @@ class Look:
     @property
     def unsure(self) -> bool:
         """Whether only its port can tell of the Act, and has not been asked."""
-        if not self.address or not self.seen.could_serve or self.seen.answers is not None:
-            return False
-        return self.seen.serves is None or self.seen.daemon
+        return self.address is not None and is_unsure(self.seen, self.kind)
 
     @property
     def since(self) -> float | None:
@@ -98,7 +101,7 @@ class Look:
     def asked(self, answers: bool) -> Look:
         """The same look, now that the port has answered or failed to."""
         seen = replace(self.seen, answers=answers)
-        return replace(self, seen=seen, state=judge(seen))
+        return replace(self, seen=seen, state=judge(seen, self.kind))
 
 
 class Survey:
@@ -149,22 +152,22 @@ class Survey:
         pid = _master_pid(vassal, master)
         facts = processes.facts(pid) if pid else None
         crew = [(worker, processes.facts(worker.pid)) for worker in _spawned(master)]
-        daemon = bool(file and _is_daemons(file))
+        kind = kind_of(file)
         seen = Sighting(
             wanted=act_paths.vassal.is_file(),
             emperor=emperor is not None,
             vassal=vassal,
             penalty=emperor.blacklist.get(act_paths.vassal.name) if emperor else None,
-            workforce=_workforce(master, crew) if master and not daemon else None,
+            workforce=_workforce(master, crew) if master and kind.has_workers else None,
             alive=pid is None or (facts is not None and facts.alive),
-            daemon=daemon,
             answers=False if self._is_foreign(file, emperor, master) else None,
         )
         known = [fact for fact in (facts, *(fact for _, fact in crew)) if fact]
         return Look(
             name=act_paths.name,
             seen=seen,
-            state=judge(seen),
+            kind=kind,
+            state=judge(seen, kind),
             pid=pid if seen.alive else None,
             workers=tuple(worker.pid for worker, fact in crew if fact and fact.alive),
             memory=sum(fact.memory for fact in known),
@@ -196,11 +199,6 @@ def _master_pid(vassal: Vassal | None, master: stats.VassalStats | None) -> int 
 
 def _spawned(master: stats.VassalStats | None) -> list[stats.WorkerStats]:
     return [worker for worker in master.workers if worker.pid > 0] if master else []
-
-
-def _is_daemons(file: VassalFile) -> bool:
-    """Whether other programs than workers open the port or, without one, do the work."""
-    return file.daemon if file.address is None else not file.address.direct
 
 
 def _workforce(

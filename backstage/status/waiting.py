@@ -6,7 +6,9 @@ import time
 from contextlib import closing, suppress
 
 from ..errors import ActFailed, NotInTime
-from ..facts.states import State, Vassal
+from ..facts.sightings import Vassal
+from ..facts.states import State
+from ..kinds.judging import could_answer
 from ..layout.paths import ActPaths
 from ..system import files, processes
 from ..system.deadlines import Deadline, until
@@ -137,9 +139,7 @@ class Waiter:
         """Whether all that a master without stats has below it began after `moment`."""
         seen = self.glance()
         children = self.members()[1:]
-        if not seen.pid or not (
-            seen.seen.daemon or (seen.seen.vassal and seen.seen.vassal.accepting)
-        ):
+        if not seen.pid or not could_answer(seen.seen, seen.kind):
             return False
         pids = [child.pid for child in children] or [seen.pid]
         return all(processes.started_after(pid, moment) for pid in pids)

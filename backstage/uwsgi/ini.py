@@ -28,9 +28,6 @@ _HTTP_SOCKETS = ("http-socket", "http11-socket", "http", "https", "https-socket"
 _OTHER_SOCKETS = ("socket", "uwsgi-socket")
 SOCKETS = (*_HTTP_SOCKETS, *_OTHER_SOCKETS)
 PLACEHOLDERS = frozenset({"set-placeholder", "set-ph", "set"})
-DAEMONS = frozenset(
-    {"attach-daemon", "attach-daemon2", "smart-attach-daemon", "smart-attach-daemon2"}
-)
 # Tells the port of a vassal whose daemon binds it, and no socket of uWSGI's.
 _PORT = "port"
 
@@ -98,11 +95,6 @@ class VassalFile:
             if value and (found := tcp_address(option, self._expand(value))):
                 return found
         return tcp_address(_PORT, f"127.0.0.1:{self._expand(f'%({_PORT})')}")
-
-    @cached_property
-    def daemon(self) -> bool:
-        """Whether it has uWSGI run another program beside or instead of its own workers."""
-        return not DAEMONS.isdisjoint(self._values)
 
     def differences(self, other: VassalFile) -> list[str]:
         """What has changed since `other`, in words: `threads = 4 → 8`, `+ harakiri = 30`."""

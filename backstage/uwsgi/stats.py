@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..facts.states import Penalty, Vassal
+from ..facts.sightings import Penalty, Vassal
 from ..system.deadlines import Deadline
 
 # Enough for the whole answer of most vassals in one go, in bytes.

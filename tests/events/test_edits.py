@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from backstage.events.edits import Edit, Edits
-from backstage.facts.states import Penalty, Vassal
+from backstage.facts.sightings import Penalty, Vassal
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.system.locks import locked
 from backstage.uwsgi import dry_run, vassal_files

@@ -175,21 +175,6 @@ def test_placeholders_that_hold_themselves_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "daemon"),
-    [
-        ("attach-daemon = celery", True),
-        ("attach-daemon2 = cmd=uvicorn", True),
-        ("smart-attach-daemon = /run/c.pid celery", True),
-        ("smart-attach-daemon2 = cmd=celery", True),
-        ("# attach-daemon = celery", False),
-        ("daemonize = /dev/null", False),
-    ],
-)
-def test_daemon(options: str, daemon: bool) -> None:
-    assert blog(f"[uwsgi]\n{options}\n").daemon is daemon
-
-
-@pytest.mark.parametrize(
     ("before", "now", "differences"),
     [
         ("threads = 4", "threads=8", ["threads = 4 → 8"]),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backstage.errors import ActFailed, EditRefused, UnsafeDirectory
-from backstage.facts.states import Vassal
+from backstage.facts.sightings import Vassal
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.uwsgi import rewriting, vassal_files
 from backstage.uwsgi.stats import EmperorStats

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from backstage.facts.states import Penalty, Vassal
+from backstage.facts.sightings import Penalty, Vassal
 from backstage.uwsgi import stats
 from backstage.uwsgi.stats import EmperorStats, VassalStats, WorkerStats
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 # Vassals that run other programs never accept for themselves, so their port is tried.
-DAEMON = re.compile(r"^\s*(?:smart-)?attach-daemon2?\s*=", re.MULTILINE)
+DAEMON = re.compile(r"^\s*(?:@DAEMONS@)\s*=", re.MULTILINE)
 PORT = re.compile(r"^\s*set-placeholder\s*=\s*port=(\d+)", re.MULTILINE)
 
 

@@ -1,0 +1,95 @@
+"""What was seen of an Act: by the Emperor, by its master, by the kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .states import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vassal:
+    """One entry of `vassals` in the Emperor's stats.
+
+    `pid` is -1 while it sleeps on demand. Moments are whole seconds since the epoch, 0 for never;
+    `last_mod` is the mtime of the vassal file that the Emperor has acted upon.
+    """
+
+    pid: int
+    ready: bool
+    accepting: bool
+    cursed: bool
+    on_demand: bool
+    respawns: int
+    last_mod: int = 0
+    last_run: int = 0
+    last_ready: int = 0
+    last_accepting: int = 0
+
+    @property
+    def on_its_way(self) -> State:
+        """What it is while it does not accept yet."""
+        return State.RELOADING if self.respawns else State.STARTING
+
+
+@dataclass(frozen=True, kw_only=True)
+class Penalty:
+    """One entry of `blacklist` in the Emperor's stats; moments are in seconds since the epoch."""
+
+    attempts: int
+    retry_at: float
+    last_attempt: float = 0.0
+
+    @property
+    def waits(self) -> bool:
+        """Whether the Emperor waits before it tries again; after a first failure it does not."""
+        return self.retry_at > self.last_attempt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workforce:
+    """The workers of a vassal, as its master tells and the kernel confirms.
+
+    `threads` are those of the workers that accept requests, `busy` how many of them are at work.
+    `loading` counts workers that do not accept yet, `ended` those whose process is no more,
+    `halted` those that a signal has stopped, `asleep` those that the next request brings back.
+    `latency` is how long answers take lately, in seconds.
+    """
+
+    threads: int
+    busy: int
+    loading: int = 0
+    ended: int = 0
+    halted: int = 0
+    asleep: int = 0
+    requests: int = 0
+    respawns: int = 0
+    latency: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sighting:
+    """What was seen of an Act in one look.
+
+    `alive` is whether the vassal's master process is. `answers` tells whether its port has
+    answered; None where it has no port or nobody had to ask.
+    """
+
+    wanted: bool
+    emperor: bool
+    vassal: Vassal | None = None
+    penalty: Penalty | None = None
+    workforce: Workforce | None = None
+    alive: bool = True
+    answers: bool | None = None
+
+    @property
+    def serves(self) -> bool | None:
+        """Whether a request would be answered; None where only asking can tell."""
+        if self.answers is not None:
+            return self.answers
+        if self.workforce is None:
+            return None
+        if not self.workforce.threads:
+            return False
+        return True if self.workforce.busy < self.workforce.threads else None

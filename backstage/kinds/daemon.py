@@ -1,0 +1,39 @@
+"""Daemons: other programs than uWSGI's workers do the work, or open the port.
+
+Those are what `attach-daemon` and its like start, and the router of an `http` socket.
+"""
+
+from __future__ import annotations
+
+from ..facts.sightings import Sighting, Vassal
+from ..facts.states import State
+from ..uwsgi.ini import VassalFile
+from .kind import Kind
+
+# What has uWSGI run another program beside or instead of its own workers.
+OPTIONS = ("attach-daemon", "attach-daemon2", "smart-attach-daemon", "smart-attach-daemon2")
+
+
+def _recognises(file: VassalFile) -> bool:
+    if file.address is not None:
+        return not file.address.direct
+    return any(file.get(option) is not None for option in OPTIONS)
+
+
+def _could_answer(_: Sighting, __: Vassal) -> bool:
+    return True
+
+
+def _must_ask(_: Sighting) -> bool:
+    return True
+
+
+def _judge(seen: Sighting, vassal: Vassal) -> State:
+    # Once reloaded, a vassal of daemons is never called ready again.
+    is_up = vassal.accepting or vassal.ready or vassal.respawns > 0
+    if seen.serves or (seen.serves is None and is_up):
+        return State.RUNNING
+    return State.FAILING if vassal.accepting else vassal.on_its_way
+
+
+DAEMON = Kind("daemon", _recognises, False, _could_answer, _must_ask, _judge)

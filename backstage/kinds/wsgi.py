@@ -1,0 +1,57 @@
+"""WSGI: uWSGI's own workers answer, and their master tells how they are."""
+
+from __future__ import annotations
+
+from ..facts.sightings import Sighting, Vassal, Workforce
+from ..facts.states import State
+from ..uwsgi.ini import VassalFile
+from .kind import Kind
+
+# So many workers that have ended while they were loading are no accident.
+_DEATHS = 2
+
+
+def _recognises(_: VassalFile) -> bool:
+    """What is nothing else."""
+    return True
+
+
+def _could_answer(seen: Sighting, vassal: Vassal) -> bool:
+    return vassal.accepting and (seen.workforce is None or seen.workforce.threads > 0)
+
+
+def _must_ask(seen: Sighting) -> bool:
+    return seen.serves is None
+
+
+def _judge(seen: Sighting, vassal: Vassal) -> State:
+    if _is_asleep(seen.workforce):
+        return State.SLEEPING
+    if seen.workforce and not vassal.accepting:
+        # Those workers are still the old ones, or have not been counted by the Emperor yet.
+        return State.FAILING if _keeps_dying(seen.workforce) else vassal.on_its_way
+    if seen.serves or (seen.serves is None and vassal.accepting):
+        return State.RUNNING
+    if vassal.accepting:
+        return State.STARTING if _is_replaced(seen.workforce) else State.FAILING
+    return vassal.on_its_way
+
+
+def _is_asleep(workforce: Workforce | None) -> bool:
+    if workforce is None or workforce.threads or workforce.loading or workforce.ended:
+        return False
+    return workforce.asleep > 0 and not workforce.halted
+
+
+def _is_replaced(workforce: Workforce | None) -> bool:
+    if workforce is None or workforce.threads:
+        return False
+    return workforce.loading > 0 or workforce.ended > 0
+
+
+def _keeps_dying(workforce: Workforce) -> bool:
+    """Whether its workers end before they accept, and uWSGI begins others for ever."""
+    return workforce.loading > 0 and not workforce.threads and workforce.respawns >= _DEATHS
+
+
+WSGI = Kind("wsgi", _recognises, True, _could_answer, _must_ask, _judge)
