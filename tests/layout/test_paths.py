@@ -31,7 +31,7 @@ ACT_LAYOUT = {
     "top": "acts/blog",
     "unfinished": "acts/.blog.building",
     "preparing": "kept/blog.preparing",
-    "environment": "acts/blog/.env",
+    "env_file": "acts/blog/.env",
     "manage": "acts/blog/manage.py",
     "vassal": "vassals/blog.ini",
     "kept": "kept/blog.ini",
