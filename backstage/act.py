@@ -8,14 +8,14 @@ from datetime import date
 from pathlib import Path
 
 from .errors import ActFailed, PortUnavailable
-from .events import reasons
 from .events.streams import Broadcast
 from .facts.snapshots import Snapshot
 from .facts.states import State
 from .layout.paths import ActPaths
 from .logs import log_files
 from .projects.env_file import EnvFile
-from .status import failures
+from .status import explanation
+from .status.evidence import log_mark
 from .status.survey import Survey
 from .status.waiting import Waiter
 from .system import files, processes, users
@@ -113,7 +113,7 @@ class Act:
         Starts the Emperor if need be. An Act that failed is tried again now. Raises ActFailed with
         the reason, NotInTime after `wait` seconds, PortUnavailable where another program is there.
         """
-        log = failures.log_mark(self.paths)
+        log = log_mark(self.paths)
         with self._acting("starting"):
             if not self._waiter.listed():
                 launch.prepare(self.paths)
@@ -146,7 +146,7 @@ class Act:
         answers, or at once with `wait=None`. Raises as `start` does, and ActFailed where the vassal
         file was edited so that it cannot work: the Act then runs on as before.
         """
-        log = failures.log_mark(self.paths)
+        log = log_mark(self.paths)
         with self._acting("restarting"):
             relaunch = launch.prepare(self.paths) and self._waiter.listed()
             self._emperor.start()
@@ -180,7 +180,7 @@ class Act:
         """
         if text == based_on:
             return ()
-        log = failures.log_mark(self.paths)
+        log = log_mark(self.paths)
         with self._acting("editing"):
             moment = processes.boot_clock()
             changes = rewriting.rewrite(self.paths, text, based_on, self._emperor.stats())
@@ -213,7 +213,7 @@ class Act:
 
     def snapshot(self) -> Snapshot:
         """Everything there is to say of the Act at this moment."""
-        return reasons.snapshot(self.paths, self._waiter.look())
+        return explanation.snapshot(self.paths, self._waiter.look())
 
     def retire(self) -> Path:
         """Stop the Act and move its files to a dated directory, which is returned.

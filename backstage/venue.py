@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from .batches import Outcome, Verb, carry_out
 from .errors import BackstageError, NoSuchAct, NotAVenue
-from .events import reasons
 from .events.streams import Broadcast, EventStream
 from .facts.snapshots import Snapshot
 from .layout import registry
 from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
+from .status import explanation
 from .status.survey import Survey
 from .uwsgi import ports
 from .uwsgi.emperor import Emperor
@@ -118,7 +118,9 @@ class Venue:
     def snapshot(self) -> tuple[Snapshot, ...]:
         """What is seen of every Act at this moment, by name, all in one look."""
         looks = self._survey.look_at(sorted(self._survey.names()))
-        return tuple(reasons.snapshot(self.paths.act(name), look) for name, look in looks.items())
+        return tuple(
+            explanation.snapshot(self.paths.act(name), look) for name, look in looks.items()
+        )
 
     def examine(self, *names: str) -> Iterator[Finding]:
         """Look for all that is wrong or may become so; yields what is found as soon as it is.

@@ -52,12 +52,19 @@ HOMES = {
     "click": "cli",
     "rich": "cli",
 }
-EFFECTS = {"os", "subprocess", "socket", "shutil", "signal", "psutil", "tempfile", "threading"}
+EFFECTS = {"os", "subprocess", "socket", "shutil", "psutil", "tempfile", "threading"}
 # Decide by their arguments alone.
 PURE = (
     *("errors", "facts", "events.event", "events.history", "doctor.finding"),
     *("layout.names", "layout.paths", "system.seals", "systemd.unit", "logs.timestamps"),
-    *("uwsgi.ini", "uwsgi.log_reasons", "kinds", "projects.dotenv", "projects.masking"),
+    *(
+        "uwsgi.ini",
+        "uwsgi.log_reasons",
+        "kinds",
+        "status.failures",
+        "projects.dotenv",
+        "projects.masking",
+    ),
     *("nginx.hostnames", "nginx.config_parser", "nginx.env_changes", "nginx.site"),
     "nginx.rendering",
 )
@@ -160,7 +167,7 @@ def test_our_own_modules_are_imported_at_the_top_of_a_file() -> None:
         if isinstance(node, ast.FunctionDef) and uses(name, node)
     }
     assert hidden == {
-        *("events.reasons", "uwsgi.emperor", "layout.registry"),
+        *("events.reasons", "status.explanation", "uwsgi.emperor", "layout.registry"),
         *("logs.journal", "shortcuts", "virtualenvs.cache", "events.streams", "venue"),
     }
 

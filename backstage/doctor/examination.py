@@ -9,12 +9,12 @@ from pathlib import Path
 from shlex import join, quote
 
 from ..errors import BackstageError
-from ..events import reasons
 from ..facts.states import PASSING, State
 from ..layout.paths import ActPaths, VenuePaths
 from ..layout.shipped_files import configuration
 from ..projects.dotenv import DotEnv
 from ..projects.masking import secrets_in, veiled
+from ..status import explanation
 from ..status.survey import Look, Survey
 from ..system import processes, users
 from ..system.deadlines import Deadline
@@ -155,7 +155,7 @@ def _act(act_paths: ActPaths, look: Look) -> Iterator[Finding]:
     name = quote(act_paths.name)
     if look.state is State.FAILING:
         why = (
-            _harmless(act_paths, reasons.why(act_paths, look) or dry_run.fault(act_paths))
+            _harmless(act_paths, explanation.why(act_paths, look) or dry_run.fault(act_paths))
             or "nothing tells why"
         )
         remedy = f"mend that; its log is in {act_paths.log}; then type: backstage start {name}"

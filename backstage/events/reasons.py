@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from ..facts.snapshots import Snapshot
 from ..facts.states import State
-from ..layout.paths import ActPaths, VenuePaths
+from ..layout.paths import VenuePaths
+from ..status.explanation import why
 from ..status.survey import Look
 from ..system.deadlines import Deadline
 from ..uwsgi import stats
@@ -91,17 +91,18 @@ class Reasons:
         return self._death(look.name, ended) if ended else ""
 
     def _death(self, name: str, pids: list[int]) -> str:
-        from ..status import failures
+        from ..status.evidence import gather, log_mark
+        from ..status.failures import why_ended
 
-        act = self._paths.act(name)
+        act_paths = self._paths.act(name)
         told, read = "", None
         deadline = Deadline(_WORDS)
         while not told and not deadline.expired:
-            mark = failures.log_mark(act)
+            mark = log_mark(act_paths)
             if mark != read:
-                told, read = failures.why_ended(act, pids), mark
+                told, read = why_ended(gather(act_paths), pids), mark
             else:
-                stats.read_vassals([act.stats], _PAUSE)
+                stats.read_vassals([act_paths.stats], _PAUSE)
                 time.sleep(_PAUSE)
         return told or f"process {', '.join(map(str, pids))} has ended"
 
@@ -111,27 +112,6 @@ class Reasons:
             known = why(self._paths.act(look.name), look)
             self._failures[look.name] = (_attempts(look), known)
         return known
-
-
-def snapshot(act_paths: ActPaths, look: Look) -> Snapshot:
-    """A look for people, with the reason why the Act fails or why its file is not used."""
-    if look.state is State.FAILING:
-        return look.snapshot(why(act_paths, look))
-    return look.snapshot(f"edit refused: {look.refused}" if look.refused else "")
-
-
-def why(act_paths: ActPaths, look: Look) -> str:
-    """Why an Act fails that was seen as in `look`; '' if nothing tells."""
-    workforce = look.seen.workforce
-    if workforce and workforce.halted and not workforce.threads:
-        pids = ", ".join(str(pid) for pid in look.workers)
-        return f"its worker (pid {pids}) is halted by a signal; type: kill -CONT {pids}"
-    if look.seen.answers is False and workforce and workforce.busy:
-        return f"nobody answers: all of its {workforce.busy} threads are busy"
-    # Where all is well, nobody needs what it takes to read logs.
-    from ..status import failures
-
-    return failures.why_failing(act_paths, look.address)
 
 
 def _attempts(look: Look) -> int:

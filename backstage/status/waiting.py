@@ -15,8 +15,8 @@ from ..system.deadlines import Deadline, until
 from ..uwsgi import stats, vassal_files
 from ..uwsgi.ini import Address
 from ..uwsgi.probes import Probe
-from . import failures
-from .failures import LogMark
+from .evidence import BEGINNING, Evidence, LogMark, gather, log_mark
+from .failures import why_failing
 from .survey import Look, Survey
 
 # A reload that uWSGI was too busy starting to notice is asked for again after this many seconds.
@@ -111,9 +111,7 @@ class Waiter:
 
         if not until(ended, deadline, pause=_TENDING):
             pids = ", ".join(str(process.pid) for process in processes.running(members))
-            raise self._late(
-                f"has not ended yet (processes {pids})", failures.log_mark(self._paths)
-            )
+            raise self._late(f"has not ended yet (processes {pids})", log_mark(self._paths))
 
     def _entry(self) -> Vassal | None:
         seen = self._emperor.stats()
@@ -157,17 +155,20 @@ class Waiter:
         if not seen.seen.wanted:
             raise ActFailed(self._paths.name, "was stopped by somebody else meanwhile")
         if seen.state is State.FAILING and seen.pid is None:
-            why = failures.why_failing(self._paths, seen.address, log)
-            raise ActFailed(self._paths.name, "is failing", why, self._said_since(log))
+            evidence = gather(self._paths, log)
+            why = why_failing(evidence, seen.address)
+            raise ActFailed(self._paths.name, "is failing", why, _last_lines(evidence))
 
     def late(self, state: State) -> NotInTime:
         """What to raise when the Act is not in a state in time."""
         seen = self.look().state
-        return self._late(f"is not {state} yet but {seen}", LogMark(0, 0))
+        return self._late(f"is not {state} yet but {seen}", BEGINNING)
 
     def _late(self, message: str, log: LogMark) -> NotInTime:
-        why = failures.why_failing(self._paths, self.address(), log)
-        return NotInTime(self._paths.name, message, why, self._said_since(log))
+        evidence = gather(self._paths, log)
+        why = why_failing(evidence, self.address())
+        return NotInTime(self._paths.name, message, why, _last_lines(evidence))
 
-    def _said_since(self, log: LogMark) -> str:
-        return "\n".join(failures.said_since(self._paths, log).splitlines()[-_TAIL:])
+
+def _last_lines(evidence: Evidence) -> str:
+    return "\n".join(evidence.said.splitlines()[-_TAIL:])

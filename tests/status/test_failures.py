@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.status import failures
-from backstage.status.failures import (
-    LogMark,
-    killed_for_memory,
-    log_mark,
-    said_since,
-    why_ended,
-    why_failing,
-)
-from backstage.system import processes
+from backstage.status.evidence import BEGINNING, Kernel, LogMark, gather, log_mark
 from backstage.uwsgi.ini import Address
 from tests.conftest import Listen, Spawn
 
@@ -73,7 +65,14 @@ NO_MODULE = (
     "ModuleNotFoundError: No module named 'shpo' (/srv/V/acts/blog/blog/settings.py, line 4)"
 )
 WORKER = "worker 1 (pid 812)"
-MEMORY = "Killed process 812 (uwsgi) total-vm:444604kB, anon-rss:186040kB, oom_score_adj:0\n"
+
+
+def why_failing(act: ActPaths, address: Address | None, since: LogMark = BEGINNING) -> str:
+    return failures.why_failing(gather(act, since), address)
+
+
+def why_ended(act: ActPaths, pids: Iterable[int]) -> str:
+    return failures.why_ended(gather(act), pids)
 
 
 def taken(port: int) -> str:
@@ -99,8 +98,8 @@ def act(tmp_path: Path) -> ActPaths:
 @pytest.fixture(autouse=True)
 def no_such_pids(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has the pids of these logs on this machine has nothing to do with them."""
-    monkeypatch.setattr(failures, "killed_for_memory", lambda: set())
-    monkeypatch.setattr(processes, "alive", lambda _: False)
+    monkeypatch.setattr(Kernel, "killed_for_memory", set())
+    monkeypatch.setattr(Kernel, "is_alive", lambda *_: False)
 
 
 def write(act: ActPaths, own: str = "", emperors: str = "") -> None:
@@ -139,21 +138,21 @@ def test_a_mark_leaves_out_what_was_logged_before(act: ActPaths) -> None:
     write(act, START + BROKEN, MINE + UNKNOWN + GONE)
     mark = log_mark(act)
     assert mark == LogMark(act.log.stat().st_size, act.venue.emperor_log.stat().st_size)
-    assert why_failing(act, None, mark) == said_since(act, mark) == ""
+    assert why_failing(act, None, mark) == gather(act, mark).said == ""
     with act.log.open("a") as log:
         log.write(START + KILLED)
     assert why_failing(act, None, mark) == f"{WORKER} was killed by signal 9"
-    assert said_since(act, mark).split() == (START + KILLED).split()
+    assert gather(act, mark).said.split() == (START + KILLED).split()
 
 
 def test_what_was_said_is_the_own_log_unless_the_emperors_tells_more(act: ActPaths) -> None:
-    mark = LogMark(0, 0)
+    mark = BEGINNING
     write(act, START + BROKEN, OTHER + "theirs\n" + MINE + UNKNOWN + GONE)
-    assert said_since(act, mark).split() == (START + BROKEN).split()
+    assert gather(act, mark).said.split() == (START + BROKEN).split()
     write(act, START + READY, OTHER + "theirs\n" + MINE + UNKNOWN + GONE)
-    assert said_since(act, mark).split() == (UNKNOWN + START + READY).split()
+    assert gather(act, mark).said.split() == (UNKNOWN + START + READY).split()
     write(act, START, "[emperor] something else\n")
-    assert "something else" in said_since(act, mark)
+    assert "something else" in gather(act, mark).said
 
 
 @pytest.mark.parametrize("line", ["threds = 4", "threds=4", "  threds  = 4", "threds"])
@@ -387,7 +386,7 @@ def test_the_logs_tell_why_processes_ended(
 
 
 def test_a_master_that_lives_was_not_killed(act: ActPaths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "alive", lambda pid: pid == 810)
+    monkeypatch.setattr(Kernel, "is_alive", lambda _, pid: pid == 810)
     write(act, START + READY + KILLED)
     assert why_ended(act, [810, 812]) == f"{WORKER} was killed by signal 9"
 
@@ -412,45 +411,6 @@ def test_several_ends_make_one_line(act: ActPaths) -> None:
 def test_out_of_memory_is_said_of_what_the_kernel_killed(
     act: ActPaths, monkeypatch: pytest.MonkeyPatch, own: str, pids: list[int], why: str
 ) -> None:
-    monkeypatch.setattr(failures, "killed_for_memory", lambda: {812, 810})
+    monkeypatch.setattr(Kernel, "killed_for_memory", {812, 810})
     write(act, own)
     assert why_ended(act, pids) == why
-
-
-@pytest.fixture
-def device(tmp_path: Path) -> Iterator[Path]:
-    """A file that, as the kernel's log does, has something to say and no end."""
-    path = tmp_path / "kmsg"
-    os.mkfifo(path)
-    descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-    os.write(descriptor, f"3,427,132;Memory cgroup out of memory: {MEMORY}".encode())
-    yield path
-    os.close(descriptor)
-
-
-def test_the_kernels_log_is_read_as_far_as_it_goes(device: Path) -> None:
-    assert killed_for_memory(device) == {812}
-
-
-def test_a_record_that_is_overwritten_while_it_is_read_is_passed_over(
-    device: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read, losses = os.read, iter([BrokenPipeError()])
-
-    def lossy(descriptor: int, length: int) -> bytes:
-        for loss in losses:
-            raise loss
-        return read(descriptor, length)
-
-    monkeypatch.setattr(os, "read", lossy)
-    assert killed_for_memory(device) == {812}
-
-
-@pytest.mark.parametrize("words", ["Out of memory: ", "Memory cgroup out of memory: ", ""])
-def test_the_kernel_has_several_words_for_it(tmp_path: Path, words: str) -> None:
-    (tmp_path / "kmsg").write_text(f"6,1,2,-;Spectre V2\n3,427,132,-;{words}{MEMORY}")
-    assert killed_for_memory(tmp_path / "kmsg") == {812}
-
-
-def test_a_kernel_that_tells_nothing_killed_nobody(tmp_path: Path) -> None:
-    assert killed_for_memory(tmp_path / "none") == set()

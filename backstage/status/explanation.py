@@ -1,0 +1,30 @@
+"""Why an Act is as it was seen, for people."""
+
+from __future__ import annotations
+
+from ..facts.snapshots import Snapshot
+from ..facts.states import State
+from ..layout.paths import ActPaths
+from .survey import Look
+
+
+def snapshot(act_paths: ActPaths, look: Look) -> Snapshot:
+    """A look for people, with the reason why the Act fails or why its file is not used."""
+    if look.state is State.FAILING:
+        return look.snapshot(why(act_paths, look))
+    return look.snapshot(f"edit refused: {look.refused}" if look.refused else "")
+
+
+def why(act_paths: ActPaths, look: Look) -> str:
+    """Why an Act fails that was seen as in `look`; '' if nothing tells."""
+    workforce = look.seen.workforce
+    if workforce and workforce.halted and not workforce.threads:
+        pids = ", ".join(str(pid) for pid in look.workers)
+        return f"its worker (pid {pids}) is halted by a signal; type: kill -CONT {pids}"
+    if look.seen.answers is False and workforce and workforce.busy:
+        return f"nobody answers: all of its {workforce.busy} threads are busy"
+    # Where all is well, nobody needs what it takes to read logs.
+    from .evidence import gather
+    from .failures import why_failing
+
+    return why_failing(gather(act_paths), look.address)
