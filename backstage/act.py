@@ -110,19 +110,20 @@ class Act:
     def start(self, wait: float | None = 30.0) -> None:
         """Want the Act to run; returns when it answers, or at once with `wait=None`.
 
-        Starts the Emperor if need be. An Act that failed is tried again now. Raises ActFailed with
-        the reason, NotInTime after `wait` seconds, PortUnavailable where another program is there.
+        Starts the Emperor if need be. An Act that failed is tried again now, and one that is still
+        ending begins anew when it has ended. Raises ActFailed with the reason, NotInTime after
+        `wait` seconds, PortUnavailable where another program is there.
         """
-        log = log_mark(self.paths)
+        log, deadline = log_mark(self.paths), _deadline(wait)
         with self._acting("starting"):
             if not self._waiter.listed():
                 launch.prepare(self.paths)
             self._emperor.start()
-            self._want()
+            self._want(deadline)
             self._emperor.forgive()
             self._emperor.wake()
-        if wait is not None:
-            self._waiter.await_running(Deadline(wait), log)
+        if deadline:
+            self._waiter.await_running(deadline, log)
 
     def stop(self, wait: float | None = 30.0) -> None:
         """Want the Act no more; returns when its port is closed and no process of it is left.
@@ -131,12 +132,7 @@ class Act:
         the Act has not ended after `wait` seconds.
         """
         with self._acting("stopping"):
-            members = self._waiter.members()
-            vassal_files.keep(self.paths)
-            self.paths.vassal.unlink(missing_ok=True)
-            self._emperor.wake()
-            if wait is not None:
-                self._waiter.await_end(members, Deadline(wait))
+            self._stop(_deadline(wait))
 
     def restart(self, wait: float | None = 30.0) -> None:
         """Run new code and new settings on the same listening socket; starts what is stopped.
@@ -146,22 +142,22 @@ class Act:
         answers, or at once with `wait=None`. Raises as `start` does, and ActFailed where the vassal
         file was edited so that it cannot work: the Act then runs on as before.
         """
-        log = log_mark(self.paths)
+        log, deadline = log_mark(self.paths), _deadline(wait)
         with self._acting("restarting"):
             relaunch = launch.prepare(self.paths) and self._waiter.listed()
             self._emperor.start()
             moment = processes.boot_clock()
             if relaunch:
-                self._launch_anew()
+                self._stop(deadline)
+                self._want(deadline)
             elif self.wanted:
                 self._refuse_faulty()
                 files.touch_vassal(self.paths.vassal)
             else:
-                self._want()
+                self._want(deadline)
             self._emperor.forgive()
             self._emperor.wake()
-        if wait is not None:
-            deadline = Deadline(wait)
+        if deadline:
             self._waiter.await_renewal(moment, deadline, log)
             self._waiter.await_running(deadline, log)
 
@@ -220,8 +216,8 @@ class Act:
 
         Nothing is deleted: project, database and vassal file lie together under `retired/`.
         """
-        self.stop()
         with self._acting("retiring"):
+            self._stop(Deadline(30.0))
             goal = self._free_retired()
             goal.mkdir(parents=True)
             for path in (self.paths.top, self.paths.kept):
@@ -271,11 +267,15 @@ class Act:
         ):
             yield
 
-    def _want(self) -> None:
-        """Put the vassal file in place, unless an operator or another process did before."""
+    def _want(self, deadline: Deadline | None) -> None:
+        """Put the vassal file in place, unless an operator or another process did before.
+
+        The Emperor starts an Act whose last run is still ending as soon as that has ended; without
+        a deadline, nobody waits for it here.
+        """
         files.refuse_writable_by_others(self.paths.venue.vassals)
-        if not self.wanted and (leaving := self._waiter.members()):
-            self._waiter.await_end(leaving, Deadline(30.0))
+        if deadline and not self.wanted and (leaving := self._waiter.members()):
+            self._waiter.await_end(leaving, deadline)
         address = self._waiter.address()
         if address and not self._waiter.listed():
             ports.refuse_taken(address.port, address.bound_host)
@@ -285,14 +285,14 @@ class Act:
                 raise ActFailed(self.name, f"has no vassal file to start from; {advice}")
             vassal_files.put_back(self.paths)
 
-    def _launch_anew(self) -> None:
-        """End the Act and want it again: a reload keeps its user and its limits."""
+    def _stop(self, deadline: Deadline | None) -> None:
+        """Want the Act no more, and wait for its end if there is a deadline."""
         members = self._waiter.members()
         vassal_files.keep(self.paths)
         self.paths.vassal.unlink(missing_ok=True)
-        self._emperor.wake()
-        self._waiter.await_end(members, Deadline(30.0))
-        self._want()
+        self._waiter.await_notice()
+        if deadline:
+            self._waiter.await_end(members, deadline)
 
     def _refuse_faulty(self) -> None:
         """Keep a running Act from being reloaded with a file that cannot work."""
@@ -312,3 +312,7 @@ class Act:
         base = self.paths.venue.retired / f"{date.today().isoformat()}-{self.name}"
         numbered = (base.with_name(f"{base.name}-{number}") for number in range(2, 10_000))
         return next(path for path in (base, *numbered) if not path.exists())
+
+
+def _deadline(wait: float | None) -> Deadline | None:
+    return None if wait is None else Deadline(wait)

@@ -24,6 +24,8 @@ _RELOAD_PATIENCE = 3.0
 # Whether a starting Act has failed instead is asked this often, in seconds; asking is not free.
 _FAILURE_CHECK = 0.1
 _TENDING = 0.01
+# A halted Emperor notices nothing; so long is it waited for, in seconds.
+_NOTICE = 1.0
 _TAIL = 40
 
 
@@ -95,6 +97,14 @@ class Waiter:
             time.sleep(_TENDING)
         raise self._late("has not been restarted yet", log)
 
+    def await_notice(self) -> None:
+        """Return when the Emperor has noticed that the vassal file is gone, some milliseconds.
+
+        From then on the Act ends, whatever becomes of the file; one that is put back sooner would
+        only be taken for touched.
+        """
+        until(self._has_noticed, Deadline(_NOTICE), pause=0)
+
     def await_end(self, members: list[processes.Process], deadline: Deadline) -> None:
         """Return when the Emperor has forgotten the Act and none of `members` is left.
 
@@ -113,6 +123,10 @@ class Waiter:
             pids = ", ".join(str(process.pid) for process in processes.running(members))
             raise self._late(f"has not ended yet (processes {pids})", log_mark(self._paths))
 
+    def _has_noticed(self) -> bool:
+        entry = self._entry()
+        return entry is None or entry.cursed
+
     def _entry(self) -> Vassal | None:
         seen = self._emperor.stats()
         return seen.vassals.get(self._paths.vassal.name) if seen else None
@@ -121,10 +135,18 @@ class Waiter:
         master = stats.read_vassals([self._paths.stats], timeout=0.05).get(self._paths.stats)
         if master is None:
             return self._begun_anew(moment)
+        called = [worker for worker in master.workers if not worker.cheap]
+        if not called:
+            # None is there until a request comes, and that one will have the new code.
+            return self._has_acted()
         return all(
-            worker.accepting and processes.started_after(worker.pid, moment)
-            for worker in master.workers
+            worker.accepting and processes.started_after(worker.pid, moment) for worker in called
         )
+
+    def _has_acted(self) -> bool:
+        """Whether the Emperor has acted on the vassal file as it is dated now."""
+        entry, version = self._entry(), vassal_files.version(self._paths)
+        return bool(entry and version and entry.last_mod >= version.second)
 
     def _is_as_before(self, moment: float) -> bool:
         """Whether nothing below the master began after `moment`. New workers may load long."""

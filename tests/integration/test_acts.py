@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -17,6 +20,7 @@ from backstage.facts.states import State
 from backstage.shortcuts import new_act
 from backstage.system import processes
 from backstage.system.deadlines import Deadline, until
+from backstage.system.locks import locked
 from backstage.uwsgi.emperor import Emperor
 from backstage.venue import Venue
 
@@ -154,6 +158,93 @@ def test_a_stop_finishes_requests_under_way(act: Act) -> None:
     act.stop()
     slow.join()
     assert answers == [(200, "done")]
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    return tmp_path / "gate"
+
+
+@pytest.fixture
+def slow(act: Act, gate: Path) -> Iterator[Act]:
+    """An Act with a request under way, which it finishes only when the file `gate` is there."""
+    wait = f"    while not os.path.exists({str(gate)!r}): time.sleep(0.02)"
+    add_view(act, "long", f"def view(request):\n{wait}\n    return HttpResponse('done')")
+    act.restart()
+
+    def ask() -> None:
+        with suppress(OSError, http.client.HTTPException):  # it may be killed with its worker
+            fetch(act, "long")
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert until(lambda: act.snapshot().busy == 1, Deadline(30.0))
+    yield act
+    gate.touch()
+    asking.join()
+
+
+@pytest.mark.parametrize("verb", ["start", "restart"])
+def test_at_once_means_at_once(slow: Act, gate: Path, verb: str) -> None:
+    """Without a wait, nobody waits for the run before, and the Act comes back all the same."""
+    before = processes.family(slow.pid or 0)
+    slow.stop(wait=None)
+    getattr(slow, verb)(wait=None)
+    assert processes.running(before), "it still has a request to finish"
+    assert slow.wanted
+    gate.touch()
+    slow.wait(State.RUNNING)
+    assert not processes.running(before[:1])
+
+
+def test_a_start_waits_for_the_run_before_no_longer_than_it_was_told(slow: Act) -> None:
+    slow.stop(wait=None)
+    with pytest.raises(NotInTime):
+        slow.start(wait=0.5)
+
+
+def test_a_restart_knows_workers_that_only_a_crowd_calls(act: Act) -> None:
+    """uWSGI's `cheaper` keeps most of the workers from being there at all."""
+    text = act.vassal_text
+    act.rewrite(f"{text}processes = 3\ncheaper = 1\n", based_on=text)
+    before = act.pid
+    workers = set(processes.family(before or 0)[1:])
+    act.restart(wait=20.0)
+    assert act.pid == before
+    assert not processes.running(workers)
+    assert fetch(act)[0] == 200
+
+
+def test_a_restart_knows_workers_that_only_a_request_calls(act: Act) -> None:
+    text = act.vassal_text
+    act.rewrite(f"{text}cheap = true\n", based_on=text)
+    add_view(act, "fresh", "def view(request):\n    return HttpResponse('fresh')")
+    act.restart(wait=20.0)
+    assert fetch(act, "fresh") == (200, "fresh")
+
+
+def test_a_retired_act_is_not_started_in_between(act: Act, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has waited for the lock finds it stopped, retired and with nothing to start from."""
+    refused: list[ActFailed] = []
+
+    @contextmanager
+    def locked_before_another(path: Path, doing: str) -> Iterator[None]:
+        with locked(path, doing):
+            yield
+        monkeypatch.setattr("backstage.act.locked", locked)
+        try:
+            act.start()
+        except ActFailed as error:
+            refused.append(error)
+
+    monkeypatch.setattr("backstage.act.locked", locked_before_another)
+    goal = act.retire()
+    assert [str(error) for error in refused] == [
+        f"Act {act.name!r} has no vassal file to start from; "
+        f"make one with new_act(venue, {act.name!r})"
+    ]
+    assert (goal / act.name / "manage.py").is_file()
+    assert act.state is State.STOPPED
 
 
 @pytest.mark.slow
