@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+# More than there are processors, since tests wait most of the time.
+WORKERS ?= 6
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS)
 # Services are fast only with bytecode, so it is written even where the shell says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -36,10 +39,10 @@ test: setup
 	@.ci/packages "the tests with control groups v2" user-mode-linux kmod
 	@.ci/packages "the tests with nginx" nginx openssl curl iproute2
 	@.ci/packages "the tutorial" python3-venv python3-dev gcc libpcre2-dev libssl-dev libcap-dev certbot pebble
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 quick: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: setup
 	$(BIN)/ruff check .

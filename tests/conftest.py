@@ -1,4 +1,4 @@
-"""What all tests share: no test touches the user's own register of Venues."""
+"""What all tests share: a home, a register of Venues and ports that nobody else has."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from backstage.operations.new_venue import PORTS
+
+from .endings import ENDING
+from .own_ports import own_ports
+
 Spawn = Callable[..., "subprocess.Popen[str]"]
 Listen = Callable[..., socket.socket]
 
@@ -20,8 +25,15 @@ LIB = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
 # Older by far than any test, so that a copy made now could not have it by chance.
 LONG_AGO = 1_500_000_000
 
-# In the background of a shell, Ctrl-C is ignored, and so it would be by all that the tests start.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+# What pip and uv are told of indexes, and where they keep what they have got from there.
+KEPT_OF_HOME = (".cache", ".config/pip", ".config/uv", ".pip")
+
+ENDING.listen()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    is_worker = hasattr(config, "workerinput")
+    ENDING.has_workers = not is_worker and config.getoption("dist", "no") != "no"
 
 
 class Environment:
@@ -49,11 +61,19 @@ class Environment:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A register of Venues for the tests alone, also in the processes that they start."""
-    directory = tmp_path_factory.mktemp("state")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home for the tests of this process alone, also in the processes that they start."""
+    directory, real = tmp_path_factory.mktemp("home"), Path.home()
+    ports = own_ports().of_acts
+    for kept in KEPT_OF_HOME:
+        if (real / kept).exists():
+            (directory / kept).parent.mkdir(exist_ok=True)
+            (directory / kept).symlink_to(real / kept)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(directory))
+        patch.setenv("HOME", str(directory))
+        patch.delenv("XDG_CONFIG_HOME", raising=False)
+        patch.setenv("XDG_STATE_HOME", str(directory / "state"))
+        patch.setenv(PORTS, f"{ports[0]}-{ports[-1]}")
         yield directory
 
 

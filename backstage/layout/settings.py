@@ -119,14 +119,10 @@ class _Reader:
         return list(node.value)
 
     def ports(self, node: yaml.Node) -> range:
-        words = _word(node).split("-")
-        if len(words) != 2 or not all(word.strip().isdecimal() for word in words):
-            raise self.fault(node, "ports is a range such as 8001-8999")
-        first, last = (int(word) for word in words)
-        if not _LOWEST_PORT <= first <= last <= _HIGHEST_PORT:
-            within = f"{_LOWEST_PORT}-{_HIGHEST_PORT}"
-            raise self.fault(node, f"ports {first}-{last} is no rising range within {within}")
-        return range(first, last + 1)
+        try:
+            return port_range(_word(node))
+        except ValueError as error:
+            raise self.fault(node, str(error)) from error
 
     def limits(self, node: yaml.Node) -> Limits:
         return self.filled(Limits(), node, "limits", _LIMITS)
@@ -170,6 +166,18 @@ class _Reader:
 
     def fault(self, node: yaml.Node, why: str) -> SettingsError:
         return SettingsError(self.path, int(node.start_mark.line) + 1, why)
+
+
+def port_range(text: str) -> range:
+    """A range such as 8001-8999, both ends included. Raises ValueError, which says why not."""
+    words = text.split("-")
+    if len(words) != 2 or not all(word.strip().isdecimal() for word in words):
+        raise ValueError("ports is a range such as 8001-8999")
+    first, last = (int(word) for word in words)
+    if not _LOWEST_PORT <= first <= last <= _HIGHEST_PORT:
+        within = f"{_LOWEST_PORT}-{_HIGHEST_PORT}"
+        raise ValueError(f"ports {first}-{last} is no rising range within {within}")
+    return range(first, last + 1)
 
 
 def _word(node: yaml.Node) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import NotAVenue
+from ..errors import NotAVenue, SettingsError
 from ..kinds import daemon
 from ..layout import registry
 from ..layout.names import check_venue_name, check_venue_path
 from ..layout.paths import VenuePaths
+from ..layout.settings import Settings, port_range
 from ..layout.shipped_files import configuration, filled, shipped
 from ..system.files import make_private, remove_tree, telling_disk_trouble, write_atomically
 from ..uwsgi.emperor import Emperor, uwsgi_of
@@ -31,6 +33,8 @@ class Step:
 Progress = Callable[[Step], None]
 Requirements = Sequence[str] | Path | None
 
+# The range of ports for Acts of Venues that are made where it is set.
+PORTS = "BACKSTAGE_PORTS"
 _STEPS = (
     "Finding Python, Django and uWSGI",
     "Building the environment",
@@ -118,7 +122,8 @@ def _build_environment(venue_paths: VenuePaths, plan: VenuePlan) -> None:
 
 
 def configure(venue_paths: VenuePaths) -> None:
-    """Write all that makes an environment a Venue, as it is when new."""
+    """Write all that makes an environment a Venue, as it is when new. Raises SettingsError."""
+    ports = _ports()
     for directory in (
         venue_paths.acts,
         venue_paths.vassals,
@@ -137,7 +142,16 @@ def configure(venue_paths: VenuePaths) -> None:
         mode = 0o755 if source.suffix == "" else 0o644
         write_atomically(venue_paths.templates / source.name, filled(source, **markers), mode=mode)
     _write_template(venue_paths.emperor_ini, "emperor", markers)
-    _write_template(venue_paths.settings, "emperor", markers)
+    _write_template(venue_paths.settings, "emperor", {"ports": f"{ports[0]}-{ports[-1]}"})
+
+
+def _ports() -> range:
+    """The range that a new Venue's Acts choose from. Raises SettingsError."""
+    named = os.environ.get(PORTS)
+    try:
+        return port_range(named) if named else Settings().ports
+    except ValueError as error:
+        raise SettingsError(Path(PORTS), None, str(error)) from error
 
 
 def _write_template(target: Path, shelf_name: str, markers: dict[str, str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from backstage.layout import registry
 from backstage.layout.paths import VenuePaths
 from backstage.status.survey import Survey
 from tests.conftest import Listen, Spawn
+from tests.own_ports import own_ports
 
 
 @pytest.fixture
@@ -26,8 +26,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VenuePaths:
 @pytest.fixture
 def port() -> int:
     """A port that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    return own_ports().take()
 
 
 def make_venue(top: Path) -> VenuePaths:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from backstage.uwsgi.emperor import Emperor
 from backstage.uwsgi.ini import VassalFile
 from backstage.uwsgi.stats import EmperorStats
 from tests.conftest import Spawn
+from tests.own_ports import own_ports
 
 UWSGI = Path(sys.executable).parent / "uwsgi"
 pytestmark = pytest.mark.skipif(not UWSGI.exists(), reason="no uWSGI beside this Python")
@@ -53,8 +53,7 @@ def act(tmp_path: Path) -> ActPaths:
         (tmp_path / name).mkdir()
     (tmp_path / "bin/uwsgi").symlink_to(UWSGI)
     (tmp_path / "bin/python").symlink_to(sys.executable)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = own_ports().take()
     paths = venue.act("blog")
     text = f"[uwsgi]\nstrict = true\nhttp-socket = 127.0.0.1:{port}\nthreads = 4\n"
     for path in (paths.vassal, paths.kept):

@@ -7,7 +7,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from backstage.operations.new_venue import configure
 from backstage.shortcuts import new_venue
 from backstage.uwsgi.emperor import Emperor
 from backstage.venue import Venue
+from tests.endings import ENDING
 from tests.integration.machine import Machine, booted, missing, skipping_unbootable
 
 MakeVenue = Callable[..., Venue]
@@ -37,6 +38,8 @@ def stage() -> Iterator[Path]:
     """A directory for Venues, near the root as socket paths are short; no process stays in it."""
     top = Path(tempfile.mkdtemp(prefix="bs-")).resolve()
     yield top
+    if ENDING.begun:
+        kill_within(top)
     for settings in top.rglob("venue.yaml"):
         Emperor(VenuePaths(settings.parent)).stop(wait=5.0)
     left = processes_within(top)
@@ -64,6 +67,8 @@ def make_venue(stage: Path, spares: list[Venue]) -> Iterator[MakeVenue]:
         return venue
 
     yield make
+    if ENDING.begun:
+        return
     for venue in lent:
         venue.stop(wait=5.0)
         _make_new(venue)
@@ -115,6 +120,14 @@ _numbers = count(1)
 def processes_within(top: Path) -> list[psutil.Process]:
     """Every process whose program, working directory or command line lies within `top`."""
     return [process for process in psutil.process_iter() if _is_within(process, top)]
+
+
+def kill_within(top: Path) -> None:
+    """End all of them at once: a run that was told to end has seconds for it."""
+    while found := processes_within(top):
+        for process in found:
+            with suppress(psutil.Error):
+                process.kill()
 
 
 def _is_within(process: psutil.Process, top: Path) -> bool:

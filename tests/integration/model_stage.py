@@ -18,6 +18,7 @@ from pathlib import Path
 
 from backstage.errors import BackstageError
 from backstage.venue import Venue
+from tests.own_ports import own_ports
 
 from .model_truth import Truth, processes_of, truth
 
@@ -79,7 +80,7 @@ class Stage:
         self.reloads_expected: dict[str, int] = {}
         self._began = time.monotonic()
         self._threads = 1
-        self._ports = dict(zip(NAMES, _free_ports(len(NAMES)), strict=True))
+        self._ports = {name: own_ports().take() for name in NAMES}
         self._held: list[socket.socket] = []
         self._other = subprocess.Popen(
             [sys.executable, "-m", "tests.integration.model_other", str(self.top)],
@@ -284,7 +285,7 @@ class Stage:
             os.utime(self.file(name), (1_600_000_000, 1_600_000_000))
 
     def edit_port(self, name: str, variant: int) -> None:
-        self._ports[name] = _free_ports(1)[0]
+        self._ports[name] = own_ports().take()
         self.edit(name, variant % 2)
 
     def edit_remark(self, name: str, variant: int) -> None:
@@ -424,11 +425,3 @@ OPERATIONS: dict[str, Callable[[Stage, str, int], None]] = {
     "signal worker": Stage.signal_worker,
     "code": Stage.code,
 }
-
-
-def _free_ports(count: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -22,7 +21,6 @@ from backstage.nginx.program import Nginx
 from backstage.nginx.site import Tls
 from backstage.system import processes
 from backstage.system.deadlines import Deadline, until
-from backstage.uwsgi import ports
 
 from .calling import call
 
@@ -181,13 +179,3 @@ def make_certificate(tls: Tls, names: Iterable[str], days: int) -> None:
     command += ["-addext", f"subjectAltName={alternatives}"]
     command += ["-keyout", tls.key, "-out", tls.certificate]
     subprocess.run(command, check=True, capture_output=True)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody has, and that no client of this host gets as its own meanwhile."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.randrange(20_000, 32_000)
-        if port not in found and not ports.in_use(port, "0.0.0.0"):
-            found.append(port)
-    return found

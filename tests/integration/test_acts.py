@@ -23,6 +23,7 @@ from backstage.system.deadlines import Deadline, until
 from backstage.system.locks import locked
 from backstage.uwsgi.emperor import Emperor
 from backstage.venue import Venue
+from tests.own_ports import own_ports
 
 from .conftest import MakeVenue, fetch, processes_within
 
@@ -318,9 +319,7 @@ def test_a_restart_in_the_middle_of_a_start_runs_the_newest_code(
 
 
 def test_hand_edits_survive_everything_and_count(venue: Venue, act: Act) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = own_ports().take()
     old = act.get_uwsgi_port()
     vassal = act.paths.vassal
     edited = (
@@ -346,14 +345,15 @@ def _threads(act: Act) -> list[int]:
 def test_a_port_that_was_edited_by_hand_is_the_acts_own(act: Act) -> None:
     """While nobody watches the Emperor takes the edit by itself, and a restart finds it so."""
     old = act.get_uwsgi_port()
-    text = act.paths.vassal.read_text().replace(f":{old}", f":{old + 700}")
+    port = own_ports().take()
+    text = act.paths.vassal.read_text().replace(f":{old}", f":{port}")
     mtime = act.paths.vassal.stat().st_mtime + 2
     act.paths.vassal.write_text(text)
     os.utime(act.paths.vassal, (mtime, mtime))
-    port = act.get_uwsgi_port()
+    assert act.get_uwsgi_port() == port
     assert until(lambda: processes.listener(port) is not None, Deadline(60.0))
     act.restart()
-    assert act.get_uwsgi_port() == old + 700
+    assert act.get_uwsgi_port() == port
     assert fetch(act)[0] == 200
 
 

@@ -22,6 +22,7 @@ from backstage.shortcuts import new_act, use_venue
 from backstage.system.deadlines import Deadline, until
 from backstage.uwsgi.emperor import Emperor
 from backstage.venue import Venue
+from tests.own_ports import own_ports
 
 from .conftest import MakeVenue, fetch
 from .listening import PATIENCE, RELOAD, START, STOP, Listener
@@ -262,9 +263,10 @@ def test_a_failing_act_says_why_how_often_and_when_it_is_tried_again(listener: L
 def test_a_program_that_the_library_never_made_is_an_act(venue: Venue) -> None:
     """Not Django, not even Python's: a daemon that opens its port by itself."""
     vassal = venue.paths.vassals / "files.ini"
+    port = own_ports().take()
     text = (
-        "[uwsgi]\nmaster = true\nset-placeholder = port=8777\ndie-on-term = true\n"
-        f"attach-daemon2 = cmd={venue.paths.python} -m http.server --bind 127.0.0.1 8777,"
+        f"[uwsgi]\nmaster = true\nset-placeholder = port={port}\ndie-on-term = true\n"
+        f"attach-daemon2 = cmd={venue.paths.python} -m http.server --bind 127.0.0.1 {port},"
         "stopsignal=15,reloadsignal=15\n"
     )
     with venue.events() as stream:
@@ -273,7 +275,7 @@ def test_a_program_that_the_library_never_made_is_an_act(venue: Venue) -> None:
         act = venue["files"]
         listener = Listener(act, stream, State.STOPPED)
         listener.until(State.RUNNING)
-        assert act.get_uwsgi_port() == 8777
+        assert act.get_uwsgi_port() == port
         assert fetch(act)[0] == 200
         vassal.unlink()
         listener.until(State.STOPPED)

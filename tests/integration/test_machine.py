@@ -27,9 +27,9 @@ with socket.create_server((sys.argv[1], 0), family=family) as server:
 """
 # Boots one, says so and waits for its end.
 HOLD = """
-import signal
+import signal, sys
 from tests.integration.machine import booted
-with booted("smoke") as machine:
+with booted(sys.argv[1]) as machine:
     print(machine.name, flush=True)
     signal.pause()
 """
@@ -131,21 +131,26 @@ def test_stopping_leaves_nothing(machine: Machine) -> None:
 def test_a_machine_that_does_not_boot_leaves_nothing(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    names: list[str] = []
+
     def interrupt(self: Machine, bell: object) -> None:
+        names.append(self.name)
         time.sleep(0.1)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Machine, "_await_ready", interrupt)
     with pytest.raises(KeyboardInterrupt), booted("halfway"):
         pass
-    assert not _traces("halfway")
+    assert [_traces(name) for name in names] == [[]]
 
 
 def test_what_a_killed_run_has_left_is_removed_by_the_next(machine: Machine) -> None:
-    hold = subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True)
+    # Nobody else may want it between the kill and the next.
+    name = f"killed-{os.getpid()}"
+    hold = subprocess.Popen([sys.executable, "-c", HOLD, name], stdout=subprocess.PIPE, text=True)
     with hold:
         assert hold.stdout
-        name = hold.stdout.readline().strip()
+        assert hold.stdout.readline() == f"{name}\n"
         os.kill(hold.pid, signal.SIGKILL)
     assert (MACHINES / name).exists()
     with booted(name) as again:

@@ -29,9 +29,10 @@ from backstage.shortcuts import new_act, new_venue
 from backstage.system import as_user
 from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
+from tests.own_ports import own_ports
 
 from .calling import terminal
-from .serving import PROGRAM, VISITOR, Web, free_ports, make_certificate
+from .serving import PROGRAM, VISITOR, Web, make_certificate
 
 pytestmark = [
     pytest.mark.slow,
@@ -104,7 +105,7 @@ asyncio.run(main())
 def web(stage: Path) -> Iterator[Web]:
     # As for a home directory: nginx's user may come through, and look at nothing.
     stage.chmod(0o711)
-    found = Web(stage / "web", *free_ports(2))
+    found = Web(stage / "web", own_ports().take(), own_ports().take())
     found.write_conf()
     with found.running():
         yield found
@@ -720,7 +721,7 @@ def test_check_finds_what_has_gone_wrong(web: Web, north: Act, theatre: Venue) -
     assert worst(theatre, web, "north") == []
 
     text = north.vassal_text
-    port = free_ports(1)[0]
+    port = own_ports().take()
     north.rewrite(text.replace(str(north.get_uwsgi_port()), str(port)), based_on=text)
     assert [(each.what, each.command) for each in worst(theatre, web, "north")] == [
         (
@@ -813,7 +814,7 @@ def daemon(venue: Venue) -> Act:
         top = venue.paths.acts / "echo"
         top.mkdir()
         (top / "echo.py").write_text(ECHO)
-        (port,) = free_ports(1)
+        port = own_ports().take()
         command = f"{venue.paths.python} {top}/echo.py {port}"
         venue.paths.act("echo").kept.write_text(
             f"[uwsgi]\nset-placeholder = port={port}\nmaster = true\nprocesses = 0\n"

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from backstage.operations.new_venue import PORTS
 from backstage.system.deadlines import Deadline, until
+from tests.own_ports import own_ports
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,6 +28,8 @@ TOUR = Path(__file__).parents[2] / "docs" / "tour.md"
 RENEW = "BACKSTAGE_RENEW"
 # Keys that the tour shows by a line of their own, and what tmux calls them.
 KEYS = {"^C": "C-c", "q": "q"}
+# The port that an operator chooses there; a test takes one of its own.
+CHOSEN = "8123"
 # Commands that may be given again: an Act that fails is tried again and again, so that one look may
 # find it starting.
 LOOKS = (
@@ -82,6 +86,8 @@ class Terminal:
             "TMPDIR": str(home),
             "DJANGO_SUPERUSER_PASSWORD": "difference engine",
         }
+        if RENEW not in os.environ:
+            environment[PORTS] = os.environ[PORTS]
         words = [f"{key}={value}" for key, value in environment.items()]
         shell = shlex.join(["env", "-i", *words, "bash", "--norc", "--noprofile"])
         self._tmux(
@@ -131,10 +137,10 @@ def terminal(stage: Path) -> Iterator[Terminal]:
     terminal.close()
 
 
-def play(terminal: Terminal, stage: Path, step: Step) -> Step:
+def play(terminal: Terminal, stage: Path, step: Step, port: str = CHOSEN) -> Step:
     """The step with what it prints, up to the prompt or, where a key ends it, up to that."""
     terminal.clear()
-    terminal.type(step.command)
+    terminal.type(step.command.replace(CHOSEN, port))
     shown = quiet(terminal, step) if step.key else []
     if step.key:
         terminal.press(KEYS[step.key])
@@ -174,11 +180,12 @@ def test_the_tour(terminal: Terminal, stage: Path) -> None:
     if RENEW in os.environ:
         TOUR.write_text(renewed(text, [play(terminal, stage, step) for step in told]))
         return
+    port = str(own_ports().take())
     for step in told:
         deadline = Deadline(PATIENCE if step.command.startswith(LOOKS) else 0.0)
-        found = play(terminal, stage, step)
+        found = play(terminal, stage, step, port)
         while plain(found) != plain(step) and not deadline.expired:
-            found = play(terminal, stage, step)
+            found = play(terminal, stage, step, port)
         assert plain(found) == plain(step)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from backstage.errors import SettingsError
 from backstage.layout.settings import ActSettings, Limits, Logs, Settings, read_settings
-from backstage.layout.shipped_files import shelf
+from backstage.layout.shipped_files import configuration
 
 
 @pytest.mark.parametrize(
@@ -162,5 +162,7 @@ def test_nothing_in_it_is_run(tmp_path: Path) -> None:
     assert not trace.exists()
 
 
-def test_the_shipped_file_says_the_defaults() -> None:
-    assert read_settings(shelf("emperor") / "venue.yaml") == Settings()
+def test_the_shipped_file_says_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text(configuration("emperor", "venue.yaml", ports="8001-8999"))
+    assert read_settings(path) == Settings()

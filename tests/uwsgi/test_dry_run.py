@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.uwsgi import dry_run
 from backstage.uwsgi.ini import VassalFile
 from tests.conftest import Listen, Spawn
+from tests.own_ports import own_ports
 
 UWSGI = Path(sys.executable).parent / "uwsgi"
 pytestmark = pytest.mark.skipif(not UWSGI.exists(), reason="no uWSGI beside this Python")
@@ -53,8 +53,7 @@ def act(tmp_path: Path) -> ActPaths:
     (venue.templates / "django.ini").write_text(TEMPLATE.format(venue=tmp_path))
     (tmp_path / "acts/blog/blog/__init__.py").touch()
     (tmp_path / "acts/blog/blog/wsgi.py").write_text("raise SystemExit('imported')")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = own_ports().take()
     paths = venue.act("blog")
     paths.vassal.write_text(VASSAL.format(venue=tmp_path, port=port))
     return paths

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.uwsgi import rewriting, vassal_files
 from backstage.uwsgi.stats import EmperorStats
 from tests.conftest import Listen
+from tests.own_ports import own_ports
 
 UWSGI = Path(sys.executable).parent / "uwsgi"
 pytestmark = pytest.mark.skipif(not UWSGI.exists(), reason="no uWSGI beside this Python")
@@ -34,8 +34,7 @@ def act(tmp_path: Path) -> ActPaths:
         (tmp_path / name).mkdir()
     (tmp_path / "bin/uwsgi").symlink_to(UWSGI)
     (tmp_path / "bin/python").symlink_to(sys.executable)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = own_ports().take()
     paths = venue.act("blog")
     text = f"[uwsgi]\nstrict = true\nhttp-socket = 127.0.0.1:{port}\nthreads = 4\n"
     for path in (paths.vassal, paths.kept):

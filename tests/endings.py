@@ -1,0 +1,37 @@
+"""Being told to end: SIGTERM is as Ctrl-C, and whoever runs the tests tells it to its workers."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import suppress
+from types import FrameType
+
+import psutil
+
+
+class Ending:
+    """`begun` once this process was told to end: what would take its time is then cut short."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self.has_workers = False
+
+    def listen(self) -> None:
+        """Also for Ctrl-C, which is ignored in the background of a shell and by all begun there."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._begin)
+
+    def _begin(self, number: int, frame: FrameType | None) -> None:
+        # What comes later would interrupt the tidying up: a terminal tells all processes of a run,
+        # and the one that runs the workers tells them again.
+        if self.begun:
+            return
+        self.begun = True
+        if self.has_workers:
+            for worker in psutil.Process().children():
+                with suppress(psutil.Error):
+                    worker.terminate()
+        raise KeyboardInterrupt
+
+
+ENDING = Ending()
