@@ -8,7 +8,7 @@ PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS)
 # Services are fast only with bytecode, so it is written even where the shell says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo demo-stop test quick lint format docs tour bench clean
+.PHONY: help setup demo demo-stop test quick lint format lock docs tour bench dist clean
 
 help:
 	@echo "make demo       create a Venue and an Act, and show the URL that answers"
@@ -16,13 +16,15 @@ help:
 	@echo "make test       run the whole test suite"
 	@echo "make quick      run the tests that take seconds"
 	@echo "make lint       check style and types"
+	@echo "make lock       pin the versions of what the work on it takes"
 	@echo "make docs       write the pages of the command anew, from the program itself"
 	@echo "make tour       take the tour of the command anew, and write down what it shows"
 	@echo "make bench      measure, side by side with doing it by hand"
+	@echo "make dist       build the sdist and the wheel into dist/, and check them"
 
 setup: $(VENV)/ready
 
-$(VENV)/ready: setup.cfg pyproject.toml .ci/setup
+$(VENV)/ready: setup.cfg pyproject.toml .ci/setup $(wildcard requirements/*.txt)
 	@.ci/setup "$(PYTHON)" "$(VENV)"
 	@touch $@
 
@@ -53,6 +55,11 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Keeps the versions that still fit; `make lock LOCK=--upgrade` takes the newest of all.
+lock: setup
+	$(BIN)/uv pip compile setup.cfg --all-extras --universal --python-version 3.11 --no-emit-package uwsgi \
+		--quiet --custom-compile-command "make lock" --output-file requirements/development.txt $(LOCK)
+
 docs: setup
 	$(BIN)/python -m docs.generator
 
@@ -61,6 +68,11 @@ tour: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+dist: setup
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m twine check --strict dist/*
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,1 +1,66 @@
-"""Django Backstage: many Django services on one host, made simple."""
+"""Many Django services on one host, made simple.
+
+Public are the names listed in `__all__` here, the functions in `backstage.shortcuts`, the error
+classes in `backstage.errors`, and the command `backstage`. All other modules are internal: objects
+that you get from public calls may be used to the full, but the modules that define them may move
+in any release.
+
+    from backstage import new_act, new_venue, use_venue
+"""
+
+from __future__ import annotations
+
+# Type checkers take this name as true. Importing `typing` for it would take longer than all else.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from .act import Act
+    from .errors import BackstageError
+    from .events.event import Event
+    from .facts.snapshots import Snapshot
+    from .facts.states import State
+    from .shortcuts import new_act, new_venue, use_venue, venue_from_cwd
+    from .venue import Venue
+else:
+    # Hidden from type checkers, for whom every other name would exist as well.
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first used (PEP 562)."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+
+
+__all__ = [
+    "Act",
+    "BackstageError",
+    "Event",
+    "Snapshot",
+    "State",
+    "Venue",
+    "new_act",
+    "new_venue",
+    "use_venue",
+    "venue_from_cwd",
+]
+
+_MODULES = {
+    "Act": "act",
+    "BackstageError": "errors",
+    "Event": "events.event",
+    "Snapshot": "facts.snapshots",
+    "State": "facts.states",
+    "Venue": "venue",
+    "new_act": "shortcuts",
+    "new_venue": "shortcuts",
+    "use_venue": "shortcuts",
+    "venue_from_cwd": "shortcuts",
+}
+
+
+def __dir__() -> list[str]:
+    """Only the public names."""
+    return sorted(__all__)

@@ -1,9 +1,30 @@
-"""What can go wrong, in a few classes that carry their data."""
+"""What can go wrong, in a few classes that carry their data; every one of them is public."""
 
 from __future__ import annotations
 
 import errno
 from pathlib import Path
+
+__all__ = [
+    "ActFailed",
+    "BackstageError",
+    "Busy",
+    "CannotWrite",
+    "EditRefused",
+    "EmperorFailed",
+    "EnvironmentFailed",
+    "NameNotAllowed",
+    "NoSuchAct",
+    "NotAVenue",
+    "NotAllowed",
+    "NotInTime",
+    "PortUnavailable",
+    "ServiceFailed",
+    "SettingsError",
+    "SiteRefused",
+    "UnknownUser",
+    "UnsafeDirectory",
+]
 
 
 class BackstageError(Exception):

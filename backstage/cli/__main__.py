@@ -1,5 +1,5 @@
 """Lets `python -m backstage.cli` be the command."""
 
-from .program import main
+from .entry import main
 
 main()

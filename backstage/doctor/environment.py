@@ -12,6 +12,7 @@ from ..layout.paths import VenuePaths
 from ..system import processes
 from ..uwsgi import ini, log_reasons
 from ..uwsgi.emperor import uwsgi_of
+from ..virtualenvs import namesake
 from ..virtualenvs.distributions import Library
 from .finding import Finding, note, ok, trouble, warning
 
@@ -40,6 +41,10 @@ def environment(venue_paths: VenuePaths) -> Iterator[Finding]:
     with_what = ", ".join(f"{name} {found.version}" for name, found in installed if found)
     yield ok("Python", f"{said.split()[0]} with {with_what}")
     yield from _outdated(venue_paths, library)
+    if other := namesake.found_in([venue_paths.site_packages]):
+        pip = join([str(venue_paths.top / "bin" / "pip"), "uninstall", "--yes", "django_backstage"])
+        what = f"{other.version} is another, older program; `import backstage` gets that one here"
+        yield warning("django_backstage", what, f"type: {pip}")
 
 
 def uwsgi(venue_paths: VenuePaths) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import NotAVenue, SettingsError
+from ..errors import EnvironmentFailed, NotAVenue, SettingsError
 from ..kinds import daemon
 from ..layout import registry
 from ..layout.names import check_venue_name, check_venue_path
@@ -18,7 +18,7 @@ from ..layout.shipped_files import configuration, filled, shipped
 from ..system.files import make_private, remove_tree, telling_disk_trouble, write_atomically
 from ..uwsgi.emperor import Emperor, uwsgi_of
 from ..venue import Venue
-from ..virtualenvs import cache, interpreters, tools
+from ..virtualenvs import cache, interpreters, namesake, tools
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,16 @@ def _build_environment(venue_paths: VenuePaths, plan: VenuePlan) -> None:
     if plan.requirements:
         plan.tell("Installing requirements")
         tools.install(venue_paths.top, plan.requirements)
+        _refuse_namesake(venue_paths)
+
+
+def _refuse_namesake(venue_paths: VenuePaths) -> None:
+    """No Python that runs here can import it; whoever asks for it wants this program."""
+    if other := namesake.found_in([venue_paths.site_packages]):
+        raise EnvironmentFailed(
+            f"the requirements bring {other}, for Python 2. To have this one in the Venue, write "
+            f"instead of `django_backstage`: {namesake.origin()}"
+        )
 
 
 def configure(venue_paths: VenuePaths) -> None:

@@ -192,7 +192,9 @@ def _have_packages(machine: Machine, wheels: Path) -> None:
     for target, unit in (("multi-user", "nginx.service"), ("timers", "certbot.timer")):
         machine.run("systemctl", "add-wants", f"{target}.target", unit)
         machine.run("systemctl", "start", unit)
-    shutil.copytree(wheels, machine.root / "var" / "cache" / "wheels")
+    house = shutil.copytree(wheels, machine.root / "var" / "cache" / "wheels")
+    for ours in house.glob("django_backstage-*.whl"):
+        ours.rename(machine.root / "root" / ours.name)
     (machine.root / "etc" / "pip.conf").write_text(
         "[global]\nno-index = yes\nfind-links = /var/cache/wheels\n"
     )

@@ -1,0 +1,57 @@
+"""What a type checker has to know of the public names; read by mypy, never run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import assert_type
+
+import backstage
+from backstage import (
+    Act,
+    BackstageError,
+    Event,
+    Snapshot,
+    State,
+    Venue,
+    new_act,
+    new_venue,
+    shortcuts,
+    use_venue,
+    venue_from_cwd,
+)
+
+
+def the_functions_return_what_they_say() -> None:
+    venue = assert_type(new_venue("MyVenue", Path("/tmp"), start=False), Venue)
+    assert_type(use_venue("/tmp/MyVenue"), Venue)
+    assert_type(venue_from_cwd(), Venue)
+    assert_type(new_act(venue, "MyAct", port=8001), Act)
+    assert_type(shortcuts.new_act(venue, "MyAct"), Act)
+
+
+def the_objects_lead_to_each_other(venue: Venue, act: Act) -> None:
+    assert_type(venue["MyAct"], Act)
+    assert_type(venue.acts, tuple[Act, ...])
+    assert_type(next(iter(venue)), Act)
+    assert_type(act.state, State)
+    assert_type(act.get_uwsgi_port(), int)
+    assert_type(act.snapshot(), Snapshot)
+    assert_type(venue.snapshot(), tuple[Snapshot, ...])
+    assert_type(act.snapshot().state, State)
+
+
+def events_name_states(venue: Venue) -> None:
+    event = assert_type(next(venue.events()), Event)
+    assert_type(event.before, State)
+    assert_type(event.after, State)
+    assert_type(event.act, str)
+
+
+def errors_have_one_root(error: BackstageError) -> Exception:
+    return error
+
+
+def what_is_wrong_is_refused(venue: Venue) -> None:
+    print(backstage.no_such_name)  # type: ignore[attr-defined]
+    new_act(venue, name=b"MyAct")  # type: ignore[arg-type]
+    new_venue("MyVenue", pyhton="3.12")  # type: ignore[call-arg]
