@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+SPHINX = $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --doctree-dir build/doctrees
 # Services are fast only with bytecode, so it is written even where the shell says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo demo-stop test quick lint format docs tour bench clean
+.PHONY: help setup demo demo-stop test quick lint format docs links tour bench clean
 
 help:
 	@echo "make demo       create a Venue and an Act, and show the URL that answers"
@@ -13,7 +14,8 @@ help:
 	@echo "make test       run the whole test suite"
 	@echo "make quick      run the tests that take seconds"
 	@echo "make lint       check style and types"
-	@echo "make docs       write the pages of the command anew, from the program itself"
+	@echo "make docs       build the site in build/site, and write the manual and the help texts anew"
+	@echo "make links      ask every external link of the site; needs the network"
 	@echo "make tour       take the tour of the command anew, and write down what it shows"
 	@echo "make bench      measure, side by side with doing it by hand"
 
@@ -51,7 +53,13 @@ format: setup
 	$(BIN)/ruff format .
 
 docs: setup
-	$(BIN)/python -m docs.generator
+	BACKSTAGE_RENEW=1 $(BIN)/python -m pytest -q tests/test_help.py
+	$(SPHINX) -b html docs build/site
+	$(SPHINX) -b man docs build/man
+	cp build/man/backstage.1 docs/
+
+links: setup
+	$(SPHINX) -b linkcheck docs build/links
 
 tour: setup
 	BACKSTAGE_RENEW=1 $(BIN)/python -m pytest tests/integration/test_tour.py
