@@ -53,7 +53,7 @@ format: setup
 	$(BIN)/ruff format .
 
 docs: setup
-	BACKSTAGE_RENEW=1 $(BIN)/python -m pytest -q tests/test_help.py
+	BACKSTAGE_RENEW=1 $(BIN)/python -m pytest -q tests/cli/test_help.py
 	$(SPHINX) -b html docs build/site
 	$(SPHINX) -b man docs build/man
 	cp build/man/backstage.1 docs/
