@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import click
 import pytest
+import yaml
 
 from backstage.cli.exits import Exit
 from backstage.cli.options import Command
@@ -31,6 +32,8 @@ PAGES = sorted(
     for path in (*CHECKOUT.glob("*.md"), *CHECKOUT.glob(".github/**/*.md"), *DOCS.rglob("*.md"))
     if not path.is_relative_to(DOCS / "_")
 )
+
+WORKFLOWS = sorted((CHECKOUT / ".github" / "workflows").iterdir())
 
 slow = pytest.mark.slow
 needs_groff = pytest.mark.skipif(not shutil.which("groff"), reason="groff is not installed")
@@ -211,3 +214,12 @@ def _anchors(page: Path) -> set[str]:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     titles = re.findall(r"^#+ (.*)$", text, re.M)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_forge_runs_what_people_run(path: Path) -> None:
+    targets = re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.M)
+    jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values()
+    steps = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+    assert steps
+    assert [step for step in steps if step.removeprefix("make ") not in targets] == []
