@@ -54,7 +54,7 @@ format: setup
 
 docs: setup
 	BACKSTAGE_RENEW=1 $(BIN)/python -m pytest -q tests/cli/test_help.py
-	$(SPHINX) -b html docs build/site
+	$(SPHINX) --write-all -b html docs build/site
 	$(SPHINX) -b man docs build/man
 	cp build/man/backstage.1 docs/
 

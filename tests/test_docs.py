@@ -130,7 +130,7 @@ def test_no_page_outlives_its_command() -> None:
 
 def test_the_overview_has_every_command_with_its_line() -> None:
     expected = "".join(
-        f"{title}\n\n{''.join(_entry(name, line) for name, (_, line) in rows.items())}\n"
+        f"**{title}**\n\n{''.join(_entry(name, line) for name, (_, line) in rows.items())}\n"
         for title, rows in SECTIONS.items()
     )
     assert expected in COMMANDS.read_text(encoding="utf-8")
