@@ -5,10 +5,11 @@ BIN = $(VENV)/bin
 # More than there are processors, since tests wait most of the time.
 WORKERS ?= 6
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS)
+SPHINX = $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --doctree-dir build/doctrees
 # Services are fast only with bytecode, so it is written even where the shell says otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo demo-stop test quick lint format lock docs tour bench dist clean
+.PHONY: help setup demo demo-stop test quick lint format lock docs links tour bench dist clean
 
 help:
 	@echo "make demo       create a Venue and an Act, and show the URL that answers"
@@ -17,7 +18,8 @@ help:
 	@echo "make quick      run the tests that take seconds"
 	@echo "make lint       check style and types"
 	@echo "make lock       pin the versions of what the work on it takes"
-	@echo "make docs       write the pages of the command anew, from the program itself"
+	@echo "make docs       build the site in build/site, and write the manual and the help texts anew"
+	@echo "make links      ask every external link of the site; needs the network"
 	@echo "make tour       take the tour of the command anew, and write down what it shows"
 	@echo "make bench      measure, side by side with doing it by hand"
 	@echo "make dist       build the sdist and the wheel into dist/, and check them"
@@ -61,7 +63,13 @@ lock: setup
 		--quiet --custom-compile-command "make lock" --output-file requirements/development.txt $(LOCK)
 
 docs: setup
-	$(BIN)/python -m docs.generator
+	BACKSTAGE_RENEW=1 $(BIN)/python -m pytest -q tests/cli/test_help.py
+	$(SPHINX) --write-all -b html docs build/site
+	$(SPHINX) -b man docs build/man
+	cp build/man/backstage.1 docs/
+
+links: setup
+	$(SPHINX) -b linkcheck docs build/links
 
 tour: setup
 	BACKSTAGE_RENEW=1 $(BIN)/python -m pytest tests/integration/test_tour.py

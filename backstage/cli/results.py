@@ -1,19 +1,7 @@
 """What commands return, and the one place where it becomes text or JSON.
 
-With `--json` a command prints one envelope on a line:
-
-    {"backstage": 1, "command": "port", "ok": true, "result": {…}}
-    {"backstage": 1, "command": "port", "ok": false, "error": {…}}
-
-`backstage` is the version of this format: within one version, fields are added, never changed.
-`result` and `error` are objects. `ok` is whether the exit code for it is 0: an Act that does not
-start is a `result` with its `reason`, and not `ok`.
-
-An `error` means that the command could not do its work. It has a `kind`, which is the name of the
-library's exception or `UsageError`, the `message` that people get, and the `exit` code.
-
-Commands with many results, as `start --all` and `events`, print an envelope for each, on a line of
-its own, as soon as it is known.
+docs/reference/commands/index.md tells of the format to people: within one version, fields are added,
+never changed.
 """
 
 from __future__ import annotations

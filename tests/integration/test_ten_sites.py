@@ -25,7 +25,7 @@ from tests.integration.machine import Machine, Unbootable, booted, missing
 pytestmark = pytest.mark.slow
 
 CHECKOUT = Path(__file__).parents[2]
-TUTORIAL = CHECKOUT / "docs" / "ten-sites.md"
+TUTORIAL = CHECKOUT / "docs" / "tutorial" / "ten-sites.md"
 # Debian's own, as the tutorial's; wheels for it are kept between runs, as uWSGI takes a minute.
 PYTHON = "/usr/bin/python3"
 CACHE = Path.home() / ".cache" / "django-backstage-tests"

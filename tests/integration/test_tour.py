@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("tmux"), reason="no tmux here"),
 ]
 
-TOUR = Path(__file__).parents[2] / "docs" / "tour.md"
+TOUR = Path(__file__).parents[2] / "docs" / "tutorial" / "tour.md"
 RENEW = "BACKSTAGE_RENEW"
 # Keys that the tour shows by a line of their own, and what tmux calls them.
 KEYS = {"^C": "C-c", "q": "q"}

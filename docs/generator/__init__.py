@@ -1,1 +1,0 @@
-"""Writes the pages, the manual and the help texts of the command from the program: `make docs`."""
