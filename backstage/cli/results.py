@@ -1,7 +1,7 @@
 """What commands return, and the one place where it becomes text or JSON.
 
-docs/reference/commands/index.md tells of the format to people: within one version, fields are added,
-never changed.
+docs/reference/commands/index.md tells of the format to people: within one version, fields are
+added, never changed.
 """
 
 from __future__ import annotations
