@@ -18,6 +18,7 @@ from ..system.files import telling_disk_trouble, write_atomically
 from ..system.locks import locked
 from .plan import BindRequest, Plan, bind_words, plan_binding, plan_unbinding, refuse_edited
 from .program import Nginx, find
+from .reload import reload, start, stop
 from .site import SHARED, Site, Tls
 from .sites_directory import FileBackup
 
@@ -154,11 +155,12 @@ def _serve(plan: Plan, nginx: Nginx, undo: ExitStack) -> list[str]:
     ports = plan.ports if plan.texts else ()
     if nginx.pid is not None:
         plan.did.append(_READ)
-        nginx.reload(ports)
-    elif plan.texts and not nginx.start(ports):
+        reload(nginx, ports)
+    elif plan.texts and not nginx.has_unit:
         return [f"nginx does not run; type: {nginx.start_command}"]
     elif plan.texts:
-        undo.callback(nginx.stop)
+        undo.callback(stop)
+        start(ports)
         plan.did.append("started nginx")
     return []
 
@@ -191,7 +193,7 @@ def _change_back(act: Act, former: Mapping[str, str | None]) -> None:
 def _reload_old(nginx: Nginx, plan: Plan) -> None:
     if _READ in plan.did:
         with suppress(BackstageError):
-            nginx.reload(())
+            reload(nginx, ())
 
 
 def _sweep(nginx: Nginx, plan: Plan) -> None:

@@ -24,6 +24,7 @@ from backstage.doctor.finding import Finding, Severity
 from backstage.errors import ActFailed, BackstageError, NotAllowed, PortUnavailable, SiteRefused
 from backstage.nginx import binding, build, checks, program
 from backstage.nginx.plan import BindRequest
+from backstage.nginx.reload import reload
 from backstage.nginx.site import Tls
 from backstage.shortcuts import new_act, new_venue
 from backstage.system import as_user
@@ -358,7 +359,7 @@ def test_websockets_pass(web: Web, theatre: Venue, clean: None, secure: bool) ->
             line.sendall(word)
             assert read_exactly(line, len(word)) == word
         # A reload lets it be.
-        web.nginx.reload((web.http,))
+        reload(web.nginx, (web.http,))
         line.sendall(b"still here")
         assert read_exactly(line, 10) == b"still here"
     assert web.ask("echo.test", "/", tls=secure, headers={"Upgrade": "h2c"}).text == "plain"
