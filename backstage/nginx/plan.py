@@ -7,7 +7,7 @@ import os
 import shlex
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..act import Act
@@ -57,7 +57,6 @@ class Plan:
     texts: Mapping[str, str]
     changes: env_changes.Changes
     notes: tuple[str, ...] = ()
-    did: list[str] = field(default_factory=list)
 
     @property
     def ports(self) -> tuple[int, ...]:
