@@ -172,6 +172,13 @@ def test_our_own_modules_are_imported_at_the_top_of_a_file() -> None:
     }
 
 
+def test_what_runs_in_the_python_of_a_project_is_imported_by_nothing() -> None:
+    """What it imports is the project's: another Django, perhaps on another Python."""
+    inside = {name for name in trees() if is_within(name, "projects.inside")}
+    assert inside
+    assert not {name for name, tree in trees().items() if uses(name, tree) & inside}
+
+
 def test_tests_mirror_the_packages() -> None:
     """The tests of `backstage/uwsgi/ini.py` are `tests/uwsgi/test_ini.py`; `integration` apart."""
     folders = {path.name for path in TESTS.iterdir() if path.is_dir() and path.name[0] not in "_."}

@@ -10,8 +10,8 @@ import pytest
 from backstage.doctor import django
 from backstage.doctor.finding import Finding, Severity
 from backstage.layout.paths import ActPaths, VenuePaths
-from backstage.projects import inspection
-from backstage.projects.inspection import Project, Report
+from backstage.projects.inspection import Report
+from backstage.projects.project import Project, project_of
 
 KEY = "kq3v9xtt0pZr81mmWc5dLx27Yh"
 FOR_HTTPS = ["security.W004", "security.W008", "security.W012", "security.W016"]
@@ -160,7 +160,7 @@ def test_an_act_that_is_no_django_project(act: ActPaths) -> None:
 
 def found(act: ActPaths, *lines: str) -> Project:
     act.vassal.write_text("\n".join(["[uwsgi]", *lines]) + "\n")
-    project = inspection.project_of(act)
+    project = project_of(act)
     assert project
     return project
 
@@ -191,7 +191,7 @@ def test_a_project_is_run_as_its_vassal_file_says(act: ActPaths, tmp_path: Path)
 
 def test_the_kept_file_stands_for_a_stopped_act(act: ActPaths) -> None:
     act.kept.write_text("[uwsgi]\nenv = DEBUG=on\n")
-    project = inspection.project_of(act)
+    project = project_of(act)
     assert project
     assert project.environment["DEBUG"] == "on"
 
