@@ -44,6 +44,7 @@ HOMES = {
     "psutil": "system.processes",
     "yaml": "layout.settings",
     "filelock": "system.locks",
+    "idna": "nginx.hostnames",
     "packaging": "virtualenvs.distributions",
     "python_discovery": "virtualenvs.interpreters",
     "uv": "virtualenvs.tools",
