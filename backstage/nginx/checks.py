@@ -138,9 +138,9 @@ def _project(act: Act, found: Bound, nginx: Nginx) -> Iterator[Finding]:
     reader = nginx.reader
     for share in told.shares if reader.can_be_tried else ():
         path = Path(share.root)
-        if remedy := reader.read_remedy(path):
+        if command := reader.command_to_read(path):
             what = f"nginx (user {reader.name}) cannot read its {share.kind} files in {path}"
-            yield trouble(act.name, what, f"type: {remedy}")
+            yield trouble(act.name, what, f"type: {command}")
 
 
 def _first(said: str) -> str:

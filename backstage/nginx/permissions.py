@@ -32,17 +32,17 @@ class Reader:
         """Whether this user may: `-r` read, `-w` write, `-x` enter what is at a path."""
         return self._run("test", test, path).returncode == 0
 
-    def read_remedy(self, path: Path) -> str:
+    def command_to_read(self, path: Path) -> str:
         """What to type so that this user can read all that is at a path; '' where it can."""
         present = next(each for each in (path, *path.parents) if each.exists())
-        if remedy := self.enter_remedy(present if present.is_dir() else present.parent):
-            return remedy
+        if command := self.command_to_enter(present if present.is_dir() else present.parent):
+            return command
         if present != path:
             return ""
         done = self._run("find", path, "-maxdepth", "4", "!", "-readable", "-print", "-quit")
         return f"chmod -R o+rX {quote(str(path))}" if done.stdout.strip() else ""
 
-    def enter_remedy(self, directory: Path) -> str:
+    def command_to_enter(self, directory: Path) -> str:
         """What to type so that this user can come into a directory; '' where it can."""
         done = self._run("sh", "-c", _ENTER, "sh", *reversed([directory, *directory.parents]))
         closed = done.stdout.strip()

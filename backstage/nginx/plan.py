@@ -186,14 +186,14 @@ def _refuse_unreadable(act: Act, site: Site, shared: Iterable[Share], reader: Re
     """Refuse what nginx's user cannot read, with what would let it."""
     wanted = {f"{share.kind} files": Path(share.root) for share in shared}
     for what, path in wanted.items():
-        if remedy := reader.read_remedy(path):
+        if command := reader.command_to_read(path):
             blind = f"nginx (user {reader.name}) cannot read {what} of {act.name} in {path}"
-            raise SiteRefused(f"{blind}; type: {remedy}")
+            raise SiteRefused(f"{blind}; type: {command}")
     if site.target.address.startswith("/"):
         _refuse_closed(act, Path(site.target.address), reader)
-    if act.paths.top.is_dir() and (remedy := reader.enter_remedy(act.paths.top)):
+    if act.paths.top.is_dir() and (command := reader.command_to_enter(act.paths.top)):
         blind = f"nginx (user {reader.name}) cannot see whether {act.paths.top}/held is there"
-        raise SiteRefused(f"{blind}; type: {remedy}")
+        raise SiteRefused(f"{blind}; type: {command}")
 
 
 def _refuse_closed(act: Act, socket: Path, reader: Reader) -> None:
@@ -206,8 +206,8 @@ def _refuse_closed(act: Act, socket: Path, reader: Reader) -> None:
         whose = users.name_of(theirs or users.ROOT)
         raise SiteRefused(f"{socket} is not {act.name}'s, but belongs to {whose}")
     whose = f"nginx (user {reader.name}) cannot connect to {act.name} at {socket}"
-    if socket.parent.is_dir() and (remedy := reader.enter_remedy(socket.parent)):
-        raise SiteRefused(f"{whose}; type: {remedy}")
+    if socket.parent.is_dir() and (command := reader.command_to_enter(socket.parent)):
+        raise SiteRefused(f"{whose}; type: {command}")
     if socket.exists() and not reader.can("-w", socket):
         remedy = f"write chmod-socket = 666 at its end; type: backstage edit {act.name}"
         raise SiteRefused(f"{whose}; {remedy}")

@@ -502,9 +502,11 @@ def test_a_reload_that_nginx_fails_at_is_taken_back(web: Web, north: Act) -> Non
     request = BindRequest(domains=("north.test",), tls=web.certificate("north.test"))
     with socket.create_server(("127.0.0.1", web.https)):
         before = north.env.path.read_bytes()
+        touched = north.paths.vassal.stat().st_mtime_ns
         with pytest.raises(SiteRefused, match=r"does not use its new configuration\n.*bind\(\)"):
             binding.bind(north, request, hasty)
     assert (web.listing, north.env.path.read_bytes()) == ({}, before)
+    assert north.paths.vassal.stat().st_mtime_ns == touched, "nor is the Act disturbed"
 
 
 def test_what_clashes_with_the_rest_of_nginx_is_rolled_back(web: Web, north: Act) -> None:

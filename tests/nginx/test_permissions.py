@@ -34,7 +34,7 @@ def test_who_runs_this_reads_what_is_his(shared: Path) -> None:
     assert me.name == pwd.getpwuid(os.geteuid()).pw_name
     assert me.can("-r", shared / "page.css")
     assert not me.can("-r", shared / "none.css")
-    assert me.read_remedy(shared) == me.read_remedy(shared / "none" / "yet") == ""
+    assert me.command_to_read(shared) == me.command_to_read(shared / "none" / "yet") == ""
 
 
 @needs_root
@@ -44,14 +44,14 @@ def test_the_first_closed_directory_is_the_one_to_open(shared: Path) -> None:
     (shared / "a").chmod(0o700)
     inner.chmod(0o700)
     remedy = f"chmod o+x {shlex.quote(f'{shared}/a')}"
-    assert Reader(NOBODY).enter_remedy(inner) == remedy
-    assert Reader(NOBODY).read_remedy(inner / "not yet") == remedy
+    assert Reader(NOBODY).command_to_enter(inner) == remedy
+    assert Reader(NOBODY).command_to_read(inner / "not yet") == remedy
 
 
 @needs_root
 def test_one_file_that_is_closed_opens_them_all(shared: Path) -> None:
     nobody = Reader(NOBODY)
-    assert nobody.read_remedy(shared) == ""
+    assert nobody.command_to_read(shared) == ""
     (shared / "page.css").chmod(0o600)
     assert not nobody.can("-r", shared / "page.css")
-    assert nobody.read_remedy(shared) == f"chmod -R o+rX {shlex.quote(str(shared))}"
+    assert nobody.command_to_read(shared) == f"chmod -R o+rX {shlex.quote(str(shared))}"
