@@ -44,6 +44,7 @@ HOMES = {
     "psutil": "system.processes",
     "yaml": "layout.settings",
     "filelock": "system.locks",
+    "idna": "nginx.hostnames",
     "packaging": "virtualenvs.distributions",
     "python_discovery": "virtualenvs.interpreters",
     "uv": "virtualenvs.tools",
@@ -170,6 +171,13 @@ def test_our_own_modules_are_imported_at_the_top_of_a_file() -> None:
         *("events.reasons", "status.explanation", "uwsgi.emperor", "layout.registry"),
         *("logs.journal", "shortcuts", "virtualenvs.cache", "events.streams", "venue"),
     }
+
+
+def test_what_runs_in_the_python_of_a_project_is_imported_by_nothing() -> None:
+    """What it imports is the project's: another Django, perhaps on another Python."""
+    inside = {name for name in trees() if is_within(name, "projects.inside")}
+    assert inside
+    assert not {name for name, tree in trees().items() if uses(name, tree) & inside}
 
 
 def test_tests_mirror_the_packages() -> None:

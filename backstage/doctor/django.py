@@ -9,7 +9,8 @@ from shlex import quote
 from ..layout.paths import ActPaths
 from ..projects import inspection
 from ..projects.dotenv import DotEnv
-from ..projects.inspection import Project, Report
+from ..projects.inspection import Report
+from ..projects.project import Project, project_of
 from .finding import Finding, note, ok, trouble, warning
 
 # The settings that only make sense behind https, by the check that asks for them.
@@ -37,7 +38,7 @@ def examine(acts: Iterable[ActPaths]) -> Iterator[Finding]:
     """`check --deploy`, migrations, DEBUG and SECRET_KEY of each Act that is a Django project."""
     projects = []
     for act in acts:
-        if project := inspection.project_of(act):
+        if project := project_of(act):
             projects.append(project)
         else:
             yield note(act.name, "is not examined, as it has no manage.py")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ..act import Act
-from ..errors import BackstageError, SiteRefused
+from ..errors import SiteRefused
 from ..facts.states import State
 from ..layout.paths import VenuePaths
 from ..layout.shipped_files import shelf
@@ -18,11 +18,12 @@ from ..system.files import telling_disk_trouble, write_atomically
 from ..system.locks import locked
 from .plan import BindRequest, Plan, bind_words, plan_binding, plan_unbinding, refuse_edited
 from .program import Nginx, find
+from .reload import reload, start, stop
 from .site import SHARED, Site, Tls
 from .sites_directory import FileBackup
+from .step import Deed, Step, carry_out
 
 _AWAY = "away.html"
-_READ = "had nginx read its configuration"
 # States in which a changed .env is read by itself, with the next start.
 _NOT_LOADED = frozenset({State.STOPPED, State.WAITING, State.SLEEPING, State.FAILING})
 
@@ -31,15 +32,15 @@ _NOT_LOADED = frozenset({State.STOPPED, State.WAITING, State.SLEEPING, State.FAI
 class Bound:
     """A site in place: its file, and what stands in it; `edited` whether somebody has changed it.
 
-    `did` is what a call has done, `notes` what is left to do, each in a line; `runs` whether nginx
-    does.
+    `steps` are those in which a call has done something, `notes` what is left to do, each in a
+    line; `runs` whether nginx does.
     """
 
     site: Site
     file: Path
     origin: str
     edited: bool = False
-    did: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
     runs: bool = True
 
@@ -51,15 +52,10 @@ def bind(act: Act, request: BindRequest, nginx: Nginx | None = None) -> Bound:
     PortUnavailable, CannotWrite or what `act.restart` raises; then all is as it was before.
     """
     nginx = nginx or find()
-    with _at_work(nginx, act, bind_words(act.name, request)), ExitStack() as undo:
+    with _at_work(nginx, act, bind_words(act.name, request)):
         plan = plan_binding(act, request, nginx)
-        _put_in_place(plan, nginx, undo)
-        changed = _tell(act, plan, undo)
-        notes = [*plan.notes, *_serve(plan, nginx, undo)]
-        if changed:
-            _restart(act, plan)
-        undo.pop_all()
-    return replace(_bound(plan, notes), runs=nginx.pid is not None)
+        done = carry_out(_steps(act, plan, nginx))
+    return _bound(plan, done, nginx)
 
 
 def unbind(act: Act, nginx: Nginx | None = None, *, replace_edited: bool = False) -> Bound:
@@ -68,21 +64,16 @@ def unbind(act: Act, nginx: Nginx | None = None, *, replace_edited: bool = False
     The Act may be gone already. Raises as `bind` does.
     """
     nginx = nginx or find()
-    with _at_work(nginx, act, ["unbind", act.name]), ExitStack() as undo:
+    with _at_work(nginx, act, ["unbind", act.name]):
         place = nginx.place()
         present = place.site_of(act.paths)
         if present is None:
             raise SiteRefused(f"{act.name} is bound to no domain; nothing has to be done")
         refuse_edited(present, replace_edited)
         plan = plan_unbinding(act, present, nginx, place)
-        _put_in_place(plan, nginx, undo)
-        changed = _tell(act, plan, undo)
-        notes = _serve(plan, nginx, undo)
-        if changed:
-            _restart(act, plan)
-        undo.pop_all()
+        done = carry_out(_steps(act, plan, nginx))
     _sweep(nginx, plan)
-    return _bound(plan, notes)
+    return _bound(plan, done, nginx)
 
 
 def bound(venue_paths: VenuePaths, nginx: Nginx | None = None) -> list[Bound]:
@@ -117,12 +108,31 @@ def _at_work(nginx: Nginx, act: Act, words: Iterable[str]) -> Iterator[None]:
             yield
 
 
-def _put_in_place(plan: Plan, nginx: Nginx, undo: ExitStack) -> None:
+def _steps(act: Act, plan: Plan, nginx: Nginx) -> Iterator[Step]:
+    """What is to be done, one after the other; what comes later goes by what is true by then."""
+    yield _site_step(plan, nginx)
+    if plan.changes:
+        yield _env_step(act, plan)
+    ports = plan.ports if plan.texts else ()
+    if nginx.pid is not None:
+        yield Step(Deed.RELOAD_NGINX, partial(reload, nginx, ports), partial(reload, nginx, ()))
+    elif plan.texts and nginx.has_unit:
+        yield Step(Deed.START_NGINX, partial(start, ports), stop)
+    if plan.changes and _is_loaded(act):
+        restart, restart_back = partial(_as_owner, act, act.restart), partial(_read_again, act)
+        yield Step(Deed.RESTART_ACT, restart, restart_back, subject=act.name)
+
+
+def _site_step(plan: Plan, nginx: Nginx) -> Step:
+    paths = [path for name in (SHARED, plan.name) for path in plan.place.paths(name)]
+    backups = [FileBackup.of(path) for path in paths]
+    deed = Deed.WRITE_SITE if plan.name in plan.texts else Deed.REMOVE_SITE
+    put, put_back = partial(_put_in_place, plan, nginx), partial(_put_back, backups)
+    return Step(deed, put, put_back, subject=str(plan.place.file(plan.name)))
+
+
+def _put_in_place(plan: Plan, nginx: Nginx) -> None:
     """Write the files and have nginx look at all of its configuration."""
-    undo.callback(_reload_old, nginx, plan)
-    for name in (SHARED, plan.name):
-        for path in plan.place.paths(name):
-            undo.callback(FileBackup.of(path).put_back)
     _make_public(nginx.pages, nginx.challenges)
     if not (nginx.pages / _AWAY).exists():
         write_atomically(nginx.pages / _AWAY, _shipped_page())
@@ -133,40 +143,43 @@ def _put_in_place(plan: Plan, nginx: Nginx, undo: ExitStack) -> None:
             plan.place.remove(name)
     if said := nginx.fault():
         raise SiteRefused("nginx would not take its configuration with this change", said)
-    verb = "wrote" if plan.name in plan.texts else "removed"
-    plan.did.append(f"{verb} {plan.place.file(plan.name)}")
 
 
-def _tell(act: Act, plan: Plan, undo: ExitStack) -> bool:
-    """Change the Act's .env; returns whether there was anything to change."""
-    if not plan.changes:
-        return False
+def _put_back(backups: Iterable[FileBackup]) -> None:
+    with ExitStack() as stack:
+        for backup in backups:
+            stack.callback(backup.put_back)
+
+
+def _env_step(act: Act, plan: Plan) -> Step:
     values = dict(act.env)
     former = {key: values.get(key) for key in plan.changes}
-    undo.callback(_change_back, act, former)
-    _as_owner(act, partial(_change, act, plan.changes))
-    plan.did.append(f"changed {', '.join(plan.changes)} in {act.env.path}")
-    return True
+    change = partial(_change_env, act, plan.changes)
+    change_back = partial(_change_env_back, act, former, was_loaded=_is_loaded(act))
+    path, keys = str(act.env.path), tuple(plan.changes)
+    return Step(Deed.CHANGE_ENV, change, change_back, subject=path, details=keys)
 
 
-def _serve(plan: Plan, nginx: Nginx, undo: ExitStack) -> list[str]:
-    """Have nginx use what is in place; what to type where it does not run."""
-    ports = plan.ports if plan.texts else ()
-    if nginx.pid is not None:
-        plan.did.append(_READ)
-        nginx.reload(ports)
-    elif plan.texts and not nginx.start(ports):
-        return [f"nginx does not run; type: {nginx.start_command}"]
-    elif plan.texts:
-        undo.callback(nginx.stop)
-        plan.did.append("started nginx")
-    return []
+def _change_env(act: Act, changes: Mapping[str, str | None]) -> None:
+    _as_owner(act, partial(_change, act, changes))
 
 
-def _restart(act: Act, plan: Plan) -> None:
-    if act.state not in _NOT_LOADED:
-        _as_owner(act, act.restart)
-        plan.did.append(f"restarted {act.name}")
+def _change_env_back(act: Act, former: Mapping[str, str | None], *, was_loaded: bool) -> None:
+    _change_env(act, former)
+    if not was_loaded:
+        # It may have come up by itself meanwhile, with what is taken back now.
+        _read_again(act)
+
+
+def _read_again(act: Act) -> None:
+    """Have an Act that runs read its .env, without waiting for it."""
+    if _is_loaded(act):
+        _as_owner(act, partial(act.restart, wait=None))
+
+
+def _is_loaded(act: Act) -> bool:
+    """Whether it has read its .env, and reads it again only when it is restarted."""
+    return act.state not in _NOT_LOADED
 
 
 def _as_owner(act: Act, errand: Callable[[], object]) -> None:
@@ -179,19 +192,6 @@ def _change(act: Act, changes: Mapping[str, str | None]) -> None:
     act.env.set({key: value for key, value in changes.items() if value is not None})
     if gone := [key for key, value in changes.items() if value is None and key in present]:
         act.env.unset(*gone)
-
-
-def _change_back(act: Act, former: Mapping[str, str | None]) -> None:
-    with suppress(BackstageError):
-        _as_owner(act, partial(_change, act, former))
-        if act.state not in _NOT_LOADED:
-            _as_owner(act, partial(act.restart, wait=None))
-
-
-def _reload_old(nginx: Nginx, plan: Plan) -> None:
-    if _READ in plan.did:
-        with suppress(BackstageError):
-            nginx.reload(())
 
 
 def _sweep(nginx: Nginx, plan: Plan) -> None:
@@ -209,13 +209,17 @@ def _shipped_page() -> bytes:
     return (shelf("scaffolds") / "nginx" / _AWAY).read_bytes()
 
 
-def _bound(plan: Plan, notes: Iterable[str]) -> Bound:
+def _bound(plan: Plan, done: tuple[Step, ...], nginx: Nginx) -> Bound:
+    runs = nginx.pid is not None
+    is_needed = bool(plan.texts) and not runs
+    to_start = [f"nginx does not run; type: {nginx.start_command}"] if is_needed else []
     return Bound(
         site=plan.site,
         file=plan.place.file(plan.name),
         origin=plan.listening.origin(plan.site.domains[0], tls=plan.site.tls is not None),
-        did=tuple(plan.did),
-        notes=tuple(notes),
+        steps=done,
+        notes=(*plan.notes, *to_start),
+        runs=runs,
     )
 
 

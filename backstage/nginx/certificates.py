@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import ssl
 import time
 from collections.abc import Iterable
@@ -111,10 +112,11 @@ def _is_encrypted(path: str) -> bool:
 
 
 def _openssl(path: Path, *question: str) -> str:
-    command: list[str | Path] = ["openssl", "x509", "-noout", "-in", path, *question]
+    program = shutil.which("openssl")
+    if program is None:
+        raise SiteRefused("the program openssl is missing; type: apt install openssl")
+    command: list[str | Path] = [program, "x509", "-noout", "-in", path, *question]
     done = processes.run(command, env=processes.tool_environment())
     if done.returncode:
-        if "setpriv" in done.stdout:
-            raise SiteRefused("the program openssl is missing; type: apt install openssl")
         raise SiteRefused(f"{path} holds no certificate in PEM")
     return done.stdout

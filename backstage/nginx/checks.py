@@ -55,7 +55,7 @@ def _program(nginx: Nginx, found: list[Bound]) -> Iterator[Finding]:
         what = f"{nginx.place().file(SHARED)}, which all sites need, is missing"
         yield trouble(_NGINX, what, f"type: {command_for(found[0].site)}")
     else:
-        yield ok(_NGINX, f"runs as {nginx.user}")
+        yield ok(_NGINX, f"runs as {nginx.reader.name}")
 
 
 def _site(venue: Venue, found: Bound, nginx: Nginx) -> Iterator[Finding]:
@@ -135,11 +135,12 @@ def _project(act: Act, found: Bound, nginx: Nginx) -> Iterator[Finding]:
     if told.shares != found.site.shares:
         again = f"type: {command_for(found.site)}"
         yield warning(act.name, "its settings have other static or media files now", again)
-    for share in told.shares if nginx.knows_its_user else ():
+    reader = nginx.reader
+    for share in told.shares if reader.can_be_tried else ():
         path = Path(share.root)
-        if remedy := nginx.barrier(path):
-            what = f"nginx (user {nginx.user}) cannot read its {share.kind} files in {path}"
-            yield trouble(act.name, what, f"type: {remedy}")
+        if command := reader.command_to_read(path):
+            what = f"nginx (user {reader.name}) cannot read its {share.kind} files in {path}"
+            yield trouble(act.name, what, f"type: {command}")
 
 
 def _first(said: str) -> str:

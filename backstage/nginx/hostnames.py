@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+import idna
+
 from ..errors import SiteRefused
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _LONGEST_LABEL, _LONGEST = 63, 253
-# What the two standards of international names spell differently, so that we cannot choose.
-_AMBIGUOUS = frozenset("ßς\u200c\u200d")
 _WWW = "www."
 
 
@@ -21,8 +21,6 @@ def plain(name: str) -> str:
         raise _refused(name, f"give the name alone, as {bare.partition('/')[0]!r}")
     if name.startswith((".", "*")):
         raise _refused(name, "each name is bound for itself, none for all below it")
-    if clash := _AMBIGUOUS.intersection(name):
-        raise _refused(name, f"{min(clash)!r} has two spellings; give the one that begins in xn--")
     ascii_name = _ascii(name).removesuffix(".")
     labels = ascii_name.split(".")
     if not all(_LABEL.fullmatch(label) and len(label) <= _LONGEST_LABEL for label in labels):
@@ -48,9 +46,11 @@ def _ascii(name: str) -> str:
     if name.isascii():
         return name.lower()
     try:
-        return name.encode("idna").decode().lower()
-    except UnicodeError as error:
-        raise _refused(name, str(error)) from error
+        # Mapped as browsers do it, by UTS 46, to what IDNA 2008 has registered.
+        return idna.encode(name, uts46=True).decode()
+    except idna.IDNAError as error:
+        hint = "if it is registered all the same, give the spelling that begins in xn--"
+        raise _refused(name, f"{error}; {hint}") from error
 
 
 def _refused(name: str, why: str) -> SiteRefused:

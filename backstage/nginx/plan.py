@@ -7,7 +7,7 @@ import os
 import shlex
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..act import Act
@@ -23,6 +23,7 @@ from . import (
     static_files,
     upstreams,
 )
+from .permissions import Reader
 from .program import Nginx
 from .rendering import Common
 from .site import SHARED, Listening, Share, Site, Tls, file_name
@@ -56,7 +57,6 @@ class Plan:
     texts: Mapping[str, str]
     changes: env_changes.Changes
     notes: tuple[str, ...] = ()
-    did: list[str] = field(default_factory=list)
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -76,7 +76,7 @@ def plan_binding(act: Act, request: BindRequest, nginx: Nginx) -> Plan:
     for port in (nginx.http_port, *([nginx.https_port] if site.tls else [])):
         nginx.refuse_taken_port(port, files)
     told = static_files.ask(act.paths, site.domains)
-    _refuse_unreadable(act, site, told.shares, nginx)
+    _refuse_unreadable(act, site, told.shares, nginx.reader)
     listening = nginx.listening(files)
     changes: env_changes.Changes = {}
     granted: tuple[str, ...] = ()
@@ -182,21 +182,21 @@ def _refuse_bound(
             raise SiteRefused(f"{what}; take it out there first")
 
 
-def _refuse_unreadable(act: Act, site: Site, shared: Iterable[Share], nginx: Nginx) -> None:
+def _refuse_unreadable(act: Act, site: Site, shared: Iterable[Share], reader: Reader) -> None:
     """Refuse what nginx's user cannot read, with what would let it."""
     wanted = {f"{share.kind} files": Path(share.root) for share in shared}
     for what, path in wanted.items():
-        if remedy := nginx.barrier(path):
-            reader = f"nginx (user {nginx.user}) cannot read {what} of {act.name} in {path}"
-            raise SiteRefused(f"{reader}; type: {remedy}")
+        if command := reader.command_to_read(path):
+            blind = f"nginx (user {reader.name}) cannot read {what} of {act.name} in {path}"
+            raise SiteRefused(f"{blind}; type: {command}")
     if site.target.address.startswith("/"):
-        _refuse_closed(act, Path(site.target.address), nginx)
-    if act.paths.top.is_dir() and (remedy := nginx.barrier_to(act.paths.top)):
-        reader = f"nginx (user {nginx.user}) cannot see whether {act.paths.top}/held is there"
-        raise SiteRefused(f"{reader}; type: {remedy}")
+        _refuse_closed(act, Path(site.target.address), reader)
+    if act.paths.top.is_dir() and (command := reader.command_to_enter(act.paths.top)):
+        blind = f"nginx (user {reader.name}) cannot see whether {act.paths.top}/held is there"
+        raise SiteRefused(f"{blind}; type: {command}")
 
 
-def _refuse_closed(act: Act, socket: Path, nginx: Nginx) -> None:
+def _refuse_closed(act: Act, socket: Path, reader: Reader) -> None:
     """Refuse a socket that nginx's user cannot connect to."""
     owner = users.stand_in(act.paths.venue.top, act.paths.top)
     theirs = socket.lstat().st_uid if os.path.lexists(socket) else owner
@@ -205,10 +205,10 @@ def _refuse_closed(act: Act, socket: Path, nginx: Nginx) -> None:
     if users.am_root() and theirs not in {owner or users.ROOT, users.ROOT}:
         whose = users.name_of(theirs or users.ROOT)
         raise SiteRefused(f"{socket} is not {act.name}'s, but belongs to {whose}")
-    whose = f"nginx (user {nginx.user}) cannot connect to {act.name} at {socket}"
-    if socket.parent.is_dir() and (remedy := nginx.barrier_to(socket.parent)):
-        raise SiteRefused(f"{whose}; type: {remedy}")
-    if socket.exists() and not nginx.can("-w", socket):
+    whose = f"nginx (user {reader.name}) cannot connect to {act.name} at {socket}"
+    if socket.parent.is_dir() and (command := reader.command_to_enter(socket.parent)):
+        raise SiteRefused(f"{whose}; type: {command}")
+    if socket.exists() and not reader.can("-w", socket):
         remedy = f"write chmod-socket = 666 at its end; type: backstage edit {act.name}"
         raise SiteRefused(f"{whose}; {remedy}")
 

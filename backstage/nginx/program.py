@@ -1,4 +1,4 @@
-"""The nginx of this host: where its configuration is, whether it runs, and having it read anew."""
+"""The nginx of this host: where its configuration is, what it makes of it, and whether it runs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 
 from ..errors import NotAllowed, PortUnavailable, SiteRefused
 from ..system import processes, users
-from ..system.deadlines import Deadline, until
 from ..uwsgi import ports
 from . import config_parser, site
 from .build import Build, build_of, which
+from .permissions import Reader
 from .site import Listening
 from .sites_directory import Place
 
@@ -25,15 +24,9 @@ CONFIGURATION = "BACKSTAGE_NGINX_CONF"
 PORTS = "BACKSTAGE_NGINX_PORTS"
 _STATE = Path("/var/lib/backstage")
 _SYSTEMD = Path("/run/systemd/system")
-_UNIT = "nginx.service"
-_PATIENCE = 15.0
 _EVERYWHERE = ("0.0.0.0", "::")
 _INSTALL = "nginx is not installed; type: apt install nginx"
 _HTTP2_DIRECTIVE, _REJECT_HANDSHAKE = (1, 25, 1), (1, 19, 4)
-_RETIRING = "shutting down"
-_TRYING, _GIVEN_UP = "bind() to ", "still could not bind()"
-# Prints the first of the directories, from the root on, that cannot be entered.
-_ENTER = 'for each; do test -x "$each" || { echo "$each"; exit; }; done'
 # Directories of sites by what includes them, the first found being used.
 _LAYOUTS = ("sites-enabled/*", "sites-enabled/*.conf", "conf.d/*.conf")
 
@@ -60,12 +53,18 @@ class Nginx:
     @property
     def start_command(self) -> str:
         """How it is started, to be typed."""
-        return "systemctl start nginx" if self._has_unit() else self.command
+        return "systemctl start nginx" if self.has_unit else self.command
 
     @property
     def reload_command(self) -> str:
         """How it is told to read its configuration and certificates, to be typed."""
-        return "systemctl reload nginx" if self._has_unit() else f"{self.command} -s reload"
+        return "systemctl reload nginx" if self.has_unit else f"{self.command} -s reload"
+
+    @property
+    def has_unit(self) -> bool:
+        """Whether systemd starts, stops and reloads it."""
+        has_systemd = _SYSTEMD.is_dir() and shutil.which("systemctl") is not None
+        return self._is_system and has_systemd
 
     @property
     def pages(self) -> Path:
@@ -103,28 +102,17 @@ class Nginx:
             pid = int(self.pid_file.read_text())
         except (OSError, ValueError):
             return None
-        is_nginx = processes.alive(pid) and processes.describe(pid).startswith("nginx ")
-        return pid if is_nginx else None
+        return pid if processes.alive(pid) and _is_nginx(pid) else None
 
     @property
-    def uid(self) -> int:
+    def reader(self) -> Reader:
         """The user that reads the files which it serves."""
         master = self.pid
         owner = Path(f"/proc/{master}").stat().st_uid if master else os.geteuid()
         if owner != users.ROOT:
-            return owner
+            return Reader(owner)
         named = self._words("user") or [self.build.user]
-        return users.by_name(named[0]).pw_uid
-
-    @property
-    def user(self) -> str:
-        """The name of that user."""
-        return users.name_of(self.uid)
-
-    @property
-    def knows_its_user(self) -> bool:
-        """Whether we can try what its user may read."""
-        return users.am_root() or self.uid == os.geteuid()
+        return Reader(users.by_name(named[0]).pw_uid)
 
     @property
     def is_ours(self) -> bool:
@@ -157,16 +145,22 @@ class Nginx:
             challenges=str(self.challenges),
         )
 
+    def run(self, *words: str, conf: Path | None = None) -> tuple[bool, str]:
+        """Whether nginx does as it is told, and what it says."""
+        command: list[str | Path] = [self.program, *words, "-c", conf or self.conf]
+        done = processes.run(command, env=processes.tool_environment())
+        return done.returncode == 0, done.stdout
+
     def files(self) -> dict[str, str]:
         """The files of its configuration with their text. Raises SiteRefused if it is at fault."""
-        is_fit, said = self._run("-T", "-q")
+        is_fit, said = self.run("-T", "-q")
         if not is_fit:
             raise SiteRefused("nginx cannot use its configuration as it is; mend that first", said)
         return config_parser.files_of(said)
 
     def fault(self, conf: Path | None = None) -> str:
         """What nginx says of its configuration if it cannot use it, or of another one; '' if so."""
-        is_fit, said = self._run("-t", "-q", conf=conf)
+        is_fit, said = self.run("-t", "-q", conf=conf)
         return "" if is_fit else said.strip()
 
     def fault_of(self, texts: Mapping[str, str]) -> str:
@@ -211,61 +205,9 @@ class Nginx:
         what = f"port {port}, at which nginx is to listen, is taken by {name}"
         raise PortUnavailable(f"{what}; stop that, or let it pass requests on", port, name)
 
-    def can(self, test: str, path: Path) -> bool:
-        """Whether its user may: `-r` read, `-w` write, `-x` enter what is at a path."""
-        return self._as_user("test", test, path).returncode == 0
-
-    def barrier(self, path: Path) -> str:
-        """What to type so that its user can read all that is at a path; '' where it can."""
-        present = next(each for each in (path, *path.parents) if each.exists())
-        if remedy := self.barrier_to(present if present.is_dir() else present.parent):
-            return remedy
-        if present != path:
-            return ""
-        done = self._as_user("find", path, "-maxdepth", "4", "!", "-readable", "-print", "-quit")
-        return f"chmod -R o+rX {quote(str(path))}" if done.stdout.strip() else ""
-
-    def barrier_to(self, directory: Path) -> str:
-        """What to type so that its user can come into a directory; '' where it can."""
-        done = self._as_user("sh", "-c", _ENTER, "sh", *reversed([directory, *directory.parents]))
-        closed = done.stdout.strip()
-        return f"chmod o+x {quote(closed)}" if closed else ""
-
-    def reload(self, answering: tuple[int, ...]) -> None:
-        """Have it read its configuration, and return when that is what it answers by.
-
-        Raises SiteRefused, with its words, where it goes on with the old one.
-        """
-        master = self.pid
-        if master is None:
-            return
-        mark = _size(self.error_log)
-        moment = processes.boot_clock()
-        self._tell(master)
-        until(
-            lambda: self._is_renewed(master, moment, answering) or self._has_given_up(mark),
-            Deadline(_PATIENCE),
-        )
-        if not self._is_renewed(master, moment, answering):
-            said = "\n".join(dict.fromkeys(_complaints(self.error_log, mark)))
-            raise SiteRefused("nginx does not use its new configuration", said)
-
     def has(self, program: str) -> bool:
         """Whether a program is there to be typed."""
         return which(program) is not None
-
-    def start(self, answering: tuple[int, ...]) -> bool:
-        """Start it where systemd can, until it answers; False elsewhere. Raises SiteRefused."""
-        if not self._has_unit():
-            return False
-        done = processes.run(["systemctl", "start", _UNIT], env=processes.tool_environment())
-        if done.returncode or not until(lambda: all(map(_answers, answering)), Deadline(_PATIENCE)):
-            raise SiteRefused("systemd cannot start nginx; see: journalctl -u nginx", done.stdout)
-        return True
-
-    def stop(self) -> None:
-        """Have systemd end what `start` has started."""
-        processes.run(["systemctl", "stop", _UNIT], env=processes.tool_environment())
 
     @property
     def _conf(self) -> str:
@@ -281,44 +223,6 @@ class Nginx:
     def _main(self, name: str, built: str) -> Path:
         word = (self._words(name) or [built])[0]
         return self.build.prefix / word
-
-    def _run(self, *words: str, conf: Path | None = None) -> tuple[bool, str]:
-        """Whether nginx does as it is told, and what it says."""
-        command: list[str | Path] = [self.program, *words, "-c", conf or self.conf]
-        done = processes.run(command, env=processes.tool_environment())
-        return done.returncode == 0, done.stdout
-
-    def _as_user(self, *command: str | Path) -> processes.Done:
-        uid = self.uid if users.am_root() else 0
-        return processes.run(command, cwd=Path("/"), uid=uid or None)
-
-    def _tell(self, master: int) -> None:
-        if self._has_unit() and _unit_pid() == master:
-            command = ["systemctl", "reload", _UNIT]
-            done = processes.run(command, env=processes.tool_environment())
-            is_told, said = done.returncode == 0, done.stdout
-        else:
-            is_told, said = self._run("-s", "reload")
-        if not is_told:
-            raise SiteRefused("nginx cannot be told to read its configuration", said)
-
-    def _is_renewed(self, master: int, moment: float, answering: tuple[int, ...]) -> bool:
-        """Whether new workers answer, and no old one any more takes a request."""
-        workers = [each for each in processes.family(master) if each.pid != master]
-        new = [each for each in workers if processes.started_after(each.pid, moment)]
-        old = [each for each in workers if each not in new]
-        titles = [_title(each.pid) for each in old]
-        finished = all(_RETIRING in title or not title for title in titles)
-        return bool(new) and finished and all(map(_answers, answering))
-
-    def _has_given_up(self, mark: int) -> bool:
-        """Whether it says why it goes on as before; a port it tries to bind for 2.5 s."""
-        said = _complaints(self.error_log, mark)
-        return any(_GIVEN_UP in line or _TRYING not in line for line in said)
-
-    def _has_unit(self) -> bool:
-        has_systemd = _SYSTEMD.is_dir() and shutil.which("systemctl") is not None
-        return self._is_system and has_systemd
 
     @property
     def _is_system(self) -> bool:
@@ -364,6 +268,14 @@ def _minimal(trial: Path, texts: Mapping[str, str]) -> str:
     )
 
 
+def _is_nginx(pid: int) -> bool:
+    """Whether a process runs a program of that name: the number may be another one's by now."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text() == "nginx\n"
+    except OSError:
+        return False
+
+
 def _has_ipv6() -> bool:
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as attempt:
@@ -371,43 +283,3 @@ def _has_ipv6() -> bool:
     except OSError:
         return False
     return True
-
-
-def _unit_pid() -> int:
-    command = ["systemctl", "show", "--value", "-p", "MainPID", _UNIT]
-    told = processes.run(command, env=processes.tool_environment()).stdout.strip()
-    return int(told) if told.isdigit() else 0
-
-
-def _title(pid: int) -> str:
-    """What a process calls itself; '' where it is gone."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-    except OSError:
-        return ""
-
-
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1.0):
-            return True
-    except OSError:
-        return False
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _complaints(log: Path, mark: int) -> list[str]:
-    """What was added to a log of errors, as far as nginx cannot go on with it."""
-    try:
-        with log.open("rb") as file:
-            file.seek(mark)
-            lines = file.read().decode(errors="replace").splitlines()
-    except OSError:
-        return []
-    return [line for line in lines if "[emerg]" in line]

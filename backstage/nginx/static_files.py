@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SiteRefused
 from ..layout.paths import ActPaths
-from ..projects import inspection
-from ..projects.inspection import Project
-from ..system import processes, users
-from ..uwsgi import log_reasons
+from ..projects.ask import Answer, Silence, answer_of
+from ..projects.project import Project, project_of
+from ..system import users
 from .site import Share
 
-_PATIENCE = 30.0
-# It tells its findings on a line that begins with a word which nobody else knows.
-_ASK = """
-import json, os, sys
-word, names = sys.argv[1], sys.argv[2:]
-import django
-from django.conf import settings
-from django.http.request import validate_host
-django.setup(set_prefix=False)
-module = sys.modules.get(os.environ["DJANGO_SETTINGS_MODULE"])
-databases = [
-    str(each.get("NAME", "")) for each in settings.DATABASES.values()
-    if str(each.get("ENGINE", "")).endswith("sqlite3")
-]
-print("\\n" + word + json.dumps({
-    "static": [str(settings.STATIC_URL or ""), str(settings.STATIC_ROOT or "")],
-    "media": [str(settings.MEDIA_URL or ""), str(settings.MEDIA_ROOT or "")],
-    "private": [getattr(module, "__file__", "") or "", *databases],
-    "strangers": [name for name in names if not validate_host(name, settings.ALLOWED_HOSTS)],
-}))
-"""
 _URL = re.compile(r"/([A-Za-z0-9._~-]+/)+")
 
 
@@ -58,41 +34,22 @@ def ask(act_paths: ActPaths, names: Iterable[str]) -> ProjectSettings:
 
     Raises SiteRefused where its settings cannot be loaded, or publish more than they should.
     """
-    project = inspection.project_of(act_paths)
+    project = project_of(act_paths)
     if project is None:
         return ProjectSettings()
-    told = _asked(project, [*names])
+    told = _asked(project, names)
     private = [Path(path) for path in told["private"] if path.startswith("/")]
     private += [act_paths.top, project.directory, act_paths.env_file]
     found = (_share(kind, told[kind], act_paths, private) for kind in ("static", "media"))
     return ProjectSettings(tuple(share for share in found if share), tuple(told["strangers"]))
 
 
-def _asked(project: Project, names: list[str]) -> dict[str, list[str]]:
-    word = secrets.token_hex(16)
-    environment = processes.service_environment(project.act.venue.top)
-    try:
-        done = processes.run(
-            [project.python, "-B", "-c", _ASK, word, *names],
-            cwd=project.directory,
-            env={**environment, **project.environment},
-            timeout=_PATIENCE,
-            uid=users.stand_in(project.act.venue.top, project.act.top),
-        )
-    except processes.TookTooLong as error:
-        raise _unloaded(project, f"it takes longer than {_PATIENCE:.0f} s") from error
-    lines = [line for line in done.stdout.splitlines() if line.startswith(word)]
-    if not lines:
-        raise _unloaded(
-            project, log_reasons.reason_from(done.stdout) or "Python ended without a word"
-        )
-    told: dict[str, list[str]] = json.loads(lines[-1].removeprefix(word))
+def _asked(project: Project, names: Iterable[str]) -> Answer:
+    told = answer_of(project, "shares", *names)
+    if isinstance(told, Silence):
+        what = f"the settings of {project.name} cannot be loaded: {project.harmless(told.why)}"
+        raise SiteRefused(f"{what}; mend that, see: backstage manage {project.name} check")
     return told
-
-
-def _unloaded(project: Project, why: str) -> SiteRefused:
-    what = f"the settings of {project.name} cannot be loaded: {project.harmless(why)}"
-    return SiteRefused(f"{what}; mend that, see: backstage manage {project.name} check")
 
 
 def _share(

@@ -14,23 +14,10 @@ from ..layout.shipped_files import project_files, shelf
 from ..system import processes, users
 from ..system.files import write_atomically
 from ..uwsgi import log_reasons
+from . import ask
 
 _SECRET_ALPHABET = string.ascii_letters + string.digits + "-_"
 _SECRET_LENGTH = 64
-
-# One Python for both, as each start of Django takes a third of a second; it lives so shortly that
-# collecting garbage would only cost it a fifth of its time.
-_PREPARE = """
-import gc, os, sys
-gc.disable()
-from django.conf import settings
-from django.core.management import execute_from_command_line as manage_py
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", sys.argv[1] + ".settings")
-if settings.DATABASES:
-    manage_py(["manage.py", "migrate", "--noinput", "--verbosity=0"])
-if settings.STATIC_ROOT:
-    manage_py(["manage.py", "collectstatic", "--noinput", "--verbosity=0"])
-"""
 
 
 def write(act_paths: ActPaths, template: str | Path) -> None:
@@ -61,7 +48,7 @@ def preparing(act_paths: ActPaths, *, skip: bool) -> Iterator[None]:
         yield
         return
     venue = act_paths.venue
-    command = [str(venue.python), "-c", _PREPARE, act_paths.name]
+    command: list[str | Path] = [venue.python, *ask.words("prepare", act_paths.name)]
     environment = processes.service_environment(venue.top)
     uid = users.stand_in(act_paths.venue.top, act_paths.top)
     with processes.start(command, cwd=act_paths.top, env=environment, uid=uid) as work:

@@ -1,4 +1,4 @@
-"""What the report of a Django project means, and how a project is found."""
+"""What the report of a Django project means."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from backstage.doctor import django
 from backstage.doctor.finding import Finding, Severity
 from backstage.layout.paths import ActPaths, VenuePaths
-from backstage.projects import inspection
-from backstage.projects.inspection import Project, Report
+from backstage.projects.inspection import Report
+from backstage.projects.project import Project
 
 KEY = "kq3v9xtt0pZr81mmWc5dLx27Yh"
 FOR_HTTPS = ["security.W004", "security.W008", "security.W012", "security.W016"]
@@ -156,66 +156,3 @@ def test_an_act_that_is_no_django_project(act: ActPaths) -> None:
     act.manage.unlink()
     (told,) = django.examine([act])
     assert told.severity is Severity.NOTE
-
-
-def found(act: ActPaths, *lines: str) -> Project:
-    act.vassal.write_text("\n".join(["[uwsgi]", *lines]) + "\n")
-    project = inspection.project_of(act)
-    assert project
-    return project
-
-
-def test_a_project_is_run_as_its_vassal_file_says(act: ActPaths, tmp_path: Path) -> None:
-    there = tmp_path / "elsewhere"
-    (there / "site").mkdir(parents=True)
-    (there / "manage.py").touch()
-    project = found(
-        act,
-        "set-placeholder = base=" + str(there),
-        "chdir = %(base)",
-        "virtualenv = /opt/env",
-        "pythonpath = lib",
-        "env = DEBUG=on",
-        "env = WHERE=%(base)/x",
-        "env = UNKNOWN=$(HOME)",
-    )
-    assert project.directory == there
-    assert project.python == Path("/opt/env/bin/python")
-    assert dict(project.environment) == {
-        "DEBUG": "on",
-        "WHERE": f"{there}/x",
-        "PYTHONPATH": f"{there}/lib",
-        "DJANGO_SETTINGS_MODULE": "blog.settings",
-    }
-
-
-def test_the_kept_file_stands_for_a_stopped_act(act: ActPaths) -> None:
-    act.kept.write_text("[uwsgi]\nenv = DEBUG=on\n")
-    project = inspection.project_of(act)
-    assert project
-    assert project.environment["DEBUG"] == "on"
-
-
-@pytest.mark.parametrize(
-    ("files", "lines", "module"),
-    [
-        ({}, [], "blog.settings"),
-        ({"manage.py": "setdefault('DJANGO_SETTINGS_MODULE', 'blog.local')"}, [], "blog.local"),
-        (
-            {
-                "manage.py": "setdefault('DJANGO_SETTINGS_MODULE', 'blog.local')",
-                "blog/wsgi.py": 'os.environ["DJANGO_SETTINGS_MODULE"] = "blog.production"',
-            },
-            ["module = blog.wsgi:application"],
-            "blog.production",
-        ),
-        ({}, ["env = DJANGO_SETTINGS_MODULE=blog.other"], "blog.other"),
-    ],
-)
-def test_the_settings_are_those_that_visitors_get(
-    act: ActPaths, files: dict[str, str], lines: list[str], module: str
-) -> None:
-    """The entry of the web server counts before manage.py, which may have others on purpose."""
-    for name, text in files.items():
-        (act.top / name).write_text(text)
-    assert found(act, *lines).environment["DJANGO_SETTINGS_MODULE"] == module

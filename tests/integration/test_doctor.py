@@ -20,7 +20,7 @@ from backstage.cli.exits import Exit
 from backstage.doctor.finding import Finding, Severity
 from backstage.errors import NoSuchAct
 from backstage.facts.states import State
-from backstage.projects import inspection
+from backstage.projects import ask
 from backstage.shortcuts import new_act, new_venue, use_venue
 from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
@@ -266,7 +266,7 @@ def test_settings_that_cannot_be_loaded(theatre: Venue, blog: Act) -> None:
 
 
 def test_settings_that_hang(theatre: Venue, blog: Act, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inspection, "_PATIENCE", 3.0)
+    monkeypatch.setattr(ask, "_PATIENCE", 3.0)
     with added(blog.paths.top / "blog" / "settings.py", "\nimport time\ntime.sleep(600)\n"):
         (told,) = troubles(theatre, "blog")
     assert told.what == "cannot be examined: it is not loaded after 3 s"

@@ -24,6 +24,7 @@ from backstage.doctor.finding import Finding, Severity
 from backstage.errors import ActFailed, BackstageError, NotAllowed, PortUnavailable, SiteRefused
 from backstage.nginx import binding, build, checks, program
 from backstage.nginx.plan import BindRequest
+from backstage.nginx.reload import reload
 from backstage.nginx.site import Tls
 from backstage.shortcuts import new_act, new_venue
 from backstage.system import as_user
@@ -358,7 +359,7 @@ def test_websockets_pass(web: Web, theatre: Venue, clean: None, secure: bool) ->
             line.sendall(word)
             assert read_exactly(line, len(word)) == word
         # A reload lets it be.
-        web.nginx.reload((web.http,))
+        reload(web.nginx, (web.http,))
         line.sendall(b"still here")
         assert read_exactly(line, 10) == b"still here"
     assert web.ask("echo.test", "/", tls=secure, headers={"Upgrade": "h2c"}).text == "plain"
@@ -501,9 +502,11 @@ def test_a_reload_that_nginx_fails_at_is_taken_back(web: Web, north: Act) -> Non
     request = BindRequest(domains=("north.test",), tls=web.certificate("north.test"))
     with socket.create_server(("127.0.0.1", web.https)):
         before = north.env.path.read_bytes()
+        touched = north.paths.vassal.stat().st_mtime_ns
         with pytest.raises(SiteRefused, match=r"does not use its new configuration\n.*bind\(\)"):
             binding.bind(north, request, hasty)
     assert (web.listing, north.env.path.read_bytes()) == ({}, before)
+    assert north.paths.vassal.stat().st_mtime_ns == touched, "nor is the Act disturbed"
 
 
 def test_what_clashes_with_the_rest_of_nginx_is_rolled_back(web: Web, north: Act) -> None:

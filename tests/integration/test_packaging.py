@@ -18,7 +18,7 @@ from tests.other_backstage import VERSION, wheel_in
 from .conftest import processes_within
 
 CHECKOUT = Path(__file__).parents[2]
-SHIPPED = ("emperor", "vassal_templates", "backstage/scaffolds")
+SHIPPED = ("emperor", "vassal_templates", "backstage/scaffolds", "backstage/projects/inside")
 
 pytestmark = pytest.mark.slow
 
@@ -86,30 +86,30 @@ def quick_start(top: Path, stage: Path, *options: str) -> list[str]:
 
 
 def shipped_files() -> dict[str, bytes]:
-    """What operators and uWSGI read, by path in the installed package."""
+    """What operators, uWSGI and the Python of a project read, by path in a checkout."""
     return {
-        f"backstage/{path.relative_to(CHECKOUT)}".replace("backstage/backstage/", "backstage/"): (
-            path.read_bytes()
-        )
+        str(path.relative_to(CHECKOUT)): path.read_bytes()
         for top in SHIPPED
         for path in (CHECKOUT / top).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
 
 
+def installed(path: str) -> str:
+    """Where the wheel puts what is at this path in a checkout."""
+    return path if path.startswith("backstage/") else f"backstage/{path}"
+
+
 def test_wheel_and_sdist_hold_every_template(built: Path) -> None:
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         inside = {name: wheel.read(name) for name in wheel.namelist()}
-    expected = shipped_files()
-    assert {name: inside.get(name) for name in expected} == expected
+    shipped = shipped_files()
+    assert {path: inside.get(installed(path)) for path in shipped} == shipped
     assert "backstage/py.typed" in inside
     assert not [name for name in inside if name.startswith(("tests/", "benchmarks/"))]
     with tarfile.open(next(built.glob("*.tar.gz"))) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
-    assert {
-        path.removeprefix("backstage/") for path in expected if "scaffolds" not in path
-    } <= names
-    assert {path for path in expected if "scaffolds" in path} <= names
+    assert shipped.keys() <= names
 
 
 def test_the_wheel_brings_the_manual(built: Path) -> None:

@@ -77,8 +77,8 @@ def test_the_prebuilt_uwsgi_of_the_librarys_own_environment(stage: Path, tmp_pat
     """An installation without a compiler: everything works, and what is missing is told."""
     top = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", top], check=True)
-    needs = ["django", "django-environ", "filelock", "packaging", "psutil", "python-discovery"]
-    needs += ["pyyaml", "uv", "virtualenv", "watchdog", "pyuwsgi"]
+    needs = ["django", "django-environ", "filelock", "idna", "packaging", "psutil"]
+    needs += ["python-discovery", "pyyaml", "uv", "virtualenv", "watchdog", "pyuwsgi"]
     python = str(top / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--quiet"]
     subprocess.run([*pip, *needs], check=True)

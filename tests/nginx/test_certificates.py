@@ -88,6 +88,10 @@ def test_files_that_hold_something_else_are_named(tls: Tls, tmp_path: Path) -> N
         check(Tls(str(junk), tls.key), [])
     with pytest.raises(SiteRefused, match=f"nginx cannot use the key {junk}"):
         check(Tls(tls.certificate, str(junk)), [])
+    named = junk.rename(tmp_path / "setpriv is no openssl.pem")
+    with pytest.raises(SiteRefused, match=f"{named} holds no certificate in PEM"):
+        check(Tls(str(named), tls.key), [])
+    named.rename(junk)
     with pytest.raises(SiteRefused, match="certificate /no/where cannot be read: No such file"):
         check(Tls("/no/where", tls.key), [])
     with pytest.raises(SiteRefused, match="cannot be read: Is a directory"):

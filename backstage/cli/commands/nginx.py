@@ -132,13 +132,14 @@ def _unbound(session: Session, act: Act, replace_edited: bool) -> Result:
 
 def _bound_result(bound: Bound, headline: str) -> Result:
     def show(screen: Screen) -> None:
-        for done in bound.did:
-            screen.line(f"✓ {harmless(done)}")
+        for step in bound.steps:
+            screen.line(f"✓ {harmless(str(step))}")
         screen.line(headline)
         for note in bound.notes:
             screen.hint(note)
 
-    document = {**_document(bound), "did": list(bound.did), "notes": list(bound.notes)}
+    did = [str(step) for step in bound.steps]
+    document = {**_document(bound), "did": did, "notes": list(bound.notes)}
     return Result(document, show)
 
 

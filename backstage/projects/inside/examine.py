@@ -1,0 +1,86 @@
+"""What `backstage doctor` asks a project: its settings, `check --deploy` and its migrations.
+
+It changes nothing. The argument is the word that the answer is known by. Keys are only told apart
+by digests with that word, which are good for nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import urllib.parse
+from collections.abc import Callable
+from typing import Any
+
+import django
+from django.conf import settings
+from django.core.checks import run_checks
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+
+def debug(word: str) -> bool:
+    return bool(settings.DEBUG)
+
+
+def tls(word: str) -> Any:
+    return getattr(settings, "TLS", None)
+
+
+def hosts(word: str) -> list[str]:
+    return [str(host) for host in settings.ALLOWED_HOSTS]
+
+
+def key(word: str) -> str:
+    return hashlib.sha256(f"{word} {settings.SECRET_KEY}".encode()).hexdigest()
+
+
+def messages(word: str) -> list[tuple[str, int, str, str]]:
+    found = run_checks(include_deployment_checks=True)
+    return [
+        (str(each.id), each.level, str(each.msg), str(each.hint or ""))
+        for each in found
+        if not each.is_silenced()
+    ]
+
+
+def pending(word: str) -> list[str]:
+    if not settings.DATABASES.get("default"):
+        return []
+    read_only()
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [str(migration) for migration, _ in plan]
+
+
+def read_only() -> None:
+    """Have SQLite change and make no file; without a log beside it, its database rests."""
+    file = str(connection.settings_dict["NAME"])
+    if connection.vendor == "sqlite" and not file.startswith("file:"):
+        how = "mode=ro" if os.path.exists(f"{file}-wal") else "immutable=1"
+        uri = f"file:{urllib.parse.quote(file)}?{how}"
+        connection.settings_dict["NAME"] = uri if os.path.exists(file) else ":memory:"
+        connection.settings_dict["OPTIONS"] = {}
+
+
+def told(part: Callable[[str], Any], word: str) -> tuple[Any, str]:
+    """What a part tells, and '' or why it cannot: whatever the project raises."""
+    try:
+        return part(word), ""
+    except Exception as error:  # noqa: BLE001
+        return None, f"{type(error).__name__}: {error}"
+
+
+def main(word: str) -> None:
+    django.setup()
+    parts = (debug, tls, hosts, key, messages, pending)
+    found = {part.__name__: told(part, word) for part in parts}
+    facts = {name: value for name, (value, error) in found.items() if not error}
+    errors = {name: error for name, (_, error) in found.items() if error}
+    print("\n" + word + json.dumps({"django": django.get_version(), **facts, "errors": errors}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

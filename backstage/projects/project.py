@@ -1,0 +1,83 @@
+"""The Django project that an Act runs: where it is, and with which Python and environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..layout.paths import ActPaths
+from ..uwsgi import includes, vassal_files
+from ..uwsgi.includes import Script
+from .dotenv import DotEnv
+from .masking import secrets_in, veiled
+
+_SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["']\]?\s*[,=]\s*["']([\w.]+)["']""")
+_HOMES = ("virtualenv", "home", "venv", "pyhome")
+_PYTHON_PATHS = ("pythonpath", "python-path", "pp")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A Django project, with the Python and the environment that its Act runs it with."""
+
+    act: ActPaths
+    directory: Path
+    python: Path
+    environment: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        return self.act.name
+
+    @property
+    def dotenv(self) -> str:
+        """The text of its .env; '' where there is none."""
+        with suppress(OSError):
+            return (self.directory / ".env").read_text(errors="replace")
+        return ""
+
+    def harmless(self, text: str) -> str:
+        """A text of the project's in one line, without its secrets."""
+        given = "".join(f"{name}={value}\n" for name, value in self.environment.items())
+        return veiled(" ".join(text.split()), secrets_in(DotEnv(f"{given}{self.dotenv}")))
+
+
+def project_of(act_paths: ActPaths) -> Project | None:
+    """The Django project that the Act's vassal file runs, if it is one."""
+    file = vassal_files.load(act_paths)
+    script = includes.read_all(act_paths.venue, act_paths.vassal, file.text if file else "")
+    directory = _named(script, act_paths.venue.vassals, "chdir") or act_paths.top
+    if not (directory / "manage.py").exists():
+        return None
+    home = _named(script, directory, *_HOMES) or act_paths.venue.top
+    given = dict(
+        script.value(line).split("=", 1)
+        for line in script.all("env")
+        if script.knows(line) and "=" in script.value(line)
+    )
+    if paths := [str(directory / value) for _, value in script.values(*_PYTHON_PATHS)]:
+        given["PYTHONPATH"] = ":".join(paths)
+    module = next(iter(script.values("module", "wsgi")), ("", ""))[1].partition(":")[0]
+    entries = [directory / f"{module.replace('.', '/')}.py", directory / "manage.py"]
+    given.setdefault(
+        "DJANGO_SETTINGS_MODULE", _settings_in(entries) or f"{act_paths.name}.settings"
+    )
+    return Project(act_paths, directory, home / "bin" / "python", given)
+
+
+def _settings_in(entries: Iterable[Path]) -> str:
+    """The settings that the first of these names; '' where none does."""
+    for entry in entries:
+        with suppress(OSError):
+            if found := _SETTINGS.search(entry.read_text(errors="replace")):
+                return found[1]
+    return ""
+
+
+def _named(script: Script, base: Path, *keys: str) -> Path | None:
+    """The directory that a line names, if it can be told."""
+    line = script.last(*keys)
+    return base / script.value(line) if line and script.knows(line) else None
