@@ -9,6 +9,7 @@ from pathlib import Path
 from shlex import join, quote
 
 from ..errors import BackstageError
+from ..facts.faults import Fault
 from ..facts.states import PASSING, State
 from ..layout.paths import ActPaths, VenuePaths
 from ..layout.shipped_files import configuration
@@ -154,10 +155,8 @@ def _act(act_paths: ActPaths, look: Look) -> Iterator[Finding]:
     """What is wrong with an Act, beside what Django knows of it."""
     name = quote(act_paths.name)
     if look.state is State.FAILING:
-        why = (
-            _harmless(act_paths, explanation.why(act_paths, look) or dry_run.fault(act_paths))
-            or "nothing tells why"
-        )
+        told = explanation.why(act_paths, look) or dry_run.fault(act_paths) or "nothing tells why"
+        why = _harmless(act_paths, str(told))
         remedy = f"mend that; its log is in {act_paths.log}; then type: backstage start {name}"
         yield trouble(act_paths.name, f"fails: {why}", remedy)
     elif look.state is State.WAITING:
@@ -167,17 +166,21 @@ def _act(act_paths: ActPaths, look: Look) -> Iterator[Finding]:
     if look.refused:
         remedy = f"the Act runs on as before; to mend it, type: backstage edit {name}"
         yield warning(
-            act_paths.name, f"an edit is not used: {_harmless(act_paths, look.refused)}", remedy
+            act_paths.name,
+            f"an edit is not used: {_harmless(act_paths, str(look.refused))}",
+            remedy,
         )
     elif fault := _fault(act_paths, look):
         remedy = f"mend it, then type: backstage restart {name}"
-        yield trouble(act_paths.name, f"cannot be started: {_harmless(act_paths, fault)}", remedy)
+        yield trouble(
+            act_paths.name, f"cannot be started: {_harmless(act_paths, str(fault))}", remedy
+        )
 
 
-def _fault(act_paths: ActPaths, look: Look) -> str:
+def _fault(act_paths: ActPaths, look: Look) -> Fault | None:
     """Why the vassal file cannot work; who has its port, the check of ports tells."""
     if look.state is State.FAILING or not look.seen.wanted:
-        return ""
+        return None
     address = look.address
     has_port = look.pid or (address and in_use(address.port, address.bound_host))
     used = vassal_files.kept(act_paths) or vassal_files.current(act_paths)

@@ -126,9 +126,9 @@ def _exposed(venue_paths: VenuePaths, name: str) -> Iterator[Finding]:
             continue
         local = f"{line.key} = 127.0.0.1:{match['port']}"
         remedy = f"let a web server in front speak to the world, and write {local}"
-        if line.place.startswith(f"vassals/{act.vassal.name}"):
+        if venue_paths.top / line.file == act.vassal:
             remedy = f"{remedy}; type: backstage edit {quote(name)}"
-        where = f"{line.place}: {line.key} = {value}"
+        where = f"{line.file}, line {line.number}: {line.key} = {value}"
         if line.key in _OTHER_PROTOCOLS:
             what = f"{where} lets other machines speak uWSGI's own protocol, and so run code"
             yield trouble(name, what, remedy)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from ..facts.faults import Fault
 from ..facts.sightings import Sighting, Vassal, Workforce
 from ..facts.snapshots import Snapshot
 from ..facts.states import State
@@ -49,7 +50,7 @@ class Look:
     memory: int
     cpu: float
     address: Address | None
-    refused: str = ""
+    refused: Fault | None = None
 
     @property
     def pids(self) -> frozenset[int]:
