@@ -97,6 +97,7 @@ class Look:
             attempts=penalty.attempts if penalty else 0,
             next_try=penalty.retry_at if penalty else None,
             reason=reason,
+            refused=self.refused,
         )
 
     def asked(self, answers: bool) -> Look:
