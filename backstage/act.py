@@ -305,7 +305,7 @@ class Act:
             # The Emperor has taken the edit already.
             return
         if fault := dry_run.fault(self.paths, running=used):
-            raise ActFailed(self.name, "cannot be restarted, it runs on as before", fault)
+            raise ActFailed(self.name, "cannot be restarted, it runs on as before", str(fault))
         vassal_files.keep(self.paths)
 
     def _free_retired(self) -> Path:

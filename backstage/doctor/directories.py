@@ -12,7 +12,7 @@ from shlex import join, quote
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import users
 from ..uwsgi import vassal_files
-from .finding import Finding, note, ok, trouble, warning
+from .finding import Finding, Remedy, note, ok, trouble, warning
 
 # What the Emperor reads in vassals/.
 _READ_BY_EMPEROR = frozenset({".ini", ".xml", ".yml", ".yaml", ".js", ".json"})
@@ -34,7 +34,7 @@ def stranger(venue_paths: VenuePaths) -> Finding | None:
     name = users.name_of(owner)
     command = join(["sudo", "-u", name, "backstage", "--venue", str(venue_paths.top), "doctor"])
     what = f"belongs to {name}, and only {name} can examine it; you are {users.mine()}"
-    return trouble(venue_paths.top.name, what, f"type: {command}")
+    return trouble(venue_paths.top.name, what, Remedy(command=command))
 
 
 def permissions(venue_paths: VenuePaths, acts: Sequence[ActPaths]) -> Iterator[Finding]:
@@ -44,13 +44,13 @@ def permissions(venue_paths: VenuePaths, acts: Sequence[ActPaths]) -> Iterator[F
     # To pass through it is no harm, and what Acts with users of their own need.
     if venue_paths.run.exists() and stat.S_IMODE(venue_paths.run.stat().st_mode) & 0o066:
         command = join(["chmod", "700", str(venue_paths.run)])
-        yield warning("run", "others can look into it", f"type: {command}")
+        yield warning("run", "others can look into it", Remedy(command=command))
     for act in acts:
         secret = act.env_file
         if secret.exists() and stat.S_IMODE(secret.stat().st_mode) & 0o077:
-            command = join(["chmod", "600", str(secret)])
+            remedy = Remedy(command=join(["chmod", "600", str(secret)]))
             subject = str(secret.relative_to(venue_paths.top))
-            yield trouble(subject, "others can get at the secrets in it", f"type: {command}")
+            yield trouble(subject, "others can get at the secrets in it", remedy)
     if not unsafe:
         owner = users.name_of(venue_paths.top.stat().st_uid)
         yield ok("Venue", f"only {owner} can write where uWSGI takes its orders from")
@@ -66,21 +66,19 @@ def disk(venue_paths: VenuePaths) -> Iterator[Finding]:
             yield from room(place, os.statvfs(place))
     for log in sorted(venue_paths.log.glob("*")):
         if (size := log.stat().st_size) > _LONG_LOG:
-            command = join(["truncate", "--size", "0", str(log)])
-            yield warning(f"log/{log.name}", f"holds {_megabytes(size)}", f"type: {command}")
+            remedy = Remedy(command=join(["truncate", "--size", "0", str(log)]))
+            yield warning(f"log/{log.name}", f"holds {_megabytes(size)}", remedy)
 
 
 def room(place: Path, facts: os.statvfs_result) -> Iterator[Finding]:
     """What the figures of the file system of a place mean."""
-    subject, look = (
-        str(place),
-        f"free some; to see what takes it, type: du -xhd1 {quote(str(place))} | sort -h",
-    )
+    subject = str(place)
+    look = Remedy("free some; to see what takes it,", f"du -xhd1 {quote(subject)} | sort -h")
     free, size = facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
     told = f"{_megabytes(free)} of {_megabytes(size)} are free"
     if facts.f_flag & os.ST_RDONLY:
         command = f'sudo mount -o remount,rw "$(findmnt -no TARGET -T {quote(str(place))})"'
-        yield trouble(subject, "is mounted read-only", f"type: {command}")
+        yield trouble(subject, "is mounted read-only", Remedy(command=command))
     elif free < _TOO_LITTLE_SPACE:
         yield trouble(subject, told, look)
     elif free < _LITTLE_SPACE:
@@ -92,7 +90,11 @@ def room(place: Path, facts: os.statvfs_result) -> Iterator[Finding]:
     if inodes < _FEW_INODES:
         judge = trouble if inodes < _TOO_FEW_INODES else warning
         what = f"room for {facts.f_favail} more files only ({inodes:.1%} of its inodes are free)"
-        yield judge(subject, what, f"remove some; type: df -i {quote(str(place))}")
+        yield judge(
+            subject,
+            what,
+            Remedy("remove some; to see how many there are,", f"df -i {quote(subject)}"),
+        )
 
 
 def leftovers(venue_paths: VenuePaths) -> Iterator[Finding]:
@@ -136,7 +138,7 @@ def _writable(venue_paths: VenuePaths, subject: str, places: Iterable[Path]) -> 
         everybody = any(place.stat().st_mode & stat.S_IWOTH for place in unsafe)
         who = "everybody" if everybody else f"the group {unsafe[0].stat().st_gid}"
         what = f"{who} can write in {_shown(venue_paths, unsafe)}, and so run code as you"
-        yield trouble(subject, what, f"type: {join(['chmod', 'go-w', *map(str, unsafe)])}")
+        yield trouble(subject, what, Remedy(command=join(["chmod", "go-w", *map(str, unsafe)])))
 
 
 def _foreign(venue_paths: VenuePaths, places: Iterable[Path]) -> Iterator[Finding]:
@@ -150,7 +152,7 @@ def _foreign(venue_paths: VenuePaths, places: Iterable[Path]) -> Iterator[Findin
             f"{_shown(venue_paths, foreign)} belongs to {owner}, who can run code as {user} by it"
         )
         command = join(["sudo", "chown", user, *map(str, foreign)])
-        yield trouble(foreign[0].name, what, f"type: {command}")
+        yield trouble(foreign[0].name, what, Remedy(command=command))
 
 
 def _is(place: Path, judge: Callable[[os.stat_result], bool]) -> bool:
@@ -170,17 +172,21 @@ def _shown(venue_paths: VenuePaths, places: Sequence[Path]) -> str:
 def _unfinished(venue_paths: VenuePaths) -> Iterator[Finding]:
     for path in sorted(venue_paths.acts.glob(".*.building")):
         name = path.name[1:].removesuffix(".building")
-        command = f"type: backstage new-act {quote(name)}"
-        yield warning(name, "is an Act half made", f"to finish it, {command}")
+        remedy = Remedy("to finish it,", _new_act(name))
+        yield warning(name, "is an Act half made", remedy)
     for path in sorted(venue_paths.kept.glob("*.preparing")):
-        command = f"type: backstage new-act {quote(path.stem)}"
-        yield warning(path.stem, "is an Act whose database was not made", f"to make it, {command}")
+        remedy = Remedy("to make it,", _new_act(path.stem))
+        yield warning(path.stem, "is an Act whose database was not made", remedy)
     known = vassal_files.names(venue_paths.vassals) | vassal_files.names(venue_paths.kept)
     for manage in sorted(venue_paths.acts.glob("[!.]*/manage.py")):
         name = manage.parent.name
         if name not in known and not venue_paths.act(name).preparing.exists():
-            command = f"type: backstage new-act {quote(name)}"
-            yield note(f"acts/{name}", "is a project, but no Act", f"to make it one, {command}")
+            remedy = Remedy("to make it one,", _new_act(name))
+            yield note(f"acts/{name}", "is a project, but no Act", remedy)
+
+
+def _new_act(name: str) -> str:
+    return f"backstage new-act {quote(name)}"
 
 
 def _parts(venue_paths: VenuePaths) -> Iterator[Finding]:
@@ -200,7 +206,7 @@ def _parts(venue_paths: VenuePaths) -> Iterator[Finding]:
     ]
     if stale:
         what = f"{_shown(venue_paths, stale)} was never written to its end"
-        yield note("Venue", what, f"type: {join(['rm', *map(str, stale)])}")
+        yield note("Venue", what, Remedy(command=join(["rm", *map(str, stale)])))
 
 
 def _disregarded(venue_paths: VenuePaths) -> Iterator[Finding]:
@@ -209,7 +215,8 @@ def _disregarded(venue_paths: VenuePaths) -> Iterator[Finding]:
         if path.suffix in _READ_BY_EMPEROR and not vassal_files.act_of(path.name):
             name = path.name.lstrip(".").rpartition(".")[0]
             what = "is run by the Emperor, but is no Act: those are called NAME.ini"
-            remedy = f"call it {name}.ini and write it so, or type: {join(['rm', str(path)])}"
+            words = f"call it {name}.ini and write it so, or"
+            remedy = Remedy(words, join(["rm", str(path)]))
             yield warning(f"vassals/{path.name}", what, remedy)
 
 
@@ -220,7 +227,7 @@ def _retired(venue_paths: VenuePaths) -> Finding:
     if size < _MUCH_RETIRED:
         return ok("retired", what)
     command = f"du -sh {quote(str(venue_paths.retired))}/*"
-    return note("retired", what, f"to see what can go, type: {command}")
+    return note("retired", what, Remedy("to see what can go,", command))
 
 
 def _megabytes(size: int) -> str:

@@ -11,7 +11,7 @@ from ..projects import inspection
 from ..projects.dotenv import DotEnv
 from ..projects.inspection import Report
 from ..projects.project import Project, project_of
-from .finding import Finding, note, ok, trouble, warning
+from .finding import Finding, Remedy, note, ok, trouble, warning
 
 # The settings that only make sense behind https, by the check that asks for them.
 _FOR_HTTPS = {
@@ -48,7 +48,7 @@ def examine(acts: Iterable[ActPaths]) -> Iterator[Finding]:
             holders[told.key].append(project)
             yield from judged(project, told)
         else:
-            remedy = f"mend that; to see all of it, type: {_manage(project)} check --deploy"
+            remedy = Remedy("mend that; to see all of it,", f"{_manage(project)} check --deploy")
             yield trouble(project.name, f"cannot be examined: {told}", remedy)
     yield from shared(holders)
 
@@ -67,7 +67,7 @@ def judged(project: Project, report: Report) -> Iterator[Finding]:
         count, shown = len(report.pending), ", ".join(report.pending[:_SHOWN])
         what = f"{count} migration{'s' * (count > 1)} not applied: {shown}"
         more = ", …" if count > _SHOWN else ""
-        yield trouble(name, f"{what}{more}", f"type: backstage manage {quote(name)} migrate")
+        yield trouble(name, f"{what}{more}", Remedy(command=f"{_manage(project)} migrate"))
     elif "pending" not in report.errors:
         fine.append("all migrations are applied")
     advice = [*_checks(project, report)]
@@ -88,11 +88,12 @@ def shared(holders: Mapping[str, Sequence[Project]]) -> Iterator[Finding]:
 
 
 def _untold(project: Project, part: str, error: str) -> Finding:
-    what, remedy = {
+    what, command = {
         "pending": ("its migrations cannot be told", f"{_manage(project)} showmigrations"),
         "key": ("its SECRET_KEY cannot be used", _NEW_KEY),
     }.get(part, ("`check --deploy` fails", f"{_manage(project)} check --deploy"))
-    return trouble(project.name, f"{what}: {project.harmless(error)}", f"type: {remedy}")
+    told = f"{what}: {project.harmless(error)}"
+    return trouble(project.name, told, Remedy(command=command))
 
 
 def _checks(project: Project, report: Report) -> Iterator[Finding]:
@@ -111,37 +112,43 @@ def _checks(project: Project, report: Report) -> Iterator[Finding]:
         judge = trouble if level >= _ERROR else warning if level >= _WARNING else note
         count = f" ({times[identity]} times)" if times[identity] > 1 else ""
         what = f"{identity}{count}: {project.harmless(message)}"
-        remedy = project.harmless(hint) or f"type: {_manage(project)} check --deploy"
-        yield judge(project.name, what, remedy)
+        advice = project.harmless(hint)
+        see = Remedy(command=f"{_manage(project)} check --deploy")
+        yield judge(project.name, what, Remedy(advice) if advice else see)
 
 
 def _for_https(project: Project, report: Report, ids: Sequence[str]) -> Finding:
     judge = warning if report.is_public else note
     settings = ", ".join(dict.fromkeys(_FOR_HTTPS[each] for each in ids))
-    remedy = f"once it is served by https only, set {settings}; see {_GUIDE}"
+    remedy = Remedy(f"once it is served by https only, set {settings}; see {_GUIDE}")
     if report.tls is False:
         bind = f"backstage nginx bind {quote(project.name)} DOMAIN --tls auto"
-        other = f"once another proxy in front speaks https, type: {_set(project, 'TLS=on')}"
-        remedy = f"to have nginx do so: {bind}; {other}"
+        words = f"to have nginx do so: {bind}; once another proxy in front speaks https,"
+        remedy = Remedy(words, _set(project, "TLS=on"))
     checks = ", ".join(each.removeprefix(_SECURITY) for each in ids)
     return judge(project.name, f"is not set up for https ({_SECURITY}{checks})", remedy)
 
 
-def _off(project: Project) -> str:
+def _off(project: Project) -> Remedy:
     if "DEBUG" in project.environment:
-        return f"take the line `env = DEBUG=` out; type: backstage edit {quote(project.name)}"
+        return Remedy("take the line `env = DEBUG=` out;", f"backstage edit {quote(project.name)}")
     if "DEBUG" in DotEnv(project.dotenv).values:
-        return f"type: {_set(project, 'DEBUG=off')}"
-    module = project.environment["DJANGO_SETTINGS_MODULE"]
-    restart = f", then type: backstage restart {quote(project.name)}"
-    return f"write DEBUG = False into {module}{restart if _is_wanted(project) else ''}"
+        return Remedy(command=_set(project, "DEBUG=off"))
+    words = f"write DEBUG = False into {project.environment['DJANGO_SETTINGS_MODULE']}"
+    if not _is_wanted(project):
+        return Remedy(words)
+    return Remedy(f"{words}, then", f"backstage restart {quote(project.name)}")
 
 
-def _new_key(project: Project) -> str:
+def _new_key(project: Project) -> Remedy:
     if "SECRET_KEY" not in DotEnv(project.dotenv).values:
-        return f"give {project.name} a new one; to make it, type: {_NEW_KEY}"
+        return Remedy(f"give {project.name} a new one; to make it,", _NEW_KEY)
     # Piped, as everybody on this machine could read the words of a command.
-    return f"to give {project.name} a new one, type: {_NEW_KEY} | {_set(project, 'SECRET_KEY=-')}"
+    return Remedy(f"to give {project.name} a new one,", _key_set(project))
+
+
+def _key_set(project: Project) -> str:
+    return f"{_NEW_KEY} | {_set(project, 'SECRET_KEY=-')}"
 
 
 def _set(project: Project, change: str) -> str:

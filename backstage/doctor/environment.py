@@ -14,7 +14,7 @@ from ..uwsgi import ini, log_reasons
 from ..uwsgi.emperor import uwsgi_of
 from ..virtualenvs import namesake
 from ..virtualenvs.distributions import Library
-from .finding import Finding, note, ok, trouble, warning
+from .finding import Finding, Remedy, note, ok, trouble, warning
 
 _PACKAGES = ("Django", "django-environ")
 _SHOW_PYTHON = "import sys, django\nprint(sys.version)\n"
@@ -44,7 +44,7 @@ def environment(venue_paths: VenuePaths) -> Iterator[Finding]:
     if other := namesake.found_in([venue_paths.site_packages]):
         pip = join([str(venue_paths.top / "bin" / "pip"), "uninstall", "--yes", "django_backstage"])
         what = f"{other.version} is another, older program; `import backstage` gets that one here"
-        yield warning("django_backstage", what, f"type: {pip}")
+        yield warning("django_backstage", what, Remedy(command=pip))
 
 
 def uwsgi(venue_paths: VenuePaths) -> Iterator[Finding]:
@@ -52,7 +52,8 @@ def uwsgi(venue_paths: VenuePaths) -> Iterator[Finding]:
     program = uwsgi_of(venue_paths)
     status, version = _ask(venue_paths, program, "--version")
     if status:
-        yield trouble("uWSGI", f"does not run: {_last_line(version)}", _reinstall(venue_paths))
+        what = f"does not run: {_last_line(version)}"
+        yield trouble("uWSGI", what, Remedy(command=_reinstall(venue_paths)))
         return
     _, flags = _ask(venue_paths, program, "--cflags")
     yield from _features(venue_paths, version.strip(), set(flags.split()))
@@ -79,19 +80,22 @@ def _moved(venue_paths: VenuePaths) -> Iterator[Finding]:
                 f"xargs -0 sed -i {quote(f's|{before}|{venue_paths.top}|g')}"
             )
             what = f"was made in {before}, and its files name that place"
-            yield trouble(venue_paths.top.name, what, f"move it back, or type: {command}")
+            yield trouble(venue_paths.top.name, what, Remedy("move it back, or", command))
 
 
 def _no_python(venue_paths: VenuePaths, said: str) -> Finding:
     if "No module named 'django'" in said:
         command = join([str(venue_paths.top / "bin" / "pip"), "install", "Django"])
-        return trouble("Python", "has no Django", f"type: {command}")
+        return trouble("Python", "has no Django", Remedy(command=command))
     configuration = venue_paths.top / "pyvenv.cfg"
     text = configuration.read_text(errors="replace") if configuration.exists() else ""
     home = next((line.partition("=")[2] for line in text.splitlines() if line[:4] == "home"), "")
-    remedy = f"install the Python again that was in {home.strip() or '?'}, or make a new Venue"
+    remedy = Remedy(
+        f"install the Python again that was in {home.strip() or '?'}, or make a new Venue "
+        "and move acts/ and kept/ there"
+    )
     why = log_reasons.reason_from(said) or _last_line(said)
-    return trouble("bin/python", f"does not run: {why}", f"{remedy} and move acts/ and kept/ there")
+    return trouble("bin/python", f"does not run: {why}", remedy)
 
 
 def _outdated(venue_paths: VenuePaths, library: Library) -> Iterator[Finding]:
@@ -105,7 +109,7 @@ def _outdated(venue_paths: VenuePaths, library: Library) -> Iterator[Finding]:
         series = ".".join(map(str, newest[:2]))
         pip = join([str(venue_paths.top / "bin" / "pip"), "install", "-U", f"Django=={series}.*"])
         what = f"{there.version} is older than {own.version}, which this library has"
-        yield warning("Django", what, f"type: {pip} && backstage restart --all")
+        yield warning("Django", what, Remedy(command=f"{pip} && backstage restart --all"))
 
 
 def _release(version: str) -> list[int]:
@@ -124,17 +128,17 @@ def _features(venue_paths: VenuePaths, version: str, flags: set[str]) -> Iterato
             )
 
 
-def _rebuild(venue_paths: VenuePaths, package: str) -> str:
+def _rebuild(venue_paths: VenuePaths, package: str) -> Remedy:
     needed = f"sudo apt install gcc python3-dev {package}"
     if uwsgi_of(venue_paths).name == "uwsgi":
-        return f"type: {needed} && {_reinstall(venue_paths).removeprefix('type: ')}"
-    return f"this is the prebuilt pyuwsgi; for a new Venue that has all, first type: {needed}"
+        return Remedy(command=f"{needed} && {_reinstall(venue_paths)}")
+    return Remedy("this is the prebuilt pyuwsgi; for a new Venue that has all, first", needed)
 
 
 def _reinstall(venue_paths: VenuePaths) -> str:
     pip = venue_paths.top / "bin" / "pip"
     words = [*("install", "--force-reinstall", "--no-cache-dir", "--no-binary", "uwsgi"), "uWSGI"]
-    return f"type: {join([str(pip), *words])}"
+    return join([str(pip), *words])
 
 
 def _wrong_python(venue_paths: VenuePaths, program: Path) -> Iterator[Finding]:
@@ -149,4 +153,5 @@ def _wrong_python(venue_paths: VenuePaths, program: Path) -> Iterator[Finding]:
     status, version = _ask(venue_paths, venue_paths.python, "-B", "-c", _SHOW_PYTHON)
     if not status and version.strip() not in said:
         why = log_reasons.reason_from(said) or "it runs another one"
-        yield trouble("uWSGI", f"does not run the Venue's Python: {why}", _reinstall(venue_paths))
+        what = f"does not run the Venue's Python: {why}"
+        yield trouble("uWSGI", what, Remedy(command=_reinstall(venue_paths)))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-_TYPE = "type: "
-
 
 class Severity(Enum):
     """How much a finding matters, from the least to the most.
@@ -24,24 +22,50 @@ class Severity(Enum):
 
 
 @dataclass(frozen=True)
+class Remedy:
+    """What the reader can do: in words, and as a command for a shell; either may be ''.
+
+    Where there are both, the words lead to the command, as `mend it, then`.
+    """
+
+    text: str = ""
+    command: str = ""
+
+    @property
+    def lead(self) -> str:
+        """The words, up to the command."""
+        return f"{self.text} type:".lstrip() if self.command else self.text
+
+    def __str__(self) -> str:
+        return f"{self.lead} {self.command}".rstrip()
+
+
+@dataclass(frozen=True)
 class Finding:
     """One thing that was looked at, in order or not.
 
     `subject` is the Act, file or program that it is about, `what` the fact in one line, `remedy`
-    what the reader can do, '' where nothing has to be done. What is to be typed stands behind the
-    word `type:` at its end. `check` names the part of the examination.
+    None where nothing has to be done. `check` names the part of the examination.
     """
 
     severity: Severity
     subject: str
     what: str
-    remedy: str = ""
+    remedy: Remedy | None = None
     check: str = ""
 
     @property
     def command(self) -> str:
         """What to type, if that helps."""
-        return self.remedy.partition(_TYPE)[2]
+        return self.remedy.command if self.remedy else ""
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """All of it in words, by name."""
+        return {
+            **{"severity": str(self.severity), "check": self.check, "subject": self.subject},
+            **{"what": self.what, "remedy": str(self.remedy or ""), "command": self.command},
+        }
 
     def __str__(self) -> str:
         told = f"{self.severity}: {self.subject}: {self.what}"
@@ -53,16 +77,16 @@ def ok(subject: str, what: str) -> Finding:
     return Finding(Severity.OK, subject, what)
 
 
-def note(subject: str, what: str, remedy: str = "") -> Finding:
+def note(subject: str, what: str, remedy: Remedy | None = None) -> Finding:
     """Something is worth knowing."""
     return Finding(Severity.NOTE, subject, what, remedy)
 
 
-def warning(subject: str, what: str, remedy: str) -> Finding:
+def warning(subject: str, what: str, remedy: Remedy | None) -> Finding:
     """Something may become trouble."""
     return Finding(Severity.WARNING, subject, what, remedy)
 
 
-def trouble(subject: str, what: str, remedy: str) -> Finding:
+def trouble(subject: str, what: str, remedy: Remedy | None) -> Finding:
     """Something does not work or is not safe."""
     return Finding(Severity.TROUBLE, subject, what, remedy)

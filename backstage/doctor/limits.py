@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .finding import Finding, note, ok, trouble, warning
+from ..layout.paths import ActPaths
+from ..status.survey import Survey
+from ..uwsgi import includes, vassal_files
+from .finding import Finding, Remedy, note, ok, trouble, warning
 
 # For the Emperor itself, and for each vassal: pipes, sockets, logs, the application's own.
 _FILES_OF_ITS_OWN, _FILES_FOR_EACH = 64, 8
@@ -21,9 +24,9 @@ _NEARLY_USED = 0.9
 _USED_UP = 0.98
 _CONTROLLERS = ("", "pids")
 _RESTART = "backstage venue stop && backstage venue start"
-_FEWER_TASKS = (
-    "for a unit, raise TasksMax; to see who has most of them, type: "
-    "ps -eLo user,comm | sort | uniq -c | sort -n"
+_FEWER_TASKS = Remedy(
+    "for a unit, raise TasksMax; to see who has most of them,",
+    "ps -eLo user,comm | sort | uniq -c | sort -n",
 )
 
 
@@ -115,7 +118,13 @@ class Kernel:
                         yield Use(int((each / "pids.current").read_text()), most)
 
 
-def examine(
+def examine(survey: Survey, acts: Iterable[ActPaths]) -> Iterator[Finding]:
+    """Whether the limits leave room for the Venue, with the listen queues that these Acts want."""
+    queues = {act.name: length for act in acts if (length := _queue(act))}
+    return room(Kernel(), survey.emperor.pid, len(survey.names()), queues)
+
+
+def room(
     kernel: Kernel, emperor: int | None, acts: int, queues: Mapping[str, int]
 ) -> Iterator[Finding]:
     """Whether the limits leave room for the Emperor of this pid, or for one that we would start.
@@ -132,13 +141,23 @@ def examine(
         yield _gauge(f"inotify {name}", use, remedy, warning)
 
 
+def _queue(act_paths: ActPaths) -> int:
+    """The listen queue that the Act's vassal file asks for, 0 where that cannot be told."""
+    file = vassal_files.load(act_paths)
+    script = includes.read_all(act_paths.venue, act_paths.vassal, file.text if file else "")
+    line = script.last("listen")
+    return int(line.value) if line and line.value.isdecimal() else 0
+
+
 def _open_files(most: int, needed: int) -> Finding:
     told = f"{most} for each process"
     if most > _TOO_MANY_FILES:
-        remedy = "write `max-fd = 65536` into emperor.ini, then type: "
+        remedy = Remedy("write `max-fd = 65536` into emperor.ini, then", _RESTART)
         why = "uWSGI closes as many, one by one, before it starts an Act"
-        return warning("open files", f"{told}; {why}", f"{remedy}{_RESTART}")
-    raise_it = f"for a unit, set LimitNOFILE=65536; otherwise type: ulimit -n 65536 && {_RESTART}"
+        return warning("open files", f"{told}; {why}", remedy)
+    raise_it = Remedy(
+        "for a unit, set LimitNOFILE=65536; otherwise", f"ulimit -n 65536 && {_RESTART}"
+    )
     if most < needed:
         return trouble("open files", f"{told}, about {needed} are needed", raise_it)
     if most < _COMFORTABLE_FILES:
@@ -156,7 +175,7 @@ def _listen_queue(most: int, queues: Mapping[str, int]) -> Finding:
 
 
 def _gauge(
-    subject: str, use: Use, remedy: str, full: Callable[[str, str, str], Finding]
+    subject: str, use: Use, remedy: Remedy, full: Callable[[str, str, Remedy], Finding]
 ) -> Finding:
     told = f"{use.used} of {use.most} in use"
     if use.share >= _USED_UP:
@@ -164,8 +183,8 @@ def _gauge(
     return warning(subject, told, remedy) if use.share >= _NEARLY_USED else ok(subject, told)
 
 
-def _sysctl(name: str, value: int) -> str:
+def _sysctl(name: str, value: int) -> Remedy:
     keep = (
         f"echo {name}={value} | sudo tee /etc/sysctl.d/60-backstage-{name.rpartition('.')[2]}.conf"
     )
-    return f"type: {keep} && sudo sysctl --system"
+    return Remedy(command=f"{keep} && sudo sysctl --system")

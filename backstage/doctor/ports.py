@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from shlex import quote
@@ -17,7 +17,7 @@ from ..status.survey import Look
 from ..system import processes
 from ..uwsgi import includes, ports, vassal_files
 from ..uwsgi.ini import Address
-from .finding import Finding, note, ok, trouble, warning
+from .finding import Finding, Remedy, note, ok, trouble, warning
 
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})
 _OTHER_PROTOCOLS = frozenset({"socket", "uwsgi-socket"})
@@ -47,8 +47,8 @@ def examine(venue_paths: VenuePaths, looks: Mapping[str, Look]) -> Iterator[Find
     """Ports that two Acts want or that others hold, and Acts that the network can reach."""
     claims = [*_claims({*registry.venues(), venue_paths.top})]
     own = [claim for claim in claims if claim.venue == venue_paths.top and claim.name in looks]
-    remedy = _Remedy(venue_paths, {claim.address.port for claim in claims})
-    found = [*_clashes(claims, own, remedy), *_held(own, looks, remedy)]
+    free = _OtherPorts(venue_paths, {claim.address.port for claim in claims})
+    found = [*_clashes(claims, own, free), *_held(own, looks, free)]
     yield from found
     if own and not found:
         yield ok("ports", "each Act has one of its own")
@@ -56,21 +56,21 @@ def examine(venue_paths: VenuePaths, looks: Mapping[str, Look]) -> Iterator[Find
         yield from _exposed(venue_paths, name)
 
 
-class _Remedy:
+class _OtherPorts:
     """Says how to give an Act another port, and which, a different one each time."""
 
     def __init__(self, venue_paths: VenuePaths, held: set[int]) -> None:
         self._settings = venue_paths.settings
         self._held = held
 
-    def for_(self, claim: Claim) -> str:
-        edit = f"type: backstage edit {quote(claim.name)}"
+    def for_(self, claim: Claim) -> Remedy:
+        edit = f"backstage edit {quote(claim.name)}"
         try:
             port = ports.choose(read_settings(self._settings).ports, self._held, self._settings)
         except PortUnavailable as error:
-            return f"give it another port, but {error}; {edit}"
+            return Remedy(f"give it another port, but {error};", edit)
         self._held.add(port)
-        return f"give it another port, such as {port}; {edit}"
+        return Remedy(f"give it another port, such as {port};", edit)
 
 
 def _claims(venues: Iterable[Path]) -> Iterator[Claim]:
@@ -82,7 +82,9 @@ def _claims(venues: Iterable[Path]) -> Iterator[Claim]:
                 yield Claim(paths.top, name, file.address, act.vassal.exists())
 
 
-def _clashes(claims: Iterable[Claim], own: Collection[Claim], remedy: _Remedy) -> Iterator[Finding]:
+def _clashes(
+    claims: Iterable[Claim], own: Collection[Claim], free: _OtherPorts
+) -> Iterator[Finding]:
     by_port: dict[int, list[Claim]] = defaultdict(list)
     for claim in claims:
         by_port[claim.address.port].append(claim)
@@ -94,16 +96,17 @@ def _clashes(claims: Iterable[Claim], own: Collection[Claim], remedy: _Remedy) -
                 other = first.seen_from(second.venue)
                 judge = trouble if first.wanted and second.wanted else warning
                 what = f"wants port {port}, as {other} does; only one of them can run"
-                yield judge(second.name, what, remedy.for_(second))
+                yield judge(second.name, what, free.for_(second))
 
 
-def _held(own: Iterable[Claim], looks: Mapping[str, Look], remedy: _Remedy) -> Iterator[Finding]:
+def _held(own: Iterable[Claim], looks: Mapping[str, Look], free: _OtherPorts) -> Iterator[Finding]:
     for claim in own:
         # A process of the Act has its port, or tells in its log why not.
         if looks[claim.name].pid is None and (holder := _holder(claim)):
             what = f"its port {claim.address.port} is held by {holder}"
             judge = trouble if claim.wanted else warning
-            yield judge(claim.name, what, f"stop that, or {remedy.for_(claim)}")
+            remedy = free.for_(claim)
+            yield judge(claim.name, what, replace(remedy, text=f"stop that, or {remedy.text}"))
 
 
 def _holder(claim: Claim) -> str:
@@ -125,10 +128,10 @@ def _exposed(venue_paths: VenuePaths, name: str) -> Iterator[Finding]:
         if _is_local(bound):
             continue
         local = f"{line.key} = 127.0.0.1:{match['port']}"
-        remedy = f"let a web server in front speak to the world, and write {local}"
-        if line.place.startswith(f"vassals/{act.vassal.name}"):
-            remedy = f"{remedy}; type: backstage edit {quote(name)}"
-        where = f"{line.place}: {line.key} = {value}"
+        remedy = Remedy(f"let a web server in front speak to the world, and write {local}")
+        if venue_paths.top / line.file == act.vassal:
+            remedy = Remedy(f"{remedy.text};", f"backstage edit {quote(name)}")
+        where = f"{line.file}, line {line.number}: {line.key} = {value}"
         if line.key in _OTHER_PROTOCOLS:
             what = f"{where} lets other machines speak uWSGI's own protocol, and so run code"
             yield trouble(name, what, remedy)

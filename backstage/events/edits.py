@@ -12,6 +12,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ..facts.faults import Fault
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import processes
 from ..system.locks import locked_if_free
@@ -31,7 +32,7 @@ class Edit:
     """
 
     change: str = ""
-    refused: str = ""
+    refused: Fault | None = None
     undecided: bool = False
 
 

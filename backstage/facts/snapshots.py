@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from .faults import Fault
 from .states import State
 
 
@@ -18,7 +19,8 @@ class Snapshot:
     the whole vassal, are counted since its master process began. `latency` is how long answers take
     lately, and `cpu` the processor time that its processes have used, both in seconds. `memory` is
     in bytes, shared pages counted for each process. `attempts` in vain the Emperor has made lately.
-    `reason` says in one line why the Act fails, or what keeps an edit of its file from being used.
+    `reason` says in one line why the Act fails, or what keeps an edit of its file from being used;
+    `refused` is that fault as a value.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Snapshot:
     attempts: int
     next_try: float | None
     reason: str
+    refused: Fault | None = None
 
     @property
     def url(self) -> str:

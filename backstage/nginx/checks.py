@@ -7,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 
 from ..act import Act
-from ..doctor.finding import Finding, note, ok, trouble, warning
+from ..doctor.finding import Finding, Remedy, note, ok, trouble, warning
 from ..errors import SiteRefused
 from ..venue import Venue
 from . import certificates, static_files, upstreams
@@ -46,14 +46,16 @@ def examine(
 def _program(nginx: Nginx, found: list[Bound]) -> Iterator[Finding]:
     if not nginx.is_ours:
         what = "only root can try its configuration, its certificates and what it may read"
-        yield note(_NGINX, what, "repeat this with sudo")
+        yield note(_NGINX, what, Remedy("repeat this with sudo"))
     elif said := nginx.fault():
-        yield trouble(_NGINX, f"cannot use its configuration: {_first(said)}", "mend that")
+        yield trouble(_NGINX, f"cannot use its configuration: {_first(said)}", Remedy("mend that"))
     if nginx.pid is None:
-        yield trouble(_NGINX, "does not run, so nobody is served", f"type: {nginx.start_command}")
+        yield trouble(
+            _NGINX, "does not run, so nobody is served", Remedy(command=nginx.start_command)
+        )
     elif not nginx.place().is_in_place(SHARED) and found:
         what = f"{nginx.place().file(SHARED)}, which all sites need, is missing"
-        yield trouble(_NGINX, what, f"type: {command_for(found[0].site)}")
+        yield trouble(_NGINX, what, Remedy(command=command_for(found[0].site)))
     else:
         yield ok(_NGINX, f"runs as {nginx.reader.name}")
 
@@ -61,7 +63,7 @@ def _program(nginx: Nginx, found: list[Bound]) -> Iterator[Finding]:
 def _site(venue: Venue, found: Bound, nginx: Nginx) -> Iterator[Finding]:
     site = found.site
     if site.act not in venue:
-        remedy = f"type: backstage nginx unbind {quote(site.act)}"
+        remedy = Remedy(command=f"backstage nginx unbind {quote(site.act)}")
         yield trouble(site.act, f"is no more, but {site.domains[0]} is bound to it", remedy)
         return
     yield from _file(found, nginx.place())
@@ -76,14 +78,14 @@ def _file(found: Bound, place: Place) -> Iterator[Finding]:
     name = found.site.act
     if not place.is_in_place(found.file.name):
         what = f"nginx does not read {found.file}, as {place.included} has no link to it"
-        yield trouble(name, what, f"type: {command_for(found.site)}")
+        yield trouble(name, what, Remedy(command=command_for(found.site)))
     if found.edited:
-        remedy = "look whether it is still right; the next bind asks before it replaces it"
+        remedy = Remedy("look whether it is still right; the next bind asks before it replaces it")
         yield warning(name, f"{found.file} was edited by hand", remedy)
 
 
 def _target(act: Act, found: Bound) -> Iterator[Finding]:
-    again = f"type: {command_for(found.site)}"
+    again = Remedy(command=command_for(found.site))
     try:
         present = upstreams.of(act.paths)
     except SiteRefused as error:
@@ -102,13 +104,13 @@ def _certificate(found: Bound) -> Iterator[Finding]:
     if site.tls is None:
         if site.automatic:
             what = f"{site.domains[0]} is served without TLS until there is a certificate"
-            yield warning(site.act, what, f"type: {command_for(site)}")
+            yield warning(site.act, what, Remedy(command=command_for(site)))
         return
     faults = certificates.faults(site.tls, site.names)
     remedy = (
-        "get a new one; type: certbot renew"
+        Remedy("get a new one;", "certbot renew")
         if site.automatic
-        else (f"get another one; then type: {command_for(site)}")
+        else Remedy("get another one; then", command_for(site))
     )
     for fault in faults:
         yield trouble(site.act, fault, remedy)
@@ -122,25 +124,25 @@ def _project(act: Act, found: Bound, nginx: Nginx) -> Iterator[Finding]:
         told = static_files.ask(act.paths, found.site.domains)
     except SiteRefused as error:
         # It says itself what helps.
-        yield trouble(act.name, str(error), "")
+        yield trouble(act.name, str(error), None)
         return
     if told.strangers:
         names = ", ".join(told.strangers)
         remedy = (
-            f"add it there; type: {command_for(found.site)}"
+            Remedy("add it there;", command_for(found.site))
             if is_ours(act.paths)
-            else (f"add it there, then type: backstage restart {quote(act.name)}")
+            else Remedy("add it there, then", f"backstage restart {quote(act.name)}")
         )
         yield trouble(act.name, f"ALLOWED_HOSTS does not have {names}: it answers 400", remedy)
     if told.shares != found.site.shares:
-        again = f"type: {command_for(found.site)}"
+        again = Remedy(command=command_for(found.site))
         yield warning(act.name, "its settings have other static or media files now", again)
     reader = nginx.reader
     for share in told.shares if reader.can_be_tried else ():
         path = Path(share.root)
         if command := reader.command_to_read(path):
             what = f"nginx (user {reader.name}) cannot read its {share.kind} files in {path}"
-            yield trouble(act.name, what, f"type: {command}")
+            yield trouble(act.name, what, Remedy(command=command))
 
 
 def _first(said: str) -> str:

@@ -145,4 +145,4 @@ def _misconfigured(evidence: Evidence, life: str) -> str:
         wrong = [line for line in including if line.value.endswith(Path(file).name)]
     else:
         return ""
-    return wrong[0].blame(what) if wrong else ""
+    return str(wrong[0].blame(what)) if wrong else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from ..facts.faults import Fault
 from ..facts.sightings import Sighting, Vassal, Workforce
 from ..facts.snapshots import Snapshot
 from ..facts.states import State
@@ -49,7 +50,7 @@ class Look:
     memory: int
     cpu: float
     address: Address | None
-    refused: str = ""
+    refused: Fault | None = None
 
     @property
     def pids(self) -> frozenset[int]:
@@ -96,6 +97,7 @@ class Look:
             attempts=penalty.attempts if penalty else 0,
             next_try=penalty.retry_at if penalty else None,
             reason=reason,
+            refused=self.refused,
         )
 
     def asked(self, answers: bool) -> Look:

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
+from ..facts.faults import Fault
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import processes
 from ..system.files import write_atomically
@@ -67,41 +68,48 @@ print("missing" if missing else "found")
 _ACCEPTED: set[tuple[Path, tuple[tuple[str, str], ...]]] = set()
 
 
-class _Fault(Exception):
-    """Raised when something is found that cannot work; says where and what."""
+class _Found(Exception):
+    """Raised when something is found that cannot work."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
 
 
-def fault(act_paths: ActPaths, running: VassalFile | None = None) -> str:
-    """Why the Act's vassal file, as it is on disk now, cannot work; '' where it may work.
+def fault(act_paths: ActPaths, running: VassalFile | None = None) -> Fault | None:
+    """Why the Act's vassal file, as it is on disk now, cannot work; None where it may work.
 
-    One line, which names the line of the file. `running` is the file that the running vassal was
-    started from: ports that it has already are not asked for again, and only what differs from it
-    is tried in slow ways.
+    `running` is the file that the running vassal was started from: ports that it has already are
+    not asked for again, and only what differs from it is tried in slow ways.
     """
     try:
         data = act_paths.vassal.read_bytes()
     except FileNotFoundError:
-        return ""
+        return None
     except OSError as error:
-        return f"vassals/{act_paths.vassal.name} cannot be read: {error.strerror}"
+        return _whole(act_paths, f"the file cannot be read: {error.strerror}")
     return _judge(act_paths, data, running, act_paths.vassal)
 
 
-def fault_in(text: str, act_paths: ActPaths, running: VassalFile | None = None) -> str:
+def fault_in(text: str, act_paths: ActPaths, running: VassalFile | None = None) -> Fault | None:
     """Why the Act could not work if its vassal file had this text, as `fault` tells it.
 
     uWSGI reads a copy in `run/`, which the Emperor does not see. As there is one copy for an Act,
     the Act has to be locked.
     """
     copy = act_paths.venue.run / act_paths.vassal.name
-    data = _as_if_in_place(text, act_paths, copy).encode(errors="surrogateescape")
+    data = text.encode(errors="surrogateescape")
+    meant = _as_if_in_place(text, act_paths, copy).encode(errors="surrogateescape")
     try:
-        write_atomically(copy, data, mode=0o600)
-        told = _judge(act_paths, data, running, copy)
+        write_atomically(copy, meant, mode=0o600)
+        return _judge(act_paths, data, running, copy)
     finally:
         copy.unlink(missing_ok=True)
-    told = told.replace(str(copy), str(act_paths.vassal))
-    return re.sub(rf"^run/{re.escape(copy.name)}, ", f"vassals/{copy.name}, ", told)
+
+
+def _whole(act_paths: ActPaths, what: str, line: int | None = None) -> Fault:
+    """A fault of the vassal file that is not one option's."""
+    return Fault(f"vassals/{act_paths.vassal.name}", line, "", what)
 
 
 def _as_if_in_place(text: str, act_paths: ActPaths, copy: Path) -> str:
@@ -120,7 +128,9 @@ def _own_section(act_paths: ActPaths) -> re.Pattern[str]:
     return re.compile(rf"^([ \t]*(?:{'|'.join(includes.INCLUDES)})[ \t]*=[ \t]*)(?:{own}):", re.M)
 
 
-def _judge(act_paths: ActPaths, data: bytes, running: VassalFile | None, file: Path) -> str:
+def _judge(
+    act_paths: ActPaths, data: bytes, running: VassalFile | None, file: Path
+) -> Fault | None:
     """The fault in what would be the Act's vassal file; `file` is where uWSGI can read it."""
     try:
         script = includes.read(act_paths.venue, act_paths.vassal, _text(act_paths, data))
@@ -135,29 +145,29 @@ def _judge(act_paths: ActPaths, data: bytes, running: VassalFile | None, file: P
             _refuse_values(act_paths, script, before)
             _refuse_ports(script, before)
             _refuse_application(act_paths.venue, script, before)
-    except _Fault as found:
-        return str(found)
-    return ""
+    except _Found as found:
+        return found.fault
+    return None
 
 
 def _text(act_paths: ActPaths, data: bytes) -> str:
-    file = f"vassals/{act_paths.vassal.name}"
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise _Fault(f"{file}, line {line}: byte {data[error.start]:#x} is not UTF-8") from error
+        what = f"byte {data[error.start]:#x} is not UTF-8"
+        raise _Found(_whole(act_paths, what, line)) from error
+    if not text:
+        raise _Found(_whole(act_paths, "the file is empty"))
     if not ini.settings(text):
-        raise _Fault(
-            f"{file}, line 1: nothing in a section [uwsgi]" if text else f"{file} is empty"
-        )
+        raise _Found(_whole(act_paths, "nothing in a section [uwsgi]", 1))
     return text
 
 
 def _refuse_includes(script: Script) -> None:
     for line in script.lines:
         if line.circular or (line.unread and not script.branches):
-            raise _Fault(line.blame(line.unread))
+            raise _Found(line.blame(line.unread))
 
 
 def _read_by_uwsgi(act_paths: ActPaths, script: Script, file: Path) -> None:
@@ -175,22 +185,24 @@ def _read_by_uwsgi(act_paths: ActPaths, script: Script, file: Path) -> None:
     words: list[str | Path] = [binary, *switches, "--version", "--ini", named]
     status, said = _tried(words, act_paths.venue, act_paths.venue.vassals)
     if status == 1:
-        raise _complaint(f"vassals/{act_paths.vassal.name}", script, said, binary)
+        # It speaks of the copy that it was given.
+        told = _last_words(said).replace(str(file), str(act_paths.vassal))
+        raise _Found(_complaint(act_paths, script, told, binary))
     if status == 0:
         _ACCEPTED.add((binary, script.shape))
 
 
-def _complaint(file: str, script: Script, said: str, binary: Path) -> _Fault:
+def _complaint(act_paths: ActPaths, script: Script, told: str, binary: Path) -> Fault:
     """What uWSGI said last, at the line that it most likely speaks of."""
-    what = _last_words(said)
-    if key := log_reasons.unknown_option(what):
+    what, remedy = told, ""
+    if key := log_reasons.unknown_option(told):
         likely = get_close_matches(key, _options(binary), n=1, cutoff=0.75)
-        hint = f"; did you mean '{likely[0]}'?" if likely else ""
+        what = f"unknown option '{key}'"
+        remedy = f"did you mean '{likely[0]}'?" if likely else ""
         line = next(iter(script.all(key)), None)
-        what = f"unknown option '{key}'{hint}"
     else:
-        line = next((line for line in script.lines if line.fits(what)), None)
-    return _Fault(line.blame(what) if line else f"{file}: {what}")
+        line = next((line for line in script.lines if line.fits(told)), None)
+    return line.blame(what, remedy) if line else _whole(act_paths, what)
 
 
 def _last_words(said: str) -> str:
@@ -209,11 +221,11 @@ def _refuse_numbers(script: Script) -> None:
     for line in script.all(*_NUMBERS):
         value = script.value(line)
         if script.knows(line) and not _NUMBER.match(value):
-            raise _Fault(line.blame(f"{line.key} wants a number, not '{value}'"))
+            raise _Found(line.blame(f"{line.key} wants a number, not '{value}'"))
     queue = script.last("listen")
     most = int(_SOMAXCONN.read_text()) if _SOMAXCONN.exists() else 0
     if queue and (length := _NUMBER.match(queue.value)) and 0 < most < int(length[0]):
-        raise _Fault(queue.blame(f"the system allows {most} (net.core.somaxconn), not {length[0]}"))
+        raise _Found(queue.blame(f"the system allows {most} (net.core.somaxconn), not {length[0]}"))
 
 
 def _refuse_values(act_paths: ActPaths, script: Script, before: Script) -> None:
@@ -232,7 +244,7 @@ def _refuse_values(act_paths: ActPaths, script: Script, before: Script) -> None:
         words: list[str | Path] = [binary, *(word for _, word in group), "--version"]
         status, said = _tried(words, act_paths.venue, act_paths.venue.vassals)
         if status == 1 and len(group) == 1:
-            raise _Fault(group[0][0].blame(_last_words(said)))
+            raise _Found(group[0][0].blame(_last_words(said)))
         if status != 1 and group is known:
             return
 
@@ -241,10 +253,10 @@ def _refuse_ports(script: Script, before: Script) -> None:
     had = {match["port"] for _, _, match in before.addresses()}
     for line, value, match in script.addresses():
         if not match["port"]:
-            raise _Fault(line.blame(f"'{value}' names no port"))
+            raise _Found(line.blame(f"'{value}' names no port"))
         port = int(match["port"])
         if port > _HIGHEST_PORT:
-            raise _Fault(line.blame(f"port {port} is above {_HIGHEST_PORT}"))
+            raise _Found(line.blame(f"port {port} is above {_HIGHEST_PORT}"))
         if match["port"] not in had:
             _refuse_port(line, ini.Address(match["host"], port, line.key))
 
@@ -253,7 +265,7 @@ def _refuse_port(line: Line, address: ini.Address) -> None:
     if ports.in_use(address.port, address.bound_host):
         pid = processes.listener(address.port)
         holder = processes.describe(pid) if pid else "another program"
-        raise _Fault(line.blame(f"port {address.port} is held by {holder}"))
+        raise _Found(line.blame(f"port {address.port} is held by {holder}"))
     family = socket.AF_INET6 if ":" in address.bound_host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as attempt:
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -262,7 +274,7 @@ def _refuse_port(line: Line, address: ini.Address) -> None:
         except OSError as error:
             if error.errno in {errno.EACCES, errno.EADDRNOTAVAIL}:
                 what = f"{address.bound_host}:{address.port} cannot be bound"
-                raise _Fault(line.blame(f"{what}: {error.strerror}")) from error
+                raise _Found(line.blame(f"{what}: {error.strerror}")) from error
 
 
 def _refuse_application(venue_paths: VenuePaths, script: Script, before: Script) -> None:
@@ -271,15 +283,15 @@ def _refuse_application(venue_paths: VenuePaths, script: Script, before: Script)
     chdir = _path(script, venue_paths.vassals, "chdir")
     folder = chdir[1] if chdir else venue_paths.vassals
     if chdir and not folder.is_dir():
-        raise _Fault(chdir[0].blame(f"no directory {folder}"))
+        raise _Found(chdir[0].blame(f"no directory {folder}"))
     home = _path(script, venue_paths.vassals, *_HOMES)
     if home and not home[1].is_dir():
-        raise _Fault(home[0].blame(f"no environment in {home[1]}"))
+        raise _Found(home[0].blame(f"no environment in {home[1]}"))
     if script.last("chdir") and not chdir:
         return
     file = _path(script, folder, *_FILES)
     if file and not file[1].is_file():
-        raise _Fault(file[0].blame(f"no file {file[1]}"))
+        raise _Found(file[0].blame(f"no file {file[1]}"))
     python = home[1] / "bin" / "python" if home else venue_paths.python
     if python.exists():
         _refuse_module(venue_paths, script, folder, python)
@@ -293,7 +305,7 @@ def _refuse_module(venue_paths: VenuePaths, script: Script, folder: Path, python
         words = [python, "-c", _FIND, match["name"], *added]
         status, said = _tried(words, venue_paths, folder)
         if status == 0 and said.splitlines()[-1:] == ["missing"]:
-            raise _Fault(found[0].blame(f"no module '{match['name']}' in {folder}"))
+            raise _Found(found[0].blame(f"no module '{match['name']}' in {folder}"))
 
 
 def _path(script: Script, base: Path, *keys: str) -> tuple[Line, Path] | None:
@@ -302,7 +314,7 @@ def _path(script: Script, base: Path, *keys: str) -> tuple[Line, Path] | None:
     if line is None or not script.knows(line):
         return None
     if missing := script.unset(line):
-        raise _Fault(line.blame(f"nothing sets the placeholder {missing}"))
+        raise _Found(line.blame(f"nothing sets the placeholder {missing}"))
     return line, Path(os.path.normpath(base / script.value(line)))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from ..facts.faults import Fault
 from ..layout.paths import VenuePaths
 from . import ini
 
@@ -36,25 +37,28 @@ _NO = frozenset({"false", "off", "no", "0"})
 _PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:,]*):(?P<port>\d*)")
 # A section of a file: what uWSGI reads in one go.
 _Part = tuple[Path, str]
+_MAIN = "uwsgi"
 
 
 @dataclass(frozen=True)
 class Line:
     """An option of a vassal file or of what it includes, with `%n`, `%d` and the like spelt out.
 
+    `file` is relative to the Venue where it lies in it, and `number` counts its lines from 1.
     `unread` says why the file that it includes is not read; `circular` where that is because it
     is being read already.
     """
 
-    place: str
+    file: str
+    number: int
     key: str
     value: str
     unread: str = ""
     circular: bool = False
 
-    def blame(self, what: str) -> str:
-        """What is wrong, with where: `vassals/blog.ini, line 4: unknown option 'threds'`."""
-        return f"{self.place}: {what}"
+    def blame(self, what: str, remedy: str = "") -> Fault:
+        """The fault that lies in this line."""
+        return Fault(self.file, self.number, self.key, what, remedy)
 
     @property
     def shape(self) -> tuple[str, str]:
@@ -155,7 +159,7 @@ def read(venue_paths: VenuePaths, file: Path, text: str) -> Script:
 
     What cannot be read is left out, and the line that includes it says why.
     """
-    return Script(tuple(_lines(venue_paths, text, [(file, "uwsgi")])))
+    return Script(tuple(_Reading(venue_paths, file, text).lines((file, _MAIN))))
 
 
 def read_all(venue_paths: VenuePaths, file: Path, text: str) -> Script:
@@ -164,48 +168,63 @@ def read_all(venue_paths: VenuePaths, file: Path, text: str) -> Script:
     That is what an `inherit` names, as uWSGI does it, and what is meant by an include that has
     placeholders: uWSGI refuses that one, so its line is `unread` all the same.
     """
-    lines = list(_lines(venue_paths, text, [(file, "uwsgi")]))
+    reading = _Reading(venue_paths, file, text)
+    lines = list(reading.lines((file, _MAIN)))
     seen: set[_Part] = set()
     # It grows while it is gone through.
     for line in lines:
-        part = _part(venue_paths, Script(tuple(lines)).value(line)) if line.waits else None
+        part = reading.part(Script(tuple(lines)).value(line)) if line.waits else None
         if part and part not in seen:
             seen.add(part)
             with suppress(OSError):
-                lines += _lines(venue_paths, _content(part), [(file, "uwsgi"), part])
+                lines += reading.lines((file, _MAIN), part)
     return Script(tuple(lines))
 
 
-def _lines(venue_paths: VenuePaths, text: str, chain: list[_Part]) -> Iterator[Line]:
-    """The options of the last part of a chain of inclusions, and of what it includes itself."""
-    file, section = chain[-1]
-    signs = ini.signs_of(file, chain[0][0])
-    shown = file.relative_to(venue_paths.top) if file.is_relative_to(venue_paths.top) else file
-    for number, key, written in ini.settings(text, section):
-        line = Line(f"{shown}, line {number}", key, ini.magic(written, signs))
-        if key not in _AT_ONCE or line.hides:
+@dataclass(frozen=True)
+class _Reading:
+    """Reads for the vassal `file`, which holds `text`, or would if it were written."""
+
+    venue_paths: VenuePaths
+    file: Path
+    text: str
+
+    def lines(self, *chain: _Part) -> Iterator[Line]:
+        """The options of the last part of a chain of inclusions, and of what it includes itself.
+
+        Raises OSError at once where that part cannot be read.
+        """
+        return self._lines(self._content(chain[-1][0]), *chain)
+
+    def part(self, name: str) -> _Part:
+        """What an include names: uWSGI looks from vassals/ on."""
+        file, _, section = name.partition(":")
+        return Path(os.path.normpath(self.venue_paths.vassals / file)), section or _MAIN
+
+    def _lines(self, content: str, *chain: _Part) -> Iterator[Line]:
+        file, section = chain[-1]
+        signs = ini.signs_of(file, chain[0][0])
+        for number, key, written in ini.settings(content, section):
+            line = Line(self._shown(file), number, key, ini.magic(written, signs))
+            if key not in _AT_ONCE or line.hides:
+                yield line
+                continue
+            part = self.part(line.value)
+            if part in chain:
+                yield replace(line, unread=f"{line.value} includes itself", circular=True)
+                continue
+            try:
+                included = self.lines(*chain, part)
+            except OSError as error:
+                late = "; uWSGI fills in no placeholders here" if "%(" in line.value else ""
+                yield replace(line, unread=f"cannot read {line.value}: {error.strerror}{late}")
+                continue
             yield line
-            continue
-        part = _part(venue_paths, line.value)
-        if part in chain:
-            yield replace(line, unread=f"{line.value} includes itself", circular=True)
-            continue
-        try:
-            content = _content(part)
-        except OSError as error:
-            late = "; uWSGI fills in no placeholders here" if "%(" in line.value else ""
-            why = f"cannot read {line.value}: {error.strerror}{late}"
-            yield replace(line, unread=why)
-            continue
-        yield line
-        yield from _lines(venue_paths, content, [*chain, part])
+            yield from included
 
+    def _content(self, file: Path) -> str:
+        return self.text if file == self.file else file.read_bytes().decode(errors="replace")
 
-def _part(venue_paths: VenuePaths, name: str) -> _Part:
-    """What an include names: uWSGI looks from vassals/ on."""
-    file, _, section = name.partition(":")
-    return Path(os.path.normpath(venue_paths.vassals / file)), section or "uwsgi"
-
-
-def _content(part: _Part) -> str:
-    return part[0].read_bytes().decode(errors="replace")
+    def _shown(self, file: Path) -> str:
+        top = self.venue_paths.top
+        return str(file.relative_to(top) if file.is_relative_to(top) else file)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from ..errors import ActFailed, EditRefused
+from ..facts.faults import Fault
 from ..layout.paths import ActPaths
 from ..system import files
 from . import dry_run, vassal_files
 from .ini import VassalFile
 from .stats import EmperorStats
-
-_PLACE = re.compile(r"(?P<file>.+?), line (?P<line>\d+): (?P<why>.*)", re.DOTALL)
 
 
 def present(act_paths: ActPaths) -> VassalFile:
@@ -73,9 +71,8 @@ def _place(act_paths: ActPaths) -> Path:
     return act_paths.vassal if act_paths.vassal.exists() else act_paths.kept
 
 
-def _refusal(act_paths: ActPaths, fault: str) -> EditRefused:
-    own = f"vassals/{act_paths.vassal.name}"
-    if not (match := _PLACE.fullmatch(fault)):
-        return EditRefused(_place(act_paths), None, fault.removeprefix(own).lstrip(": "))
-    path = _place(act_paths) if match["file"] == own else act_paths.venue.top / match["file"]
-    return EditRefused(path, int(match["line"]), match["why"])
+def _refusal(act_paths: ActPaths, fault: Fault) -> EditRefused:
+    path = act_paths.venue.top / fault.file
+    # While the Act is stopped, its vassal file is the kept one.
+    is_own = path == act_paths.vassal
+    return EditRefused(_place(act_paths) if is_own else path, fault.line, fault.why)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from ..facts.faults import Fault
 from ..layout.paths import ActPaths
 from ..system import files
 from .ini import VassalFile
@@ -35,9 +37,6 @@ class Version:
     def dated(self, second: int) -> int:
         """An mtime in that second; vim takes a file that moved by a whole second for the same."""
         return second * 1_000_000_000 + self.mtime % 1_000_000_000
-
-    def __str__(self) -> str:
-        return f"{self.inode} {self.size} {self.mtime}"
 
 
 class Overtaken(Exception):
@@ -114,18 +113,23 @@ def put_back(act_paths: ActPaths) -> None:
     files.write_vassal(act_paths.vassal, text, not_before=act_paths.kept.stat().st_mtime)
 
 
-def refuse(act_paths: ActPaths, refused: Version, fault: str) -> None:
+def refuse(act_paths: ActPaths, refused: Version, fault: Fault) -> None:
     """Note why that version of the file in `vassals/` is not used."""
-    files.write_atomically(act_paths.refused, f"{refused}\n{fault}\n")
+    noted = {"version": asdict(refused), "fault": asdict(fault)}
+    files.write_atomically(act_paths.refused, json.dumps(noted))
 
 
-def refusal(act_paths: ActPaths) -> str:
-    """Why the file in `vassals/` is not used; '' unless it was refused as it is now."""
+def refusal(act_paths: ActPaths) -> Fault | None:
+    """Why the file in `vassals/` is not used; None unless it was refused as it is now."""
     try:
-        refused, _, fault = act_paths.refused.read_text(encoding="utf-8").partition("\n")
-        return fault.strip() if refused == str(version(act_paths)) else ""
+        noted = json.loads(act_paths.refused.read_bytes())
+        is_present = Version(**noted["version"]) == version(act_paths)
+        return Fault(**noted["fault"]) if is_present else None
     except FileNotFoundError:
-        return ""
+        return None
+    except (ValueError, KeyError, TypeError):
+        # An older version noted it in words; without a note, the edit is tried again.
+        return None
 
 
 def date(act_paths: ActPaths, present: Version, mtime: int) -> Version:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backstage.doctor import django
-from backstage.doctor.finding import Finding, Severity
+from backstage.doctor.finding import Finding, Remedy, Severity
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.projects.inspection import Report
 from backstage.projects.project import Project
@@ -69,7 +69,7 @@ def test_debug(project: Project, hosts: list[str], severity: Severity) -> None:
 
 def test_debug_is_switched_off_where_it_is_set(project: Project) -> None:
     project.act.env_file.write_text(f"SECRET_KEY={KEY}\n")
-    assert "write DEBUG = False into blog.settings" in judged(project, debug=True)[0].remedy
+    assert "write DEBUG = False into blog.settings" in str(judged(project, debug=True)[0].remedy)
     project.act.vassal.touch()
     assert judged(project, debug=True)[0].command == "backstage restart blog"
     given = Project(project.act, project.directory, project.python, {"DEBUG": "1"})
@@ -100,7 +100,7 @@ def test_what_is_for_https_is_one_finding(project: Project) -> None:
     assert told.severity is Severity.WARNING
     assert (
         "set SECURE_HSTS_SECONDS, SECURE_SSL_REDIRECT, SESSION_COOKIE_SECURE, CSRF_COOKIE_SECURE;"
-    ) in told.remedy
+    ) in str(told.remedy)
 
 
 @pytest.mark.parametrize("identity", ["security.W009", "security.W025"])
@@ -125,7 +125,7 @@ def test_other_messages(project: Project, level: int, severity: Severity) -> Non
     assert told.what == "models.W042 (2 times): Auto-created primary key."
     assert told.command == "backstage manage blog check --deploy"
     told, _ = judged(project, messages=[message("fields.E1", level, hint="Do so.")])
-    assert told.remedy == "Do so."
+    assert told.remedy == Remedy("Do so.")
 
 
 def test_what_could_not_be_told(project: Project) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backstage.doctor import directories, environment, examination
-from backstage.doctor.finding import Finding, Severity, note, ok, trouble
+from backstage.doctor.finding import Finding, Remedy, Severity, note, ok, trouble
 from backstage.layout.paths import VenuePaths
 from backstage.layout.shipped_files import configuration
 from backstage.status.survey import Survey
@@ -43,11 +43,31 @@ def told_by(paths: VenuePaths, check: str) -> list[Finding]:
 
 
 def test_findings_in_words() -> None:
-    told = trouble("run", "is open", "do it by hand, or type: chmod 700 run")
+    told = trouble("run", "is open", Remedy("do it by hand, or", "chmod 700 run"))
     assert str(told) == "trouble: run: is open (do it by hand, or type: chmod 700 run)"
     assert told.command == "chmod 700 run"
     assert str(ok("run", "is closed")) == "ok: run: is closed"
-    assert note("run", "is closed", "leave it").command == ""
+    assert str(note("run", "is closed", Remedy("leave it"))) == "note: run: is closed (leave it)"
+    alone = note("run", "is open", Remedy(command="chmod 700 run"))
+    assert str(alone) == "note: run: is open (type: chmod 700 run)"
+
+
+@pytest.mark.parametrize(
+    "remedy",
+    [
+        None,
+        Remedy("type: nothing"),
+        Remedy(command="true"),
+        Remedy("do so, or type: this, or", "a"),
+    ],
+)
+def test_a_command_is_told_apart_from_the_words(remedy: Remedy | None) -> None:
+    """Whatever the words are; programs run it as it is."""
+    fields = note("run", "is open", remedy).fields
+    assert fields == {
+        **{"severity": "note", "check": "", "subject": "run", "what": "is open"},
+        **{"remedy": str(remedy or ""), "command": remedy.command if remedy else ""},
+    }
 
 
 def test_every_check_has_its_say(paths: VenuePaths) -> None:
@@ -80,7 +100,7 @@ def test_a_check_that_fails_is_a_finding(
     assert first.severity is Severity.OK
     assert failed.severity is Severity.TROUBLE
     assert failed.what == "cannot be examined: ZeroDivisionError: so it is"
-    assert "please report it" in failed.remedy
+    assert "please report it" in str(failed.remedy)
     assert told_by(paths, "limits")
 
 
@@ -106,7 +126,7 @@ def test_an_emperor_that_nobody_would_find(paths: VenuePaths, option: str) -> No
     paths.emperor_ini.write_text("".join(line for line in lines if line != there))
     told = told_by(paths, "emperor")[0]
     assert told.severity is Severity.TROUBLE
-    assert told.remedy == f"write `{there.strip()}` into {paths.emperor_ini}"
+    assert str(told.remedy) == f"write `{there.strip()}` into {paths.emperor_ini}"
 
 
 def test_what_is_no_django_project(paths: VenuePaths) -> None:

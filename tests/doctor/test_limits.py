@@ -64,7 +64,7 @@ class Machine:
 
     def examine(self, acts: int = 2, queues: Mapping[str, int] | None = None) -> list[Finding]:
         kernel = Kernel(self.proc, self.cgroups)
-        return list(limits.examine(kernel, PID, acts, queues or {"blog": 1024}))
+        return list(limits.room(kernel, PID, acts, queues or {"blog": 1024}))
 
     def told_of(self, subject: str, **options: object) -> Finding:
         found = self.examine(**options)  # type: ignore[arg-type]
@@ -165,5 +165,5 @@ def test_a_process_that_is_not_ours_to_look_at(machine: Machine) -> None:
 
 def test_the_real_kernel_tells() -> None:
     """All figures are there for this very process."""
-    found = list(limits.examine(Kernel(), None, 1, {}))
+    found = list(limits.room(Kernel(), None, 1, {}))
     assert len(found) == 5

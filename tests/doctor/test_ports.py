@@ -117,7 +117,7 @@ def test_ports_that_are_used_up(paths: VenuePaths, port: int) -> None:
     for name in ("blog", "shop"):
         want(paths, name, f"127.0.0.1:{port}")
     (found,) = examine(paths)
-    assert "widen `ports`" in found.remedy
+    assert "widen `ports`" in str(found.remedy)
 
 
 def test_a_port_that_another_program_has(paths: VenuePaths, spawn: Spawn, port: int) -> None:
@@ -163,7 +163,7 @@ def test_who_can_reach_it(
     assert [told.severity for told in found] == ([severity] if severity else [])
     for told in found:
         assert told.what.startswith("vassals/blog.ini, line 3: ")
-        assert f" = 127.0.0.1:{port}" in told.remedy
+        assert f" = 127.0.0.1:{port}" in str(told.remedy)
         assert told.command == "backstage edit blog"
 
 

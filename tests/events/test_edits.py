@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from backstage.events.edits import Edit, Edits
+from backstage.facts.faults import Fault
 from backstage.facts.sightings import Penalty, Vassal
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.system.locks import locked
@@ -30,6 +31,9 @@ ACTED = 1_700_000_000
 FRACTION = 123_456_789
 EDITED = 987_654_321
 BAD = "threds = 8\n"
+FAULT = Fault(
+    *("vassals/blog.ini", 4, "threds", "unknown option 'threds'", "did you mean 'threads'?")
+)
 
 Save = Callable[..., None]
 
@@ -216,9 +220,7 @@ def test_an_edit_that_cannot_work_is_dated_back_and_named(
 ) -> None:
     save("threads = 4\n", BAD, second=second)
     edit = edits.settle(act, known())
-    assert edit == Edit(
-        refused="vassals/blog.ini, line 4: unknown option 'threds'; did you mean 'threads'?"
-    )
+    assert edit == Edit(refused=FAULT)
     assert mtime(act.vassal) == (ACTED, EDITED)
     assert not edits.is_new(act)
     assert edits.settle(act, known()) == Edit()
@@ -240,7 +242,7 @@ def test_a_refused_edit_stays_refused_when_it_is_touched(
     edits.settle(act, known())
     date(act.vassal, ACTED + 9)
     assert edits.is_new(act)
-    assert "threds" in edits.settle(act, known()).refused
+    assert edits.settle(act, known()).refused == FAULT
     assert mtime(act.vassal) == (ACTED, FRACTION)
 
 
@@ -311,7 +313,7 @@ def test_while_a_call_is_at_work_nothing_is_decided(
     save("threads = 4\n", BAD, second=ACTED + 5)
     with locked(act.lock, "starting blog"):
         edit = edits.settle(act, known())
-        assert (edit.undecided, edit.refused) == (True, "")
+        assert (edit.undecided, edit.refused) == (True, None)
         assert mtime(act.vassal) == (ACTED + 5, EDITED)
         assert edits.is_new(act)
     assert edits.settle(act, known()).refused
@@ -413,7 +415,7 @@ def test_what_was_refused_before_is_not_taken_for_used(
     before = act.kept.read_text()
     save("threads = 4\n", BAD, second=ACTED)
     refused = edits.settle(act, known()).refused
-    assert refused == vassal_files.refusal(act) != ""
+    assert refused == vassal_files.refusal(act) == FAULT
     later = Edits(emperor)
     later.begin(act, known(), [])
     assert later.unsettled(act.venue) == set()
@@ -421,7 +423,21 @@ def test_what_was_refused_before_is_not_taken_for_used(
     assert mtime(act.vassal) == (ACTED, EDITED)
     save("threds", "threads", second=ACTED)
     assert later.settle(act, known()) == Edit(change="threads = 4 → 8")
-    assert vassal_files.refusal(act) == ""
+    assert vassal_files.refusal(act) is None
+
+
+def test_what_an_older_version_has_refused_is_tried_again(
+    act: ActPaths, edits: Edits, emperor: FakeEmperor, save: Save
+) -> None:
+    """Its note was a sentence; the edit has the date that the Emperor knows, and keeps it."""
+    save("threads = 4\n", BAD, second=ACTED)
+    edits.settle(act, known())
+    act.refused.write_text(f"1 2 3\n{FAULT}\n")
+    later = Edits(emperor)
+    later.begin(act, known(), [os.getpid()])
+    assert later.unsettled(act.venue) == {"blog"}
+    assert later.settle(act, known()).refused == vassal_files.refusal(act) == FAULT
+    assert mtime(act.vassal) == (ACTED, EDITED)
 
 
 def test_an_act_that_is_stopped_has_nothing_to_begin_with(
@@ -539,7 +555,7 @@ def test_what_is_changed_while_it_is_tried_is_tried_again(
     """Nothing of the first edit is kept or refused, nor its date given to the second."""
     try_it = dry_run.fault
 
-    def disturbed(paths: ActPaths, running: VassalFile | None = None) -> str:
+    def disturbed(paths: ActPaths, running: VassalFile | None = None) -> Fault | None:
         fault = try_it(paths, running)
         save(first, "threads = 8\n", second=ACTED + 3)
         return fault
@@ -548,7 +564,7 @@ def test_what_is_changed_while_it_is_tried_is_tried_again(
     with monkeypatch.context() as patch:
         patch.setattr("backstage.uwsgi.dry_run.fault", disturbed)
         assert edits.settle(act, known()) == Edit(undecided=True)
-    assert vassal_files.refusal(act) == ""
+    assert vassal_files.refusal(act) is None
     assert "threads = 4" in act.kept.read_text()
     assert mtime(act.vassal) == (ACTED + 3, EDITED)
     assert edits.is_new(act)

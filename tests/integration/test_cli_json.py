@@ -20,7 +20,7 @@ from .serving import PROGRAM
 ACT = "jsonact"
 SNAPSHOT = (
     "name state since port pid workers threads busy requests latency memory cpu restarts "
-    "attempts next_try reason requests_per_second cpu_share seconds"
+    "attempts next_try reason refused requests_per_second cpu_share seconds"
 )
 STATUS = f"venue emperor acts acts.{' acts.'.join(SNAPSHOT.split())}"
 OUTCOME = "act state seconds url reason"

@@ -142,7 +142,10 @@ def test_an_invalid_edit_is_named_and_what_runs_goes_on(listener: Listener) -> N
     assert (told.before, told.after) == (State.RUNNING, State.RUNNING), told
     line = good[: good.index("threads = 4")].count("\n") + 1
     assert f"vassals/{act.name}.ini, line {line}: unknown option 'threds'" in told.reason
-    assert told.reason.endswith(act.snapshot().reason.removeprefix("edit refused: "))
+    refused = act.snapshot().refused
+    assert refused
+    assert (refused.line, refused.key) == (line, "threds")
+    assert told.reason.endswith(str(refused))
     with pytest.raises(ActFailed, match=r"runs on as before: .*unknown option 'threds'"):
         act.restart()
     assert act.state is State.RUNNING

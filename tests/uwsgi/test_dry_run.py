@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from backstage.facts.faults import Fault
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.uwsgi import dry_run
 from backstage.uwsgi.ini import VassalFile
@@ -42,6 +43,11 @@ ini = {venue}/templates/django.ini
 Rehearse = Callable[..., str]
 
 
+def sentence(fault: Fault | None) -> str:
+    """The sentence about a fault; '' where nothing was found."""
+    return str(fault) if fault else ""
+
+
 @pytest.fixture
 def act(tmp_path: Path) -> ActPaths:
     """An Act whose vassal file can work, in a Venue that has a uWSGI and a Python."""
@@ -66,7 +72,7 @@ def rehearse(act: ActPaths) -> Rehearse:
 
     def edit(added: str = "", old: str = "", new: str = "") -> str:
         act.vassal.write_text(before.replace(old, new) + added)
-        return dry_run.fault(act, VassalFile("blog", before))
+        return sentence(dry_run.fault(act, VassalFile("blog", before)))
 
     return edit
 
@@ -74,7 +80,7 @@ def rehearse(act: ActPaths) -> Rehearse:
 @pytest.mark.parametrize("running", [True, False])
 def test_nothing_speaks_against_what_can_work(act: ActPaths, running: bool) -> None:
     file = VassalFile("blog", act.vassal.read_text())
-    assert dry_run.fault(act, file if running else None) == ""
+    assert dry_run.fault(act, file if running else None) is None
 
 
 @pytest.mark.parametrize(
@@ -132,6 +138,16 @@ def test_edits_that_cannot_work(act: ActPaths, rehearse: Rehearse, added: str, t
     assert rehearse(f"{added}\n") == expected
 
 
+def test_a_fault_is_a_value(act: ActPaths) -> None:
+    """Whoever wants to know where it is reads no sentence."""
+    (act.venue.templates / "django.ini").write_text("[uwsgi]\nstrict = true\nthreds = 4\n")
+    assert dry_run.fault(act) == Fault(
+        *("templates/django.ini", 3, "threds", "unknown option 'threds'", "did you mean 'threads'?")
+    )
+    act.vassal.write_text("")
+    assert dry_run.fault(act) == Fault("vassals/blog.ini", None, "", "the file is empty")
+
+
 def test_what_is_wrong_in_an_included_file_is_told_there(act: ActPaths, rehearse: Rehearse) -> None:
     (act.venue.templates / "more.ini").write_text("\n[uwsgi]\nmodul = x\n")
     assert rehearse("ini = ../templates/more.ini\n") == (
@@ -170,7 +186,7 @@ def test_a_lock_that_the_running_act_has_is_not_tried(act: ActPaths, rehearse: R
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "vassals/blog.ini is empty"),
+        (b"", "vassals/blog.ini: the file is empty"),
         (b"threads = 4\n", "vassals/blog.ini, line 1: nothing in a section [uwsgi]"),
         (b"[uwsgi] ; mine\na = 4\n", "vassals/blog.ini, line 1: nothing in a section [uwsgi]"),
         (b"[uwsgi]\n# caf\xe9\na = 4\n", "vassals/blog.ini, line 2: byte 0xe9 is not UTF-8"),
@@ -178,12 +194,12 @@ def test_a_lock_that_the_running_act_has_is_not_tried(act: ActPaths, rehearse: R
 )
 def test_files_that_say_nothing(act: ActPaths, content: bytes, told: str) -> None:
     act.vassal.write_bytes(content)
-    assert dry_run.fault(act) == told
+    assert str(dry_run.fault(act)) == told
 
 
 def test_a_file_that_is_gone_is_no_fault(act: ActPaths) -> None:
     act.vassal.unlink()
-    assert dry_run.fault(act) == ""
+    assert dry_run.fault(act) is None
 
 
 def test_a_port_that_another_program_holds(
@@ -200,8 +216,8 @@ def test_the_port_that_the_act_has_is_not_asked_for(act: ActPaths, listen: Liste
     file = VassalFile("blog", act.vassal.read_text())
     assert file.address
     listen(port=file.address.port)
-    assert dry_run.fault(act, file) == ""
-    assert f"port {file.address.port} is held" in dry_run.fault(act)
+    assert dry_run.fault(act, file) is None
+    assert f"port {file.address.port} is held" in sentence(dry_run.fault(act))
 
 
 def test_a_queue_longer_than_the_system_allows(
@@ -218,8 +234,8 @@ def test_only_a_changed_application_is_looked_for(act: ActPaths) -> None:
     """What runs from memory may have lost its files without the edit being at fault."""
     before = VassalFile("blog", act.vassal.read_text())
     (act.top / "blog" / "wsgi.py").unlink()
-    assert dry_run.fault(act, before) == ""
-    assert "no module 'blog.wsgi'" in dry_run.fault(act)
+    assert dry_run.fault(act, before) is None
+    assert "no module 'blog.wsgi'" in sentence(dry_run.fault(act))
 
 
 @pytest.mark.parametrize(
@@ -280,11 +296,12 @@ def rehearse_text(act: ActPaths) -> Rehearse:
     before = act.vassal.read_text()
 
     def attempt(added: str = "", old: str = "", new: str = "") -> str:
-        told = dry_run.fault_in(before.replace(old, new) + added, act, VassalFile("blog", before))
+        text = before.replace(old, new) + added
+        fault = dry_run.fault_in(text, act, VassalFile("blog", before))
         assert [path.name for path in act.vassal.parent.iterdir()] == ["blog.ini"]
         assert act.vassal.read_text() == before
         assert not list(act.venue.run.iterdir())
-        return told
+        return sentence(fault)
 
     return attempt
 
@@ -334,8 +351,10 @@ def test_a_text_is_tried_also_where_there_is_no_file(act: ActPaths) -> None:
     text = act.vassal.read_text()
     act.vassal.unlink()
     own = "ini = blog.ini:more\n[more]\nthreds = 4\n"
-    assert dry_run.fault_in(text, act) == ""
-    assert dry_run.fault_in(text + own, act).startswith("vassals/blog.ini, line 9: unknown")
+    assert dry_run.fault_in(text, act) is None
+    assert sentence(dry_run.fault_in(text + own, act)).startswith(
+        "vassals/blog.ini, line 9: unknown"
+    )
 
 
 def test_the_ports_that_the_act_has_are_not_asked_for_in_a_text_either(

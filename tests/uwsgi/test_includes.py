@@ -40,7 +40,7 @@ def include(act: ActPaths, name: str, text: str) -> None:
 
 
 def shown(script: Script) -> list[str]:
-    return [line.blame(f"{line.key}={line.value}") for line in script.lines]
+    return [str(line.blame(f"{line.key}={line.value}")) for line in script.lines]
 
 
 # Reading
@@ -101,7 +101,8 @@ def test_what_includes_itself_is_read_once(act: ActPaths, read: Read) -> None:
     script = read("ini = ../templates/base.ini\na = 1")
     assert [line.key for line in script.lines] == ["ini", "ini", "b", "a"]
     (closing,) = (line for line in script.lines if line.circular)
-    assert closing.blame(closing.unread) == "templates/base.ini, line 2: blog.ini includes itself"
+    told = str(closing.blame(closing.unread))
+    assert told == "templates/base.ini, line 2: blog.ini includes itself"
 
 
 @pytest.mark.parametrize(
@@ -198,10 +199,19 @@ def test_what_is_more_than_an_ini_hides_and_is_not_read(
     ],
 )
 def test_what_hides_nothing(key: str, value: str) -> None:
-    assert not Line("", key, value).hides
+    assert not Line("", 1, key, value).hides
 
 
 # What it means
+
+
+def test_sections_of_its_own_are_read_from_the_text_that_is_given(act: ActPaths) -> None:
+    """What is on disk is another one while an edit is tried."""
+    act.vassal.write_text("[uwsgi]\na = 1\n")
+    text = "[uwsgi]\nini = blog.ini:more\n[more]\nb = 2\n"
+    assert shown(includes.read(act.venue, act.vassal, text)) == [
+        *("vassals/blog.ini, line 2: ini=blog.ini:more", "vassals/blog.ini, line 4: b=2")
+    ]
 
 
 def test_values_have_the_first_meaning_of_their_placeholders(read: Read) -> None:
@@ -279,9 +289,9 @@ def test_addresses_are_those_of_sockets_and_of_a_daemon(read: Read) -> None:
     ],
 )
 def test_a_complaint_fits_the_line_whose_words_it_has(key: str, value: str, complaint: str) -> None:
-    assert Line("", key, value).fits(complaint)
-    assert not Line("", "set-ph", "colours=b").fits(complaint)
-    assert not Line("", "a", "b").fits(complaint)
+    assert Line("", 1, key, value).fits(complaint)
+    assert not Line("", 1, "set-ph", "colours=b").fits(complaint)
+    assert not Line("", 1, "a", "b").fits(complaint)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from backstage.errors import ActFailed, EditRefused, UnsafeDirectory
+from backstage.facts.faults import Fault
 from backstage.facts.sightings import Vassal
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.uwsgi import rewriting, vassal_files
@@ -106,7 +107,7 @@ def test_a_text_that_cannot_work_changes_nothing(
 def test_a_fault_without_a_line_is_told_as_well(act: ActPaths, rewrite: Rewrite) -> None:
     with pytest.raises(EditRefused) as caught:
         rewrite("")
-    assert str(caught.value) == f"{act.vassal}: is empty"
+    assert str(caught.value) == f"{act.vassal}: the file is empty"
 
 
 def test_a_fault_in_an_included_file_is_told_there(
@@ -195,10 +196,11 @@ def test_an_edit_that_was_refused_can_be_mended(
     os.utime(act.vassal, (ACTED, ACTED))
     version = vassal_files.version(act)
     assert version
-    vassal_files.refuse(act, version, "vassals/blog.ini, line 5: unknown option 'threds'")
+    fault = Fault("vassals/blog.ini", 5, "threds", "unknown option 'threds'")
+    vassal_files.refuse(act, version, fault)
     new = bad.replace("threds", "processes")
     assert rewrite(new, based_on=bad) == ("- threds", "+ processes = 8")
-    assert vassal_files.refusal(act) == ""
+    assert vassal_files.refusal(act) is None
     assert act.kept.read_text() == new
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from backstage.facts.faults import Fault
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.system.deadlines import Deadline, until
 from backstage.uwsgi import vassal_files
@@ -17,6 +18,7 @@ from backstage.uwsgi.vassal_files import Overtaken, Version
 
 NANO = 1_000_000_000
 OLD, NEW = "[uwsgi]\nthreads = 4\n", "[uwsgi]\nthreads = 8\n"
+FAULT = Fault("vassals/blog.ini", 2, "threds", "unknown option 'threds'", "did you mean 'threads'?")
 
 
 @pytest.fixture
@@ -140,28 +142,39 @@ def test_keeping_what_is_kept_writes_nothing(act: ActPaths) -> None:
 
 def test_a_refusal_holds_for_the_file_as_it_is(act: ActPaths) -> None:
     """As long as neither content, date nor the file itself is another, and for no other Act."""
-    assert vassal_files.refusal(act) == ""
+    assert vassal_files.refusal(act) is None
     write(act.vassal, NEW, 1_700_000_000)
     other = act.venue.act("shop")
     write(other.vassal, NEW, 1_700_000_000)
-    assert vassal_files.refusal(act) == ""
-    vassal_files.refuse(act, now(act), "line 2: unknown option")
-    assert vassal_files.refusal(act) == "line 2: unknown option"
-    assert vassal_files.refusal(other) == ""
+    assert vassal_files.refusal(act) is None
+    vassal_files.refuse(act, now(act), FAULT)
+    assert vassal_files.refusal(act) == FAULT
+    assert vassal_files.refusal(other) is None
     write(act.vassal, f"{NEW}\n", 1_700_000_000)
-    assert vassal_files.refusal(act) == ""
-    vassal_files.refuse(act, now(act), "line 3: another")
-    assert vassal_files.refusal(act) == "line 3: another"
+    assert vassal_files.refusal(act) is None
+    another = replace(FAULT, line=3)
+    vassal_files.refuse(act, now(act), another)
+    assert vassal_files.refusal(act) == another
     os.utime(act.vassal, (1_700_000_001, 1_700_000_001))
-    assert vassal_files.refusal(act) == ""
+    assert vassal_files.refusal(act) is None
     act.vassal.unlink()
-    assert vassal_files.refusal(act) == ""
+    assert vassal_files.refusal(act) is None
+
+
+@pytest.mark.parametrize(
+    "note", ["{0} {1} {2}\nvassals/blog.ini, line 4: unknown option\n", "{{}}", ""]
+)
+def test_a_refusal_in_the_words_of_an_older_version_is_ignored(act: ActPaths, note: str) -> None:
+    write(act.vassal, NEW)
+    present = now(act)
+    act.refused.write_text(note.format(present.inode, present.size, present.mtime))
+    assert vassal_files.refusal(act) is None
 
 
 def test_a_refusal_is_no_vassal_file(act: ActPaths) -> None:
     """Neither the Emperor nor who looks for Acts takes it for one."""
     write(act.vassal, NEW)
-    vassal_files.refuse(act, now(act), "line 2: unknown option")
+    vassal_files.refuse(act, now(act), FAULT)
     assert {path.name for path in act.venue.vassals.iterdir()} == {"blog.ini"}
     assert list(act.venue.kept.glob("*.ini")) == []
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 
-from ...doctor.finding import Finding, Severity
+from ...doctor.finding import Finding, Remedy, Severity
 from ..exits import Exit
 from ..options import acts_argument, command
 from ..results import Document, Result, Returned, Stream
@@ -47,7 +46,7 @@ def doctor(session: Session, acts: tuple[str, ...]) -> Returned:
         document: Document = {
             "venue": str(session.venue.path),
             **{str(severity): count for severity, count in _counted(found)},
-            "findings": [_document(finding) for finding in found],
+            "findings": [finding.fields for finding in found],
         }
         return Result(document, lambda _: None, _exit(found))
     return Stream(_shown(session, findings))
@@ -77,23 +76,20 @@ def _lines(finding: Finding, *, opens: bool) -> Callable[[Screen], None]:
         subject = harmless(finding.subject)
         first, *more = _wrapped(screen, head, f"{subject}: {finding.what}")
         _print(screen, (head, style), (subject, "bold"), (first[len(head) + len(subject) :], ""))
-        for line in (*more, *_remedy(screen, finding)):
+        for line in (*more, *(_told(screen, finding.remedy) if finding.remedy else ())):
             _print(screen, (line, ""))
 
     return show
 
 
-def _remedy(screen: Screen, finding: Finding) -> Iterator[str]:
+def _told(screen: Screen, remedy: Remedy) -> Iterator[str]:
     """What to do; a command stays on one line, so that it can be copied."""
-    if not finding.remedy:
-        return
-    words = _wrapped(screen, f"{_INDENT}{_ARROW}", finding.remedy)
-    if len(words) == 1 or not finding.command:
+    words = _wrapped(screen, f"{_INDENT}{_ARROW}", str(remedy))
+    if len(words) == 1 or not remedy.command:
         yield from words
         return
-    said = finding.remedy.removesuffix(finding.command).strip()
-    yield from _wrapped(screen, f"{_INDENT}{_ARROW}", said)
-    yield f"{_INDENT}  {harmless(finding.command)}"
+    yield from _wrapped(screen, f"{_INDENT}{_ARROW}", remedy.lead)
+    yield f"{_INDENT}  {harmless(remedy.command)}"
 
 
 def _wrapped(screen: Screen, head: str, text: str) -> list[str]:
@@ -122,10 +118,6 @@ def _counted(found: list[Finding]) -> list[tuple[Severity, int]]:
 def _exit(found: list[Finding]) -> Exit:
     troubled = any(finding.severity is Severity.TROUBLE for finding in found)
     return Exit.FAILED if troubled else Exit.DONE
-
-
-def _document(finding: Finding) -> Document:
-    return {**asdict(finding), "severity": str(finding.severity), "command": finding.command}
 
 
 def _print(screen: Screen, *pieces: tuple[str, str]) -> None:

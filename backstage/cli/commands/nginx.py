@@ -211,9 +211,7 @@ def _checked(session: Session, act_name: str | None) -> Result:
     with nullcontext() if session.as_json else session.screen.waiting("Checking"):
         found = [*checks.examine(session.venue, (act_name,) if act_name else ())]
     troubled = any(finding.severity is Severity.TROUBLE for finding in found)
-    findings = [
-        {**asdict(each), "severity": str(each.severity), "command": each.command} for each in found
-    ]
+    findings = [each.fields for each in found]
     document = {"venue": str(session.venue.path), "findings": findings}
     return Result(document, partial(_tell, found), Exit.FAILED if troubled else Exit.DONE)
 
@@ -224,4 +222,4 @@ def _tell(found: Sequence[Finding], screen: Screen) -> None:
         said = f"  {harmless(finding.what)}"
         screen.lines([[(f"{sign} ", style), (harmless(finding.subject), "bold"), (said, "")]])
         if finding.remedy:
-            screen.line(f"    → {harmless(finding.remedy)}")
+            screen.line(f"    → {harmless(str(finding.remedy))}")

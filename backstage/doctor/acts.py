@@ -1,0 +1,91 @@
+"""Examining Acts: why they fail, and whether their vassal files can work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from shlex import quote
+
+from ..facts.faults import Fault
+from ..facts.states import PASSING, State
+from ..layout.paths import ActPaths
+from ..projects.dotenv import DotEnv
+from ..projects.masking import secrets_in, veiled
+from ..status import explanation
+from ..status.survey import Look, Survey
+from ..system.deadlines import Deadline
+from ..uwsgi import dry_run, vassal_files
+from ..uwsgi.ports import in_use
+from .finding import Finding, Remedy, note, ok, trouble, warning
+
+# How long Acts on their way are waited for, and how often they are looked at, in seconds.
+_PATIENCE, _PAUSE = 3.0, 0.1
+
+
+def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
+    """What is wrong with each of these Acts, beside what Django knows of it."""
+    for name, look in _settled(survey, names).items():
+        act = survey.paths.act(name)
+        found = [*_act(act, look)]
+        yield from found
+        if not found:
+            port = f" on port {look.address.port}" if look.address and look.pid else ""
+            yield ok(name, f"{look.state}{port}")
+
+
+def _settled(survey: Survey, names: Sequence[str]) -> dict[str, Look]:
+    """Looks at Acts; those on their way are given some time to get there.
+
+    One that fails is tried again and again, and would be seen starting now and then.
+    """
+    looks, deadline = survey.look_at(names), Deadline(_PATIENCE)
+    while passing := [name for name, look in looks.items() if look.state in PASSING]:
+        if deadline.expired:
+            break
+        time.sleep(_PAUSE)
+        looks.update(survey.look_at(passing))
+    return looks
+
+
+def _act(act_paths: ActPaths, look: Look) -> Iterator[Finding]:
+    """What is wrong with an Act, beside what Django knows of it."""
+    name = quote(act_paths.name)
+    if look.state is State.FAILING:
+        told = explanation.why(act_paths, look) or dry_run.fault(act_paths) or "nothing tells why"
+        why = _harmless(act_paths, str(told))
+        words = f"mend that; its log is in {act_paths.log}; then"
+        remedy = Remedy(words, f"backstage start {name}")
+        yield trouble(act_paths.name, f"fails: {why}", remedy)
+    elif look.state is State.WAITING:
+        yield note(act_paths.name, "waits for the Emperor", Remedy(command="backstage venue start"))
+    elif look.state in PASSING:
+        yield note(act_paths.name, f"is {look.state}")
+    if look.refused:
+        remedy = Remedy("the Act runs on as before; to mend it,", f"backstage edit {name}")
+        yield warning(
+            act_paths.name,
+            f"an edit is not used: {_harmless(act_paths, str(look.refused))}",
+            remedy,
+        )
+    elif fault := _fault(act_paths, look):
+        remedy = Remedy("mend it, then", f"backstage restart {name}")
+        yield trouble(
+            act_paths.name, f"cannot be started: {_harmless(act_paths, str(fault))}", remedy
+        )
+
+
+def _fault(act_paths: ActPaths, look: Look) -> Fault | None:
+    """Why the vassal file cannot work; who has its port, the check of ports tells."""
+    if look.state is State.FAILING or not look.seen.wanted:
+        return None
+    address = look.address
+    has_port = look.pid or (address and in_use(address.port, address.bound_host))
+    used = vassal_files.kept(act_paths) or vassal_files.current(act_paths)
+    return dry_run.fault(act_paths, running=used if has_port else None)
+
+
+def _harmless(act_paths: ActPaths, text: str) -> str:
+    """A text from logs, without the secrets in the Act's .env."""
+    if not act_paths.env_file.exists():
+        return text
+    return veiled(text, secrets_in(DotEnv(act_paths.env_file.read_text(errors="replace"))))

@@ -1,0 +1,58 @@
+"""Examining the Emperor: whether it runs, answers, and would be found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
+
+from ..layout.paths import VenuePaths
+from ..layout.shipped_files import configuration
+from ..status.survey import Survey
+from ..system import processes, users
+from ..uwsgi import ini
+from .finding import Finding, Remedy, note, ok, trouble
+
+# Without these the library finds no Emperor, or two of them run.
+_NEEDED = ("flock", "emperor", "emperor-stats")
+_START = Remedy(command="backstage venue start")
+
+
+def examine(survey: Survey) -> Iterator[Finding]:
+    """Whether there is an Emperor, and one that the library can speak to."""
+    paths, pid = survey.paths, survey.emperor.pid
+    yield from _lacking(paths)
+    if pid is None:
+        yield _no_emperor(sum(survey.paths.act(name).vassal.exists() for name in survey.names()))
+    elif survey.emperor.stats():
+        yield ok("Emperor", f"runs, pid {pid}, {_origin(pid)}")
+    elif (facts := processes.facts(pid)) and facts.halted:
+        yield trouble(
+            "Emperor", f"is halted by a signal (pid {pid})", Remedy(command=f"kill -CONT {pid}")
+        )
+    else:
+        words = f"read the end of {quote(str(paths.emperor_log))}, then"
+        remedy = Remedy(words, "backstage venue stop && backstage venue start")
+        yield trouble("Emperor", f"does not answer (pid {pid})", remedy)
+
+
+def _no_emperor(wanted: int) -> Finding:
+    if not wanted:
+        return note("Emperor", "does not run, and no Act is wanted", _START)
+    return trouble("Emperor", f"does not run, and so none of {wanted} wanted Acts", _START)
+
+
+def _origin(pid: int) -> str:
+    """Who runs a process, and as which unit of systemd."""
+    user = users.name_of(Path(f"/proc/{pid}").stat().st_uid)
+    groups = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    units = {name for line in groups if (name := line.rpartition("/")[2]).endswith(".service")}
+    return f"by {user}, as {', '.join(sorted(units))}" if units else f"by {user}"
+
+
+def _lacking(venue_paths: VenuePaths) -> Iterator[Finding]:
+    there = {line.key for line in ini.settings(venue_paths.emperor_ini.read_text(errors="replace"))}
+    for _, key, value in ini.settings(configuration("emperor", "emperor.ini")):
+        if key in _NEEDED and key not in there:
+            remedy = Remedy(f"write `{key} = {value}` into {venue_paths.emperor_ini}")
+            yield trouble("emperor.ini", f"does not set {key}", remedy)

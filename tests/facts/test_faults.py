@@ -1,0 +1,23 @@
+"""A fault as the one sentence that people read."""
+
+from __future__ import annotations
+
+import pytest
+
+from backstage.facts.faults import Fault
+
+FAULT = Fault("vassals/blog.ini", 4, "threds", "unknown option 'threds'", "did you mean 'threads'?")
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (FAULT, "vassals/blog.ini, line 4: unknown option 'threds'; did you mean 'threads'?"),
+        (Fault("base.ini", 1, "chdir", "no directory /x"), "base.ini, line 1: no directory /x"),
+        (Fault("base.ini", None, "", "the file is empty"), "base.ini: the file is empty"),
+    ],
+)
+def test_a_fault_in_words(fault: Fault, told: str) -> None:
+    """The place first, where there is one, and at the end what helps."""
+    assert str(fault) == told
+    assert told.endswith(f": {fault.why}")
