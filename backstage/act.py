@@ -18,7 +18,7 @@ from .status import explanation
 from .status.evidence import log_mark
 from .status.survey import Survey
 from .status.waiting import Waiter
-from .system import files, processes, users
+from .system import files, processes, programs, users
 from .system.deadlines import Deadline
 from .system.locks import locked
 from .uwsgi import dry_run, launch, log_reasons, ports, rewriting, vassal_files
@@ -237,10 +237,10 @@ class Act:
         Raises ActFailed, with the output, where the command fails.
         """
         venue = self.paths.venue
-        done = processes.run(
+        done = programs.run(
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
-            env=processes.service_environment(venue.top),
+            env=programs.service_environment(venue.top),
             uid=users.stand_in(venue.top, self.paths.top),
         )
         if done.returncode:
@@ -256,10 +256,10 @@ class Act:
     def manage_here(self, *arguments: str) -> int:
         """Run a manage.py command in this terminal, so that it can ask; returns its exit code."""
         venue = self.paths.venue
-        return processes.attend(
+        return programs.attend(
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
-            env=processes.service_environment(venue.top),
+            env=programs.service_environment(venue.top),
             uid=users.stand_in(venue.top, self.paths.top),
         )
 

@@ -40,7 +40,7 @@ ORDER = (
 )
 # The one module or package that may use a library, and what each of them is for.
 HOMES = {
-    "subprocess": "system.processes",
+    "subprocess": "system.programs",
     "psutil": "system.processes",
     "yaml": "layout.settings",
     "filelock": "system.locks",

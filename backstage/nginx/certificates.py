@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import SiteRefused
-from ..system import processes
+from ..system import programs
 from .site import Tls
 
 DAY = 86400.0
@@ -112,7 +112,7 @@ def _is_encrypted(path: str) -> bool:
 
 def _openssl(path: Path, *question: str) -> str:
     command: list[str | Path] = ["openssl", "x509", "-noout", "-in", path, *question]
-    done = processes.run(command, env=processes.tool_environment())
+    done = programs.run(command, env=programs.tool_environment())
     if done.returncode:
         if "setpriv" in done.stdout:
             raise SiteRefused("the program openssl is missing; type: apt install openssl")

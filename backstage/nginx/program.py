@@ -12,7 +12,7 @@ from pathlib import Path
 from shlex import quote
 
 from ..errors import NotAllowed, PortUnavailable, SiteRefused
-from ..system import processes, users
+from ..system import processes, programs, users
 from ..system.deadlines import Deadline, until
 from ..uwsgi import ports
 from . import config_parser, site
@@ -258,14 +258,14 @@ class Nginx:
         """Start it where systemd can, until it answers; False elsewhere. Raises SiteRefused."""
         if not self._has_unit():
             return False
-        done = processes.run(["systemctl", "start", _UNIT], env=processes.tool_environment())
+        done = programs.run(["systemctl", "start", _UNIT], env=programs.tool_environment())
         if done.returncode or not until(lambda: all(map(_answers, answering)), Deadline(_PATIENCE)):
             raise SiteRefused("systemd cannot start nginx; see: journalctl -u nginx", done.stdout)
         return True
 
     def stop(self) -> None:
         """Have systemd end what `start` has started."""
-        processes.run(["systemctl", "stop", _UNIT], env=processes.tool_environment())
+        programs.run(["systemctl", "stop", _UNIT], env=programs.tool_environment())
 
     @property
     def _conf(self) -> str:
@@ -285,17 +285,17 @@ class Nginx:
     def _run(self, *words: str, conf: Path | None = None) -> tuple[bool, str]:
         """Whether nginx does as it is told, and what it says."""
         command: list[str | Path] = [self.program, *words, "-c", conf or self.conf]
-        done = processes.run(command, env=processes.tool_environment())
+        done = programs.run(command, env=programs.tool_environment())
         return done.returncode == 0, done.stdout
 
-    def _as_user(self, *command: str | Path) -> processes.Done:
+    def _as_user(self, *command: str | Path) -> programs.Done:
         uid = self.uid if users.am_root() else 0
-        return processes.run(command, cwd=Path("/"), uid=uid or None)
+        return programs.run(command, cwd=Path("/"), uid=uid or None)
 
     def _tell(self, master: int) -> None:
         if self._has_unit() and _unit_pid() == master:
             command = ["systemctl", "reload", _UNIT]
-            done = processes.run(command, env=processes.tool_environment())
+            done = programs.run(command, env=programs.tool_environment())
             is_told, said = done.returncode == 0, done.stdout
         else:
             is_told, said = self._run("-s", "reload")
@@ -375,7 +375,7 @@ def _has_ipv6() -> bool:
 
 def _unit_pid() -> int:
     command = ["systemctl", "show", "--value", "-p", "MainPID", _UNIT]
-    told = processes.run(command, env=processes.tool_environment()).stdout.strip()
+    told = programs.run(command, env=programs.tool_environment()).stdout.strip()
     return int(told) if told.isdigit() else 0
 
 

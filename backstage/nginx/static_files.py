@@ -14,7 +14,7 @@ from ..errors import SiteRefused
 from ..layout.paths import ActPaths
 from ..projects import inspection
 from ..projects.inspection import Project
-from ..system import processes, users
+from ..system import programs, users
 from ..uwsgi import log_reasons
 from .site import Share
 
@@ -70,16 +70,16 @@ def ask(act_paths: ActPaths, names: Iterable[str]) -> ProjectSettings:
 
 def _asked(project: Project, names: list[str]) -> dict[str, list[str]]:
     word = secrets.token_hex(16)
-    environment = processes.service_environment(project.act.venue.top)
+    environment = programs.service_environment(project.act.venue.top)
     try:
-        done = processes.run(
+        done = programs.run(
             [project.python, "-B", "-c", _ASK, word, *names],
             cwd=project.directory,
             env={**environment, **project.environment},
             timeout=_PATIENCE,
             uid=users.stand_in(project.act.venue.top, project.act.top),
         )
-    except processes.TookTooLong as error:
+    except programs.TookTooLong as error:
         raise _unloaded(project, f"it takes longer than {_PATIENCE:.0f} s") from error
     lines = [line for line in done.stdout.splitlines() if line.startswith(word)]
     if not lines:

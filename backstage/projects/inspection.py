@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from ..layout.paths import ActPaths
-from ..system import processes, users
+from ..system import programs, users
 from ..uwsgi import includes, log_reasons, vassal_files
 from ..uwsgi.includes import Script
 from .dotenv import DotEnv
@@ -170,18 +170,18 @@ def reports(projects: Iterable[Project]) -> Iterator[tuple[Project, Report | str
             _end(process)
 
 
-def _begin(project: Project, word: str) -> processes.Started:
-    environment = processes.service_environment(project.act.venue.top)
+def _begin(project: Project, word: str) -> programs.Started:
+    environment = programs.service_environment(project.act.venue.top)
     command: list[str | Path] = [project.python, "-B", "-c", _EXAMINE, word]
     env = {**environment, **project.environment}
     uid = users.stand_in(project.act.venue.top, project.act.top)
-    return processes.start(command, cwd=project.directory, env=env, uid=uid)
+    return programs.start(command, cwd=project.directory, env=env, uid=uid)
 
 
-def _reported(project: Project, process: processes.Started, word: str) -> Report | str:
+def _reported(project: Project, process: programs.Started, word: str) -> Report | str:
     try:
         output, _ = process.communicate(timeout=_PATIENCE)
-    except processes.TookTooLong:
+    except programs.TookTooLong:
         return f"it is not loaded after {_PATIENCE:.0f} s"
     lines = [line for line in output.splitlines() if line.startswith(word)]
     if lines:
@@ -190,7 +190,7 @@ def _reported(project: Project, process: processes.Started, word: str) -> Report
     return project.harmless(why)
 
 
-def _end(process: processes.Started) -> None:
+def _end(process: programs.Started) -> None:
     with process:
         process.kill()
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..layout.paths import ActPaths, VenuePaths
-from ..system import processes
+from ..system import processes, programs
 from ..system.files import write_atomically
 from . import includes, ini, log_reasons, ports
 from .emperor import uwsgi_of
@@ -308,9 +308,9 @@ def _path(script: Script, base: Path, *keys: str) -> tuple[Line, Path] | None:
 
 def _tried(words: Sequence[str | Path], venue_paths: VenuePaths, cwd: Path) -> tuple[int, str]:
     """Run a program; its status, below 0 if it had to be ended, and what it said."""
-    environment = processes.service_environment(venue_paths.top)
+    environment = programs.service_environment(venue_paths.top)
     try:
-        done = processes.run(words, cwd=cwd, env=environment, timeout=_PATIENCE)
-    except processes.TookTooLong:
+        done = programs.run(words, cwd=cwd, env=environment, timeout=_PATIENCE)
+    except programs.TookTooLong:
         return -1, ""
     return done.returncode, done.stdout

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import EmperorFailed
 from ..layout.paths import VenuePaths
 from ..logs import log_files
-from ..system import processes
+from ..system import processes, programs
 from ..system.deadlines import Deadline, until
 from ..system.files import lock_holder, refuse_foreign, refuse_writable_by_others
 from ..systemd import client
@@ -149,10 +149,10 @@ class Emperor:
         self._paths.emperor_lock.touch(mode=0o600)
         self._set_log_aside()
         offset = log_files.size(self._paths.emperor_log)
-        pid = processes.detach(
+        pid = programs.detach(
             [uwsgi_of(self._paths), "--ini", self._paths.emperor_ini],
             cwd=self._paths.top,
-            env=processes.service_environment(self._paths.top),
+            env=programs.service_environment(self._paths.top),
             log=self._paths.emperor_log,
         )
         patience = Deadline(_START_PATIENCE)

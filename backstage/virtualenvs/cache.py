@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ..errors import EnvironmentFailed
 from ..layout import registry
-from ..system import processes
+from ..system import programs
 from ..system.files import remove_tree, write_atomically
 from ..system.locks import locked
 from . import copying, tools
@@ -157,9 +157,9 @@ def _runs(source: ReadyEnvironment, interpreter: Interpreter) -> bool:
     with tempfile.TemporaryDirectory() as scratch:
         smoke = Path(scratch) / "smoke.py"
         smoke.write_text(_SMOKE)
-        tried = processes.run(
+        tried = programs.run(
             [home / "bin" / "uwsgi", *virtualenv, "--pyrun", smoke],
-            env=processes.service_environment(home),
+            env=programs.service_environment(home),
         )
     return f"runs {interpreter.build!r}" in tried.stdout
 
