@@ -18,13 +18,21 @@ from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
 from .status import explanation
 from .status.survey import Survey
+from .system import lazy
 from .uwsgi import ports
 from .uwsgi.emperor import Emperor
 
 if TYPE_CHECKING:
+    from . import act as act_module
     from .act import Act
+    from .doctor import examination
     from .doctor.finding import Finding
+    from .logs import journal
     from .logs.journal import Journal
+else:
+    act_module = lazy.module("backstage.act")
+    examination = lazy.module("backstage.doctor.examination")
+    journal = lazy.module("backstage.logs.journal")
 
 
 class Venue:
@@ -110,10 +118,7 @@ class Venue:
 
     def act(self, name: str) -> Act:
         """The Act of this name, whether it is there or not."""
-        # Whoever looks at all of them at once needs none of what an Act can do.
-        from .act import Act
-
-        return Act(self.paths.act(name), self._survey, self._broadcast)
+        return act_module.Act(self.paths.act(name), self._survey, self._broadcast)
 
     def snapshot(self) -> tuple[Snapshot, ...]:
         """What is seen of every Act at this moment, by name, all in one look."""
@@ -128,9 +133,6 @@ class Venue:
         What is in order is told as well. `names` limit the Acts that are examined. Nothing is
         changed. Raises NoSuchAct.
         """
-        # Seldom needed, and imports a good part of the packaging machinery.
-        from .doctor import examination
-
         acts = [self[name] for name in dict.fromkeys(names)] if names else self.acts
         return examination.examine(self._survey, [act.name for act in acts])
 
@@ -157,16 +159,14 @@ class Venue:
         epoch, are given. With `follow` the iterator goes on until it is closed, also over Acts made
         later if none were named. Raises NoSuchAct.
         """
-        from .logs.journal import EMPEROR, Journal, Span
-
         for name in sources:
-            if name != EMPEROR:
+            if name != journal.EMPEROR:
                 self[name]
         names = self._survey.names
-        return Journal(
+        return journal.Journal(
             self.paths,
-            dict.fromkeys(sources or (*sorted(names()), EMPEROR)),
-            Span.of(lines, since),
+            dict.fromkeys(sources or (*sorted(names()), journal.EMPEROR)),
+            journal.Span.of(lines, since),
             follow=follow,
             newcomers=tuple if sources else names,
         )

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import lazy
 from .deadlines import Deadline, until
 
-# At run time it is imported where it is used: whoever only looks at Acts does without it.
 if TYPE_CHECKING:
+    import psutil
     from psutil import Process as Process
+else:
+    psutil = lazy.module("psutil")
 
 # Set by emperor.ini for everything below the Emperor.
 _MARK = "BACKSTAGE_VENUE"
@@ -74,8 +77,6 @@ def facts(pid: int) -> ProcessFacts | None:
 
 def family(pid: int) -> list[Process]:
     """A process with all its descendants; empty where it is gone."""
-    import psutil
-
     try:
         process = psutil.Process(pid)
         return [process, *process.children(recursive=True)]
@@ -89,8 +90,6 @@ def household(session: int, top: Path) -> list[Process]:
     Those are the members of the session, where their program or working directory lies in the
     Venue, and what carries its mark in the environment, such as daemons in sessions of their own.
     """
-    import psutil
-
     return [
         process
         for process in psutil.process_iter()
@@ -114,8 +113,6 @@ def dismiss_lonely(household: Sequence[Process]) -> None:
 
     It sleeps for whole seconds between looks at them; a SIGTERM then only ends that sleep.
     """
-    import psutil
-
     if running(household) == [household[0]]:
         with suppress(psutil.NoSuchProcess):
             household[0].send_signal(signal.SIGTERM)
@@ -123,8 +120,6 @@ def dismiss_lonely(household: Sequence[Process]) -> None:
 
 def describe(pid: int) -> str:
     """A process in words for an error message: `nginx (pid 812)`."""
-    import psutil
-
     try:
         return f"{psutil.Process(pid).name()} (pid {pid})"
     except psutil.Error:
@@ -138,8 +133,6 @@ def running(processes: Iterable[Process]) -> list[Process]:
 
 def insist(processes: Iterable[Process], deadline: Deadline) -> list[Process]:
     """Kill what is left of `processes`; returns those still there at the deadline."""
-    import psutil
-
     left = running(processes)
     for process in left:
         try:
@@ -152,8 +145,6 @@ def insist(processes: Iterable[Process], deadline: Deadline) -> list[Process]:
 
 def listener(port: int) -> int | None:
     """The pid of whoever listens on a TCP port; None for nobody or where we may not know."""
-    import psutil
-
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:
@@ -172,8 +163,6 @@ def listener(port: int) -> int | None:
 
 def belongs_to(pid: int, top: Path) -> bool:
     """Whether a process is the Venue's at `top`, by its mark, its program or its directory."""
-    import psutil
-
     try:
         process = psutil.Process(pid)
     except psutil.NoSuchProcess:
@@ -200,8 +189,6 @@ def _session(process: Process) -> int | None:
 
 
 def _is_marked(process: Process, top: Path) -> bool:
-    import psutil
-
     try:
         return process.environ().get(_MARK) == str(top)
     except psutil.Error:
@@ -209,8 +196,6 @@ def _is_marked(process: Process, top: Path) -> bool:
 
 
 def _lies_within(process: Process, top: Path) -> bool:
-    import psutil
-
     try:
         places = (process.exe(), process.cwd())
     except psutil.Error:

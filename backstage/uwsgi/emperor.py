@@ -13,6 +13,7 @@ from ..logs import log_files
 from ..system import processes, programs
 from ..system.deadlines import Deadline, until
 from ..system.files import lock_holder, refuse_foreign, refuse_writable_by_others
+from ..system.locks import locked
 from ..systemd import client
 from . import stats
 
@@ -130,9 +131,6 @@ class Emperor:
             raise EmperorFailed(f"systemd does not start the Emperor of {self._paths.top}", said)
 
     def _locked(self, doing: str) -> AbstractContextManager[None]:
-        # Whoever only looks takes no lock and need not load what it takes.
-        from ..system.locks import locked
-
         return locked(self._paths.run / "emperor.lock", f"{doing} the Emperor")
 
     def _gone(self, pid: int, households: list[list[processes.Process]]) -> bool:
