@@ -18,7 +18,7 @@ from .status import explanation
 from .status.evidence import log_mark
 from .status.survey import Survey
 from .status.waiting import Waiter
-from .system import files, processes, programs, users
+from .system import files, processes, programs, sockets, users
 from .system.deadlines import Deadline
 from .system.locks import locked
 from .uwsgi import dry_run, launch, log_reasons, ports, rewriting, vassal_files
@@ -155,7 +155,7 @@ class Act:
                 self._launch_anew()
             elif self.wanted:
                 self._refuse_faulty()
-                files.touch_vassal(self.paths.vassal)
+                vassal_files.touch(self.paths.vassal)
             else:
                 self._want()
             self._emperor.forgive()
@@ -301,7 +301,7 @@ class Act:
             return
         look = self._waiter.look()
         address = look.address if look.address != used.address else None
-        if address and processes.listener(address.port) in look.pids:
+        if address and sockets.listener(address.port) in look.pids:
             # The Emperor has taken the edit already.
             return
         if fault := dry_run.fault(self.paths, running=used):

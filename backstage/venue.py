@@ -19,7 +19,6 @@ from .layout.settings import Settings, read_settings
 from .status import explanation
 from .status.survey import Survey
 from .system import lazy
-from .uwsgi import ports
 from .uwsgi.emperor import Emperor
 
 if TYPE_CHECKING:
@@ -225,24 +224,6 @@ class Venue:
         if verb is Verb.START:
             self.start()
         return carry_out(verb, acts, wait)
-
-    def choose_port(self, port: int | None) -> int:
-        """A port for a new Act: `port`, if it is free, or the next of the Venue's range.
-
-        Call it under `host.choosing_ports()`. Raises PortUnavailable.
-        """
-        held = ports.of_files(self._vassal_files_of_host())
-        if port is None:
-            return ports.choose(self.settings.ports, held, self.paths.settings)
-        ports.refuse_held(port, held)
-        ports.refuse_taken(port)
-        return port
-
-    def _vassal_files_of_host(self) -> Iterator[Path]:
-        for top in {*registry.venues(), self.path}:
-            paths = VenuePaths(top)
-            yield from paths.vassals.glob("*.ini")
-            yield from paths.kept.glob("*.ini")
 
 
 def _insist(outcomes: Iterable[Outcome]) -> None:

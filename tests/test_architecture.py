@@ -41,7 +41,7 @@ ORDER = (
 # The one module or package that may use a library, and what each of them is for.
 HOMES = {
     "subprocess": "system.programs",
-    "psutil": "system.processes",
+    "psutil": "system",
     "yaml": "layout.settings",
     "filelock": "system.locks",
     "packaging": "virtualenvs.distributions",

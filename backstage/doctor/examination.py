@@ -16,10 +16,9 @@ from ..projects.dotenv import DotEnv
 from ..projects.masking import secrets_in, veiled
 from ..status import explanation
 from ..status.survey import Look, Survey
-from ..system import processes, users
+from ..system import processes, sockets, users
 from ..system.deadlines import Deadline
 from ..uwsgi import dry_run, includes, ini, vassal_files
-from ..uwsgi.ports import in_use
 from . import directories, django, environment, limits, ports
 from .finding import Finding, note, ok, trouble, warning
 from .limits import Kernel
@@ -179,7 +178,7 @@ def _fault(act_paths: ActPaths, look: Look) -> str:
     if look.state is State.FAILING or not look.seen.wanted:
         return ""
     address = look.address
-    has_port = look.pid or (address and in_use(address.port, address.bound_host))
+    has_port = look.pid or (address and sockets.in_use(address.port, address.bound_host))
     used = vassal_files.kept(act_paths) or vassal_files.current(act_paths)
     return dry_run.fault(act_paths, running=used if has_port else None)
 

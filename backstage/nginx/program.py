@@ -12,9 +12,8 @@ from pathlib import Path
 from shlex import quote
 
 from ..errors import NotAllowed, PortUnavailable, SiteRefused
-from ..system import processes, programs, users
+from ..system import processes, programs, sockets, users
 from ..system.deadlines import Deadline, until
-from ..uwsgi import ports
 from . import config_parser, site
 from .build import Build, build_of, which
 from .site import Listening
@@ -198,9 +197,9 @@ class Nginx:
         `files` are those of the configuration that nginx has now: what it listens at is its own.
         """
         has_it = any(str(port) in server.ports for server in config_parser.servers(files))
-        if (self.pid and has_it) or not any(ports.in_use(port, host) for host in _EVERYWHERE):
+        if (self.pid and has_it) or not any(sockets.in_use(port, host) for host in _EVERYWHERE):
             return
-        holder = processes.listener(port)
+        holder = sockets.listener(port)
         if holder is None and users.am_root():
             # Only a connection under way has that port; whoever listens root would see.
             return

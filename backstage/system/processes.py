@@ -143,24 +143,6 @@ def insist(processes: Iterable[Process], deadline: Deadline) -> list[Process]:
     return running(left)
 
 
-def listener(port: int) -> int | None:
-    """The pid of whoever listens on a TCP port; None for nobody or where we may not know."""
-    try:
-        connections = psutil.net_connections(kind="tcp")
-    except psutil.AccessDenied:
-        return None
-    return next(
-        (
-            connection.pid
-            for connection in connections
-            if connection.status == psutil.CONN_LISTEN
-            and connection.laddr
-            and connection.laddr.port == port
-        ),
-        None,
-    )
-
-
 def belongs_to(pid: int, top: Path) -> bool:
     """Whether a process is the Venue's at `top`, by its mark, its program or its directory."""
     try:

@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..layout.paths import ActPaths, VenuePaths
-from ..system import processes, programs
+from ..system import programs, sockets
 from ..system.files import write_atomically
-from . import includes, ini, log_reasons, ports
+from . import includes, ini, log_reasons
 from .emperor import uwsgi_of
 from .includes import Line, Script
 from .ini import VassalFile
@@ -250,9 +250,8 @@ def _refuse_ports(script: Script, before: Script) -> None:
 
 
 def _refuse_port(line: Line, address: ini.Address) -> None:
-    if ports.in_use(address.port, address.bound_host):
-        pid = processes.listener(address.port)
-        holder = processes.describe(pid) if pid else "another program"
+    if sockets.in_use(address.port, address.bound_host):
+        holder = sockets.holder(address.port)
         raise _Fault(line.blame(f"port {address.port} is held by {holder}"))
     family = socket.AF_INET6 if ":" in address.bound_host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as attempt:

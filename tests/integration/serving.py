@@ -20,9 +20,8 @@ from typing import Any
 
 from backstage.nginx.program import Nginx
 from backstage.nginx.site import Tls
-from backstage.system import processes
+from backstage.system import processes, sockets
 from backstage.system.deadlines import Deadline, until
-from backstage.uwsgi import ports
 
 from .calling import call
 
@@ -188,6 +187,6 @@ def free_ports(count: int) -> list[int]:
     found: list[int] = []
     while len(found) < count:
         port = random.randrange(20_000, 32_000)
-        if port not in found and not ports.in_use(port, "0.0.0.0"):
+        if port not in found and not sockets.in_use(port, "0.0.0.0"):
             found.append(port)
     return found

@@ -15,7 +15,7 @@ from backstage.act import Act
 from backstage.errors import ActFailed, NoSuchAct, NotInTime, PortUnavailable
 from backstage.facts.states import State
 from backstage.shortcuts import new_act
-from backstage.system import processes
+from backstage.system import sockets
 from backstage.system.deadlines import Deadline, until
 from backstage.uwsgi.emperor import Emperor
 from backstage.venue import Venue
@@ -260,7 +260,7 @@ def test_a_port_that_was_edited_by_hand_is_the_acts_own(act: Act) -> None:
     act.paths.vassal.write_text(text)
     os.utime(act.paths.vassal, (mtime, mtime))
     port = act.get_uwsgi_port()
-    assert until(lambda: processes.listener(port) is not None, Deadline(60.0))
+    assert until(lambda: sockets.listener(port) is not None, Deadline(60.0))
     act.restart()
     assert act.get_uwsgi_port() == old + 700
     assert fetch(act)[0] == 200

@@ -7,7 +7,6 @@ import resource
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import pytest
 
 from backstage.system import processes
 from backstage.system.deadlines import Deadline, until
-from tests.conftest import Listen, Spawn
+from tests.conftest import Spawn
 
 PATIENCE = 20.0
 # Lives until it is told to end, or until the test does.
@@ -288,17 +287,6 @@ def test_a_process_is_described_by_name_and_pid(idle: subprocess.Popen[str]) -> 
     idle.kill()
     idle.wait()
     assert processes.describe(idle.pid) == f"pid {idle.pid}"
-
-
-def test_the_listener_of_a_port_is_known(listen: Listen) -> None:
-    """Its clients use the same port number and are not meant."""
-    listener = listen()
-    port = listener.getsockname()[1]
-    assert processes.listener(port) == os.getpid()
-    with socket.create_connection(("127.0.0.1", port)) as client:
-        assert processes.listener(client.getsockname()[1]) is None
-    listener.close()
-    assert processes.listener(port) is None
 
 
 # Ending them
