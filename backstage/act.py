@@ -18,7 +18,7 @@ from .status import explanation
 from .status.evidence import log_mark
 from .status.survey import Survey
 from .status.waiting import Waiter
-from .system import files, processes, users
+from .system import files, processes, programs, sockets, users
 from .system.deadlines import Deadline
 from .system.locks import locked
 from .uwsgi import dry_run, launch, log_reasons, ports, rewriting, vassal_files
@@ -152,7 +152,7 @@ class Act:
                 self._want(deadline)
             elif self.wanted:
                 self._refuse_faulty()
-                files.touch_vassal(self.paths.vassal)
+                vassal_files.touch(self.paths.vassal)
             else:
                 self._want(deadline)
             self._emperor.forgive()
@@ -233,10 +233,10 @@ class Act:
         Raises ActFailed, with the output, where the command fails.
         """
         venue = self.paths.venue
-        done = processes.run(
+        done = programs.run(
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
-            env=processes.service_environment(venue.top),
+            env=programs.service_environment(venue.top),
             uid=users.stand_in(venue.top, self.paths.top),
         )
         if done.returncode:
@@ -252,10 +252,10 @@ class Act:
     def manage_here(self, *arguments: str) -> int:
         """Run a manage.py command in this terminal, so that it can ask; returns its exit code."""
         venue = self.paths.venue
-        return processes.attend(
+        return programs.attend(
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
-            env=processes.service_environment(venue.top),
+            env=programs.service_environment(venue.top),
             uid=users.stand_in(venue.top, self.paths.top),
         )
 
@@ -301,7 +301,7 @@ class Act:
             return
         look = self._waiter.look()
         address = look.address if look.address != used.address else None
-        if address and processes.listener(address.port) in look.pids:
+        if address and sockets.listener(address.port) in look.pids:
             # The Emperor has taken the edit already.
             return
         if fault := dry_run.fault(self.paths, running=used):

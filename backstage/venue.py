@@ -18,13 +18,20 @@ from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
 from .status import explanation
 from .status.survey import Survey
-from .uwsgi import ports
+from .system import lazy
 from .uwsgi.emperor import Emperor
 
 if TYPE_CHECKING:
+    from . import act as act_module
     from .act import Act
+    from .doctor import examination
     from .doctor.finding import Finding
+    from .logs import journal
     from .logs.journal import Journal
+else:
+    act_module = lazy.module("backstage.act")
+    examination = lazy.module("backstage.doctor.examination")
+    journal = lazy.module("backstage.logs.journal")
 
 
 class Venue:
@@ -110,10 +117,7 @@ class Venue:
 
     def act(self, name: str) -> Act:
         """The Act of this name, whether it is there or not."""
-        # Whoever looks at all of them at once needs none of what an Act can do.
-        from .act import Act
-
-        return Act(self.paths.act(name), self._survey, self._broadcast)
+        return act_module.Act(self.paths.act(name), self._survey, self._broadcast)
 
     def snapshot(self) -> tuple[Snapshot, ...]:
         """What is seen of every Act at this moment, by name, all in one look."""
@@ -128,9 +132,6 @@ class Venue:
         What is in order is told as well. `names` limit the Acts that are examined. Nothing is
         changed. Raises NoSuchAct.
         """
-        # Seldom needed, and imports a good part of the packaging machinery.
-        from .doctor import examination
-
         acts = [self[name] for name in dict.fromkeys(names)] if names else self.acts
         return examination.examine(self._survey, [act.name for act in acts])
 
@@ -157,16 +158,14 @@ class Venue:
         epoch, are given. With `follow` the iterator goes on until it is closed, also over Acts made
         later if none were named. Raises NoSuchAct.
         """
-        from .logs.journal import EMPEROR, Journal, Span
-
         for name in sources:
-            if name != EMPEROR:
+            if name != journal.EMPEROR:
                 self[name]
         names = self._survey.names
-        return Journal(
+        return journal.Journal(
             self.paths,
-            dict.fromkeys(sources or (*sorted(names()), EMPEROR)),
-            Span.of(lines, since),
+            dict.fromkeys(sources or (*sorted(names()), journal.EMPEROR)),
+            journal.Span.of(lines, since),
             follow=follow,
             newcomers=tuple if sources else names,
         )
@@ -225,24 +224,6 @@ class Venue:
         if verb is Verb.START:
             self.start()
         return carry_out(verb, acts, wait)
-
-    def choose_port(self, port: int | None) -> int:
-        """A port for a new Act: `port`, if it is free, or the next of the Venue's range.
-
-        Call it under `host.choosing_ports()`. Raises PortUnavailable.
-        """
-        held = ports.of_files(self._vassal_files_of_host())
-        if port is None:
-            return ports.choose(self.settings.ports, held, self.paths.settings)
-        ports.refuse_held(port, held)
-        ports.refuse_taken(port)
-        return port
-
-    def _vassal_files_of_host(self) -> Iterator[Path]:
-        for top in {*registry.venues(), self.path}:
-            paths = VenuePaths(top)
-            yield from paths.vassals.glob("*.ini")
-            yield from paths.kept.glob("*.ini")
 
 
 def _insist(outcomes: Iterable[Outcome]) -> None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backstage.layout.paths import VenuePaths
+from backstage.system.sockets import in_use
 from backstage.uwsgi.emperor import Emperor
-from backstage.uwsgi.ports import in_use
 
 CHECKOUT = Path(__file__).parent.parent
 # Below the range that the kernel takes the ports of outgoing connections from, above that of Acts.

@@ -9,7 +9,7 @@ import socket
 from contextlib import suppress
 from functools import cache
 
-from backstage.uwsgi import ports
+from backstage.system import sockets
 
 _FIRST, _LAST, _SIZE = 10_000, 32_000, 400
 # So many at the end of a block are for what is no new Act.
@@ -30,7 +30,7 @@ class OwnPorts:
         while True:
             port = self._spare[self._given % _SPARE]
             self._given += 1
-            if not ports.in_use(port, "0.0.0.0"):
+            if not sockets.in_use(port, "0.0.0.0"):
                 return port
 
 

@@ -40,8 +40,8 @@ ORDER = (
 )
 # The one module or package that may use a library, and what each of them is for.
 HOMES = {
-    "subprocess": "system.processes",
-    "psutil": "system.processes",
+    "subprocess": "system.programs",
+    "psutil": "system",
     "yaml": "layout.settings",
     "filelock": "system.locks",
     "idna": "nginx.hostnames",
@@ -159,18 +159,36 @@ def test_each_effect_has_one_home(library: str, home: str) -> None:
     assert not {name for name in users if not is_within(name, home)}
 
 
-def test_our_own_modules_are_imported_at_the_top_of_a_file() -> None:
-    """Only what must be quick to import, or is seldom needed, waits until it is called."""
+def test_modules_are_imported_at_the_top_of_a_file() -> None:
+    """What is to be quick declares there what it imports late; `shortcuts` imports nothing else."""
     hidden = {
         name
         for name, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef) and uses(name, node)
     }
-    assert hidden == {
-        *("events.reasons", "status.explanation", "uwsgi.emperor", "layout.registry"),
-        *("logs.journal", "shortcuts", "virtualenvs.cache", "events.streams", "venue"),
-    }
+    assert hidden == {"shortcuts"}
+
+
+def lazy_modules(module: str) -> Iterator[tuple[set[str], set[str]]]:
+    """What `lazy.module` gives at run time, and what the type checker is told: `name = module`."""
+    for node in ast.walk(trees()[module]):
+        if isinstance(node, ast.If) and node.orelse:
+            given = set(map(ast.unparse, node.orelse))
+            if any("lazy.module(" in line for line in given):
+                yield given, {line for told in node.body for line in _as_lazy(module, told)}
+
+
+def _as_lazy(module: str, node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        for alias, name in zip(node.names, imported(module, node), strict=True):
+            yield f"{alias.asname or alias.name} = lazy.module({name!r})"
+
+
+def test_modules_imported_late_are_those_that_the_type_checker_knows() -> None:
+    found = [pair for name in trees() for pair in lazy_modules(name)]
+    assert len(found) >= 5
+    assert not [given - told for given, told in found if not given <= told]
 
 
 def test_what_runs_in_the_python_of_a_project_is_imported_by_nothing() -> None:

@@ -14,8 +14,8 @@ from ..projects.masking import secrets_in, veiled
 from ..status import explanation
 from ..status.survey import Look, Survey
 from ..system.deadlines import Deadline
+from ..system.sockets import in_use
 from ..uwsgi import dry_run, vassal_files
-from ..uwsgi.ports import in_use
 from .finding import Finding, Remedy, note, ok, trouble, warning
 
 # How long Acts on their way are waited for, and how often they are looked at, in seconds.

@@ -9,7 +9,7 @@ from pathlib import Path
 from shlex import join, quote
 
 from ..layout.paths import VenuePaths
-from ..system import processes
+from ..system import programs
 from ..uwsgi import ini, log_reasons
 from ..uwsgi.emperor import uwsgi_of
 from ..virtualenvs import namesake
@@ -61,8 +61,8 @@ def uwsgi(venue_paths: VenuePaths) -> Iterator[Finding]:
 
 
 def _ask(venue_paths: VenuePaths, *words: str | Path) -> tuple[int, str]:
-    env = processes.service_environment(venue_paths.top)
-    done = processes.run(words, cwd=venue_paths.top, env=env, timeout=20.0)
+    env = programs.service_environment(venue_paths.top)
+    done = programs.run(words, cwd=venue_paths.top, env=env, timeout=20.0)
     return done.returncode, done.stdout
 
 

@@ -14,7 +14,7 @@ from ..layout import registry
 from ..layout.paths import VenuePaths
 from ..layout.settings import read_settings
 from ..status.survey import Look
-from ..system import processes
+from ..system import processes, sockets
 from ..uwsgi import includes, ports, vassal_files
 from ..uwsgi.ini import Address
 from .finding import Finding, Remedy, note, ok, trouble, warning
@@ -66,7 +66,7 @@ class _OtherPorts:
     def for_(self, claim: Claim) -> Remedy:
         edit = f"backstage edit {quote(claim.name)}"
         try:
-            port = ports.choose(read_settings(self._settings).ports, self._held, self._settings)
+            port = ports.first_free(read_settings(self._settings).ports, self._held, self._settings)
         except PortUnavailable as error:
             return Remedy(f"give it another port, but {error};", edit)
         self._held.add(port)
@@ -111,9 +111,9 @@ def _held(own: Iterable[Claim], looks: Mapping[str, Look], free: _OtherPorts) ->
 
 def _holder(claim: Claim) -> str:
     """Who has the port and is none of the Venue's; '' for nobody."""
-    if not ports.in_use(claim.address.port, claim.address.bound_host):
+    if not sockets.in_use(claim.address.port, claim.address.bound_host):
         return ""
-    pid = processes.listener(claim.address.port)
+    pid = sockets.listener(claim.address.port)
     if pid is None:
         return "another user's program"
     return "" if processes.belongs_to(pid, claim.venue) else processes.describe(pid)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from ..facts.states import State
 from ..layout.paths import VenuePaths
+from ..status.evidence import gather, log_mark
 from ..status.explanation import why
+from ..status.failures import why_ended
 from ..status.survey import Look
 from ..system.deadlines import Deadline
 from ..uwsgi import stats
@@ -91,9 +93,6 @@ class Reasons:
         return self._death(look.name, ended) if ended else ""
 
     def _death(self, name: str, pids: list[int]) -> str:
-        from ..status.evidence import gather, log_mark
-        from ..status.failures import why_ended
-
         act_paths = self._paths.act(name)
         told, read = "", None
         deadline = Deadline(_WORDS)

@@ -10,11 +10,15 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from ..status.survey import Survey
+from ..system import lazy
 from ..system.deadlines import Deadline
 from .event import Event
 
 if TYPE_CHECKING:
+    from . import observer as observer_module
     from .observer import Observer
+else:
+    observer_module = lazy.module("backstage.events.observer")
 
 # How soon a stream notices that its `stop_event` is set, in seconds.
 _NOTICE = 0.1
@@ -135,10 +139,7 @@ class Broadcast:
         self._observer = self._thread = None
 
     def _start(self) -> None:
-        # Only who listens pays for the import of watchdog.
-        from .observer import Observer
-
-        observer = Observer(self._survey, self._tell)
+        observer = observer_module.Observer(self._survey, self._tell)
         observer.begin()
         name = f"backstage observer of {self._survey.paths.top}"
         thread = threading.Thread(target=self._run, args=[observer], name=name, daemon=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import NotAVenue
 from ..system.files import write_atomically
+from ..system.locks import locked
 
 
 def state_directory() -> Path:
@@ -56,24 +57,17 @@ def venue_above(here: Path) -> Path:
 
 def choosing_ports() -> AbstractContextManager[None]:
     """The lock under which ports are chosen and written down."""
-    return _locked(state_directory() / "ports.lock", "choosing a port")
+    return locked(state_directory() / "ports.lock", "choosing a port")
 
 
 def building(venue: Path) -> AbstractContextManager[None]:
     """The lock under which the Venue at a path is built; it lies outside of that path."""
-    return _locked(state_directory() / "locks" / f"{_digest(venue)}.lock", f"building {venue}")
+    return locked(state_directory() / "locks" / f"{_digest(venue)}.lock", f"building {venue}")
 
 
 def installing_units() -> AbstractContextManager[None]:
     """The lock under which units are named and written."""
-    return _locked(state_directory() / "units.lock", "installing a unit")
-
-
-def _locked(path: Path, doing: str) -> AbstractContextManager[None]:
-    # Whoever only opens a Venue takes no lock and need not load what it takes.
-    from ..system.locks import locked
-
-    return locked(path, doing)
+    return locked(state_directory() / "units.lock", "installing a unit")
 
 
 def _registry() -> Path:

@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..layout.paths import VenuePaths
+from ..system import lazy
 from ..system.wakeups import Wakeups
 from .log_files import GrowingLog, LogFile, rotated, size
 from .timestamps import Clock
 
 if TYPE_CHECKING:
+    from ..system import inotify
     from ..system.inotify import Hint, Watch
+else:
+    inotify = lazy.module("backstage.system.inotify")
 
 _log = logging.getLogger("backstage")
 
@@ -320,12 +324,9 @@ class _Ears:
     def _listen(self) -> None:
         if self._deaf:
             return
-        # Only who follows logs pays for the import of watchdog.
-        from ..system.inotify import CONTENTS, Watch
-
         try:
-            self._watch = self._watch or Watch(self._hear)
-            self._watch.add(self._directory, CONTENTS)
+            self._watch = self._watch or inotify.Watch(self._hear)
+            self._watch.add(self._directory, inotify.CONTENTS)
         except OSError as error:
             self._fall_back(error)
 

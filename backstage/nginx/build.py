@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ..system import processes
+from ..system import programs
 
 # Where Debian has what only root runs, which is not on everybody's PATH.
 _SBIN = "/usr/sbin:/usr/local/sbin:/sbin"
@@ -32,7 +32,7 @@ class Build:
 @lru_cache
 def build_of(program: Path) -> Build:
     """What an nginx tells of itself."""
-    said = processes.run([program, "-V"], env=processes.tool_environment()).stdout
+    said = programs.run([program, "-V"], env=programs.tool_environment()).stdout
     told = {key: value.strip("'") for key, value in _ARGUMENT.findall(said)}
     version = _VERSION.search(said)
     prefix = Path(told.get("prefix", "/usr/local/nginx"))

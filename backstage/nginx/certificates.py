@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import SiteRefused
-from ..system import processes
+from ..system import programs
 from .site import Tls
 
 DAY = 86400.0
@@ -116,7 +116,7 @@ def _openssl(path: Path, *question: str) -> str:
     if program is None:
         raise SiteRefused("the program openssl is missing; type: apt install openssl")
     command: list[str | Path] = [program, "x509", "-noout", "-in", path, *question]
-    done = processes.run(command, env=processes.tool_environment())
+    done = programs.run(command, env=programs.tool_environment())
     if done.returncode:
         raise SiteRefused(f"{path} holds no certificate in PEM")
     return done.stdout

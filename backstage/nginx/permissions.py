@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from ..system import processes, users
+from ..system import programs, users
 
 # Prints the first of the directories, from the root on, that cannot be entered.
 _ENTER = 'for each; do test -x "$each" || { echo "$each"; exit; }; done'
@@ -48,6 +48,6 @@ class Reader:
         closed = done.stdout.strip()
         return f"chmod o+x {quote(closed)}" if closed else ""
 
-    def _run(self, *command: str | Path) -> processes.Done:
+    def _run(self, *command: str | Path) -> programs.Done:
         uid = self.uid if users.am_root() else 0
-        return processes.run(command, cwd=Path("/"), uid=uid or None)
+        return programs.run(command, cwd=Path("/"), uid=uid or None)

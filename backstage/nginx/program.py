@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import NotAllowed, PortUnavailable, SiteRefused
-from ..system import processes, users
-from ..uwsgi import ports
+from ..system import processes, programs, sockets, users
 from . import config_parser, site
 from .build import Build, build_of, which
 from .permissions import Reader
@@ -148,7 +147,7 @@ class Nginx:
     def run(self, *words: str, conf: Path | None = None) -> tuple[bool, str]:
         """Whether nginx does as it is told, and what it says."""
         command: list[str | Path] = [self.program, *words, "-c", conf or self.conf]
-        done = processes.run(command, env=processes.tool_environment())
+        done = programs.run(command, env=programs.tool_environment())
         return done.returncode == 0, done.stdout
 
     def files(self) -> dict[str, str]:
@@ -192,9 +191,9 @@ class Nginx:
         `files` are those of the configuration that nginx has now: what it listens at is its own.
         """
         has_it = any(str(port) in server.ports for server in config_parser.servers(files))
-        if (self.pid and has_it) or not any(ports.in_use(port, host) for host in _EVERYWHERE):
+        if (self.pid and has_it) or not any(sockets.in_use(port, host) for host in _EVERYWHERE):
             return
-        holder = processes.listener(port)
+        holder = sockets.listener(port)
         if holder is None and users.am_root():
             # Only a connection under way has that port; whoever listens root would see.
             return

@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 from ..errors import SiteRefused
-from ..system import processes
+from ..system import processes, programs
 from ..system.deadlines import Deadline, until
 from .program import Nginx
 
@@ -76,8 +76,8 @@ def _has_given_up(nginx: Nginx, mark: int) -> bool:
     return any(_GIVEN_UP in line or _TRYING not in line for line in said)
 
 
-def _systemctl(*words: str) -> processes.Done:
-    return processes.run(["systemctl", *words], env=processes.tool_environment())
+def _systemctl(*words: str) -> programs.Done:
+    return programs.run(["systemctl", *words], env=programs.tool_environment())
 
 
 def _unit_pid() -> int:

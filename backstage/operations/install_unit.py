@@ -14,7 +14,7 @@ from ..errors import BackstageError, NotAllowed, ServiceFailed
 from ..layout import names, registry
 from ..layout.settings import Settings
 from ..layout.shipped_files import filled, shelf
-from ..system import as_user, files, processes, seals, users
+from ..system import as_user, files, programs, seals, users
 from ..systemd import client
 from ..systemd.client import Service
 from ..systemd.unit import Unit, finished, unit_names, venue_of
@@ -216,7 +216,7 @@ def _check_reach(venue: Venue, account: struct_passwd) -> None:
     """Refuse a user who cannot run the Venue's Python."""
     # Not by setpriv itself, which has root's rights until the moment of execve.
     command: list[str | Path] = ["sh", "-c", 'exec "$@"', "sh", venue.paths.python, "-c", ""]
-    done = processes.run(command, uid=account.pw_uid, env=processes.service_environment(venue.path))
+    done = programs.run(command, uid=account.pw_uid, env=programs.service_environment(venue.path))
     if done.returncode:
         python = venue.paths.python.resolve()
         raise NotAllowed(

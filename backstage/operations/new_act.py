@@ -9,10 +9,9 @@ from ..act import Act
 from ..layout import registry
 from ..layout.names import check_act_name, check_not_importable
 from ..layout.paths import ActPaths
-from ..layout.shipped_files import configuration
 from ..projects import scaffold
-from ..system.files import remove_tree, telling_disk_trouble, write_atomically, write_vassal
-from ..uwsgi import launch
+from ..system.files import remove_tree, telling_disk_trouble, write_atomically
+from ..uwsgi import launch, ports
 from ..venue import Venue
 
 
@@ -47,7 +46,8 @@ def _build_act(
         scaffold.write(act_paths, template)
         write_atomically(act_paths.preparing, "This Act is not complete: call new_act again.\n")
         act_paths.unfinished.rename(act_paths.top)
-    _claim_port(venue, act_paths, port)
+    if not act_paths.kept.exists():
+        ports.claim(act_paths, port)
     act = venue.act(act_paths.name)
     launch.prepare(act_paths)
     with scaffold.preparing(act_paths, skip=adopted):
@@ -60,22 +60,6 @@ def _build_act(
 def _is_adopted(act_paths: ActPaths) -> bool:
     """Whether somebody put a project there before us, which is then theirs."""
     return act_paths.top.exists() and not act_paths.preparing.exists()
-
-
-def _claim_port(venue: Venue, act_paths: ActPaths, port: int | None) -> None:
-    """Write the vassal file where a start finds it; from then on its port is taken."""
-    if act_paths.kept.exists():
-        return
-    with registry.choosing_ports():
-        chosen = venue.choose_port(port)
-        text = configuration(
-            "vassal_templates",
-            "vassal.ini",
-            act=act_paths.name,
-            port=str(chosen),
-            venue=str(venue.path),
-        )
-        write_vassal(act_paths.kept, text)
 
 
 def _unmake_act(venue: Venue, act_paths: ActPaths, *, keep_project: bool) -> None:

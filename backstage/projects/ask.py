@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..system import processes, users
+from ..system import programs, users
 from ..uwsgi import log_reasons
 from .project import Project
 
@@ -68,10 +68,10 @@ class Question:
         self.project = project
         self._word = word
         venue = project.act.venue.top
-        self._process = processes.start(
+        self._process = programs.start(
             [project.python, "-B", *words(program, word, *arguments)],
             cwd=project.directory,
-            env={**processes.service_environment(venue), **project.environment},
+            env={**programs.service_environment(venue), **project.environment},
             uid=users.stand_in(venue, project.act.top),
         )
 
@@ -79,7 +79,7 @@ class Question:
         """What it tells; waits for it."""
         try:
             output, _ = self._process.communicate(timeout=_PATIENCE)
-        except processes.TookTooLong:
+        except programs.TookTooLong:
             return Silence(None)
         lines = [line for line in output.splitlines() if line.startswith(self._word)]
         if not lines:

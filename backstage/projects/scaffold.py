@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import ActFailed
 from ..layout.paths import ActPaths
 from ..layout.shipped_files import project_files, shelf
-from ..system import processes, users
+from ..system import programs, users
 from ..system.files import write_atomically
 from ..uwsgi import log_reasons
 from . import ask
@@ -49,9 +49,9 @@ def preparing(act_paths: ActPaths, *, skip: bool) -> Iterator[None]:
         return
     venue = act_paths.venue
     command: list[str | Path] = [venue.python, *ask.words("prepare", act_paths.name)]
-    environment = processes.service_environment(venue.top)
+    environment = programs.service_environment(venue.top)
     uid = users.stand_in(act_paths.venue.top, act_paths.top)
-    with processes.start(command, cwd=act_paths.top, env=environment, uid=uid) as work:
+    with programs.start(command, cwd=act_paths.top, env=environment, uid=uid) as work:
         try:
             yield
             output, _ = work.communicate()
@@ -99,8 +99,8 @@ def _startproject(act_paths: ActPaths, template: str) -> None:
     # A path is meant from where the caller stands.
     given = str(Path(template).resolve()) if Path(template).exists() else template
     command = ["startproject", "--template", given, act_paths.name, str(act_paths.unfinished)]
-    done = processes.run(
-        [venue.python, "-m", "django", *command], env=processes.service_environment(venue.top)
+    done = programs.run(
+        [venue.python, "-m", "django", *command], env=programs.service_environment(venue.top)
     )
     if done.returncode:
         raise ActFailed(

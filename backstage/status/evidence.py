@@ -8,10 +8,9 @@ from pathlib import Path
 
 from ..layout.paths import ActPaths
 from ..logs import log_files
-from ..system import kernel_log, processes
+from ..system import kernel_log, processes, sockets
 from ..uwsgi import includes, log_reasons
 from ..uwsgi.includes import INCLUDES, Script
-from ..uwsgi.ports import in_use
 
 # As many lines as are read of a log at the most, and more.
 _ALL = 100_000
@@ -59,9 +58,9 @@ class Kernel:
 
     def holder(self, port: int, host: str) -> PortHolder | None:
         """Who has a port; None for nobody."""
-        if not in_use(port, host):
+        if not sockets.in_use(port, host):
             return None
-        pid = processes.listener(port)
+        pid = sockets.listener(port)
         if pid is None:
             return PortHolder(None)
         process = Path(f"/proc/{pid}")

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..facts.snapshots import Snapshot
 from ..facts.states import State
 from ..layout.paths import ActPaths
+from ..system import lazy
 from .survey import Look
+
+if TYPE_CHECKING:
+    from . import evidence, failures
+else:
+    evidence = lazy.module("backstage.status.evidence")
+    failures = lazy.module("backstage.status.failures")
 
 
 def snapshot(act_paths: ActPaths, look: Look) -> Snapshot:
@@ -23,8 +32,4 @@ def why(act_paths: ActPaths, look: Look) -> str:
         return f"its worker (pid {pids}) is halted by a signal; type: kill -CONT {pids}"
     if look.seen.answers is False and workforce and workforce.busy:
         return f"nobody answers: all of its {workforce.busy} threads are busy"
-    # Where all is well, nobody needs what it takes to read logs.
-    from .evidence import gather
-    from .failures import why_failing
-
-    return why_failing(gather(act_paths), look.address)
+    return failures.why_failing(evidence.gather(act_paths), look.address)

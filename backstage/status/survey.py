@@ -15,8 +15,8 @@ from ..kinds.catalog import kind_of
 from ..kinds.judging import is_unsure, judge
 from ..kinds.kind import Kind
 from ..layout.paths import ActPaths, VenuePaths
-from ..system import processes
-from ..uwsgi import ports, probes, stats, vassal_files
+from ..system import processes, sockets
+from ..uwsgi import probes, stats, vassal_files
 from ..uwsgi.emperor import Emperor
 from ..uwsgi.ini import Address, VassalFile
 
@@ -187,9 +187,9 @@ class Survey:
         """Whether the port cannot tell of the Act: no Emperor, and another's program behind it."""
         if emperor or master or not file or not file.address:
             return False
-        if not ports.in_use(file.address.port, file.address.bound_host):
+        if not sockets.in_use(file.address.port, file.address.bound_host):
             return True
-        pid = processes.listener(file.address.port)
+        pid = sockets.listener(file.address.port)
         return pid is None or not processes.belongs_to(pid, self.paths.top)
 
 

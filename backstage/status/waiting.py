@@ -10,7 +10,7 @@ from ..facts.sightings import Vassal
 from ..facts.states import State
 from ..kinds.judging import could_answer
 from ..layout.paths import ActPaths
-from ..system import files, processes
+from ..system import processes
 from ..system.deadlines import Deadline, until
 from ..uwsgi import stats, vassal_files
 from ..uwsgi.ini import Address
@@ -92,7 +92,7 @@ class Waiter:
             self._refuse_failing(log)
             if patience.expired and self._is_as_before(moment):
                 with suppress(FileNotFoundError):
-                    files.touch_vassal(self._paths.vassal)
+                    vassal_files.touch(self._paths.vassal)
                 patience = Deadline(_RELOAD_PATIENCE)
             time.sleep(_TENDING)
         raise self._late("has not been restarted yet", log)

@@ -8,7 +8,6 @@ import shutil
 import signal
 import stat
 import struct
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,25 +18,29 @@ from ..errors import CannotWrite, UnsafeDirectory
 _FLOCK = "hhqqi"
 
 
-def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
-    """Write `path` under a hidden name, sync it, give it its name: old or new, never half."""
-    _replace(path, content, mode, mtime=None)
+def write_atomically(
+    path: Path, content: str | bytes, *, mode: int = 0o644, mtime: float | None = None
+) -> None:
+    """Write `path` under a hidden name, sync it, give it its name: old or new, never half.
 
-
-def write_vassal(path: Path, content: str, *, not_before: float = 0.0) -> None:
-    """Write a vassal file so that the Emperor, which compares whole seconds, sees a change.
-
-    Its mtime is later by a second at least than that of the file it replaces and than `not_before`,
-    in seconds since the epoch.
+    `mtime` is what the file is dated, in seconds since the epoch; by default it is now.
     """
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
-    _replace(path, content, mode, mtime=_later_second(path, not_before))
-
-
-def touch_vassal(path: Path) -> None:
-    """Give a vassal file an mtime that the Emperor takes for a change. Raises FileNotFoundError."""
-    mtime = _later_second(path, 0.0)
-    os.utime(path, (mtime, mtime))
+    data = content.encode() if isinstance(content, str) else content
+    # The Emperor reads dotfiles too, so it is the suffix that hides this one from it.
+    hidden = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
+    try:
+        descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        if mtime is not None:
+            os.utime(hidden, (mtime, mtime))
+        hidden.replace(path)
+    except BaseException:
+        hidden.unlink(missing_ok=True)
+        raise
 
 
 def read_whole(path: Path) -> bytes:
@@ -144,27 +147,3 @@ def _take_apart(name: str, directory: int) -> None:
         os.fchmod(writing.fileno(), stat.S_IMODE(facts.st_mode))
         os.utime(writing.fileno(), ns=(facts.st_atime_ns, facts.st_mtime_ns))
     os.rename(part, name, src_dir_fd=directory, dst_dir_fd=directory)
-
-
-def _replace(path: Path, content: str | bytes, mode: int, mtime: float | None) -> None:
-    data = content.encode() if isinstance(content, str) else content
-    # The Emperor reads dotfiles too, so it is the suffix that hides this one from it.
-    hidden = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
-    try:
-        descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(descriptor, mode)
-            os.fsync(descriptor)
-        if mtime is not None:
-            os.utime(hidden, (mtime, mtime))
-        hidden.replace(path)
-    except BaseException:
-        hidden.unlink(missing_ok=True)
-        raise
-
-
-def _later_second(path: Path, not_before: float) -> int:
-    known = max(not_before, path.stat().st_mtime if path.exists() else 0.0)
-    return max(int(time.time()), int(known) + 1)

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from ..errors import Busy
+from . import lazy
+
+if TYPE_CHECKING:
+    import filelock
+else:
+    filelock = lazy.module("filelock")
 
 # Longer than the slowest thing done under a lock: the compilation of uWSGI.
 _PATIENCE = 300.0
@@ -18,10 +23,10 @@ _PATIENCE = 300.0
 def locked(path: Path, doing: str) -> Iterator[None]:
     """Hold the lock at `path`, made with its directory if need be. Raises Busy after 300 s."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=_PATIENCE, poll_interval=0.005)
+    lock = filelock.FileLock(path, timeout=_PATIENCE, poll_interval=0.005)
     try:
         lock.acquire()
-    except Timeout as error:
+    except filelock.Timeout as error:
         raise Busy(
             f"{doing}: another process has held {path} for {_PATIENCE:.0f} s; "
             f"`fuser -v '{path}'` shows which"
@@ -35,10 +40,10 @@ def locked(path: Path, doing: str) -> Iterator[None]:
 @contextmanager
 def locked_if_free(path: Path) -> Iterator[bool]:
     """Hold the lock at `path`, or say False where somebody else does. Raises OSError."""
-    lock = FileLock(path, timeout=0)
+    lock = filelock.FileLock(path, timeout=0)
     try:
         lock.acquire()
-    except Timeout:
+    except filelock.Timeout:
         yield False
         return
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import join
 
 from ..errors import NotAllowed, ServiceFailed
-from ..system import processes, users
+from ..system import programs, users
 from . import unit
 
 _BOOTED = Path("/run/systemd/system")
@@ -138,7 +138,7 @@ def reload_units(*, own: bool) -> None:
 def faults(path: Path, *, own: bool) -> str:
     """What `systemd-analyze verify` says of a unit; '' where it is in order."""
     words = ["systemd-analyze", *(["--user"] if own else []), "verify", "--man=no", str(path)]
-    done = processes.run(words, env=_environment())
+    done = programs.run(words, env=_environment())
     # It tells of other units too, which are not ours to mend.
     lines = [line for line in done.stdout.splitlines() if path.name in line]
     return "\n".join(lines) or (done.stdout.strip() if done.returncode else "")
@@ -147,7 +147,7 @@ def faults(path: Path, *, own: bool) -> str:
 def exposure(service: Service) -> str:
     """How much `systemd-analyze security` finds open, from 0 to 10; '' where it cannot tell."""
     words = [*(["--user"] if service.own else []), "security", "--no-pager", service.name]
-    said = processes.run(["systemd-analyze", *words], env=_environment()).stdout
+    said = programs.run(["systemd-analyze", *words], env=_environment()).stdout
     match = re.search(r"exposure level for .*: (?P<score>[\d.]+)", said)
     return match["score"] if match else ""
 
@@ -172,9 +172,9 @@ def _systemctl(*, own: bool) -> list[str]:
     return ["systemctl", *(["--user"] if own else [])]
 
 
-def _call(words: list[str], *, own: bool) -> processes.Done:
+def _call(words: list[str], *, own: bool) -> programs.Done:
     command = [*_systemctl(own=own), "--no-ask-password", "--no-pager", *words]
-    return processes.run(command, env=_environment())
+    return programs.run(command, env=_environment())
 
 
 def _environment() -> dict[str, str]:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from ..facts.faults import Fault
 from ..layout.paths import ActPaths, VenuePaths
-from ..system import processes
+from ..system import programs, sockets
 from ..system.files import write_atomically
-from . import includes, ini, log_reasons, ports
+from . import includes, ini, log_reasons
 from .emperor import uwsgi_of
 from .includes import Line, Script
 from .ini import VassalFile
@@ -262,9 +262,8 @@ def _refuse_ports(script: Script, before: Script) -> None:
 
 
 def _refuse_port(line: Line, address: ini.Address) -> None:
-    if ports.in_use(address.port, address.bound_host):
-        pid = processes.listener(address.port)
-        holder = processes.describe(pid) if pid else "another program"
+    if sockets.in_use(address.port, address.bound_host):
+        holder = sockets.holder(address.port)
         raise _Found(line.blame(f"port {address.port} is held by {holder}"))
     family = socket.AF_INET6 if ":" in address.bound_host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as attempt:
@@ -320,9 +319,9 @@ def _path(script: Script, base: Path, *keys: str) -> tuple[Line, Path] | None:
 
 def _tried(words: Sequence[str | Path], venue_paths: VenuePaths, cwd: Path) -> tuple[int, str]:
     """Run a program; its status, below 0 if it had to be ended, and what it said."""
-    environment = processes.service_environment(venue_paths.top)
+    environment = programs.service_environment(venue_paths.top)
     try:
-        done = processes.run(words, cwd=cwd, env=environment, timeout=_PATIENCE)
-    except processes.TookTooLong:
+        done = programs.run(words, cwd=cwd, env=environment, timeout=_PATIENCE)
+    except programs.TookTooLong:
         return -1, ""
     return done.returncode, done.stdout

@@ -10,9 +10,10 @@ from pathlib import Path
 from ..errors import EmperorFailed
 from ..layout.paths import VenuePaths
 from ..logs import log_files
-from ..system import processes
+from ..system import processes, programs
 from ..system.deadlines import Deadline, until
 from ..system.files import lock_holder, refuse_foreign, refuse_writable_by_others
+from ..system.locks import locked
 from ..systemd import client
 from . import stats
 
@@ -130,9 +131,6 @@ class Emperor:
             raise EmperorFailed(f"systemd does not start the Emperor of {self._paths.top}", said)
 
     def _locked(self, doing: str) -> AbstractContextManager[None]:
-        # Whoever only looks takes no lock and need not load what it takes.
-        from ..system.locks import locked
-
         return locked(self._paths.run / "emperor.lock", f"{doing} the Emperor")
 
     def _gone(self, pid: int, households: list[list[processes.Process]]) -> bool:
@@ -149,10 +147,10 @@ class Emperor:
         self._paths.emperor_lock.touch(mode=0o600)
         self._set_log_aside()
         offset = log_files.size(self._paths.emperor_log)
-        pid = processes.detach(
+        pid = programs.detach(
             [uwsgi_of(self._paths), "--ini", self._paths.emperor_ini],
             cwd=self._paths.top,
-            env=processes.service_environment(self._paths.top),
+            env=programs.service_environment(self._paths.top),
             log=self._paths.emperor_log,
         )
         patience = Deadline(_START_PATIENCE)

@@ -118,4 +118,4 @@ def _leave_port(act_paths: ActPaths) -> None:
         if file is None or file.address is None or file.address.option != "http-socket":
             continue
         text = _HTTP_SOCKET.sub(f"http-socket = {act_paths.own_run}/http.sock", file.text)
-        files.write_vassal(path, f"{text.rstrip()}\n{_CLOSED}")
+        vassal_files.write(path, f"{text.rstrip()}\n{_CLOSED}")

@@ -1,24 +1,45 @@
-"""Choosing a port that no Act of any Venue here has."""
+"""Which port an Act gets: chosen, claimed, held by another Act of this host, refused."""
 
 from __future__ import annotations
 
-import errno
-import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import PortUnavailable
-from ..system import processes
+from ..layout import registry
+from ..layout.paths import ActPaths, VenuePaths
+from ..layout.settings import read_settings
+from ..layout.shipped_files import configuration
+from ..system import sockets
+from . import vassal_files
 from .ini import VassalFile
 
 
-def choose(candidates: range, held: set[int], settings: Path) -> int:
+def claim(act_paths: ActPaths, port: int | None) -> None:
+    """Write a new Act's vassal file where a start finds it; from then on its port is taken.
+
+    That is `port` or, without one, the lowest free one of the Venue's range. Raises
+    PortUnavailable.
+    """
+    venue_paths = act_paths.venue
+    with registry.choosing_ports():
+        text = configuration(
+            "vassal_templates",
+            "vassal.ini",
+            act=act_paths.name,
+            port=str(_chosen(venue_paths, port)),
+            venue=str(venue_paths.top),
+        )
+        vassal_files.write(act_paths.kept, text)
+
+
+def first_free(candidates: range, held: set[int], settings: Path) -> int:
     """The lowest port of the range that is neither held by an Act nor in use.
 
     Raises PortUnavailable when the range, which `settings` names, is used up.
     """
     for port in candidates:
-        if port not in held and not in_use(port):
+        if port not in held and not sockets.in_use(port):
             return port
     raise PortUnavailable(
         f"all ports from {candidates[0]} to {candidates[-1]} are taken; "
@@ -26,23 +47,10 @@ def choose(candidates: range, held: set[int], settings: Path) -> int:
     )
 
 
-def in_use(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a program, ours or not, listens where this port would be bound."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as attempt:
-        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            attempt.bind((host, port))
-        except OSError as error:
-            return error.errno == errno.EADDRINUSE
-    return False
-
-
 def refuse_taken(port: int, host: str = "127.0.0.1") -> None:
     """Raise PortUnavailable, naming the holder where it may be known, if the port is in use."""
-    if in_use(port, host):
-        pid = processes.listener(port)
-        holder = processes.describe(pid) if pid else "another program"
+    if sockets.in_use(port, host):
+        holder = sockets.holder(port)
         raise PortUnavailable(
             f"port {port} is taken by {holder}; stop it or give the Act another port",
             port,
@@ -58,10 +66,10 @@ def refuse_held(port: int, held: set[int]) -> None:
         )
 
 
-def of_files(vassal_files: Iterable[Path]) -> set[int]:
+def of_files(files: Iterable[Path]) -> set[int]:
     """The ports that these vassal files name."""
     held = set()
-    for path in vassal_files:
+    for path in files:
         try:
             address = VassalFile(path.stem, path.read_text(errors="replace")).address
         except FileNotFoundError:
@@ -69,3 +77,21 @@ def of_files(vassal_files: Iterable[Path]) -> set[int]:
         if address:
             held.add(address.port)
     return held
+
+
+def _chosen(venue_paths: VenuePaths, port: int | None) -> int:
+    held = of_files(_files_of_host(venue_paths))
+    if port is None:
+        settings = venue_paths.settings
+        return first_free(read_settings(settings).ports, held, settings)
+    refuse_held(port, held)
+    refuse_taken(port)
+    return port
+
+
+def _files_of_host(venue_paths: VenuePaths) -> Iterator[Path]:
+    """The vassal files of every Venue that this user knows of, and of this one."""
+    for top in {*registry.venues(), venue_paths.top}:
+        paths = VenuePaths(top)
+        yield from paths.vassals.glob("*.ini")
+        yield from paths.kept.glob("*.ini")

@@ -50,10 +50,10 @@ def rewrite(
         vassal = known.vassals.get(act_paths.vassal.name) if known else None
         # What a link names is what the operator edits.
         target = act_paths.vassal.resolve()
-        files.write_vassal(target, text, not_before=vassal.last_mod if vassal else 0.0)
+        vassal_files.write(target, text, not_before=vassal.last_mod if vassal else 0.0)
         vassal_files.keep(act_paths, after)
     else:
-        files.write_vassal(act_paths.kept, text)
+        vassal_files.write(act_paths.kept, text)
     return tuple(after.differences(before))
 
 

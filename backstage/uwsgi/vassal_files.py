@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -102,7 +103,7 @@ def keep(act_paths: ActPaths, file: VassalFile | None = None) -> None:
         return
     facts = act_paths.vassal.stat()
     if file != kept(act_paths):
-        files.write_vassal(act_paths.kept, file.text, not_before=facts.st_mtime - 1)
+        write(act_paths.kept, file.text, not_before=facts.st_mtime - 1)
     elif act_paths.kept.stat().st_mtime < facts.st_mtime:
         os.utime(act_paths.kept, ns=(facts.st_mtime_ns, facts.st_mtime_ns))
 
@@ -110,7 +111,23 @@ def keep(act_paths: ActPaths, file: VassalFile | None = None) -> None:
 def put_back(act_paths: ActPaths) -> None:
     """Put the kept file into `vassals/`. Raises FileNotFoundError where none was kept."""
     text = act_paths.kept.read_bytes().decode()
-    files.write_vassal(act_paths.vassal, text, not_before=act_paths.kept.stat().st_mtime)
+    write(act_paths.vassal, text, not_before=act_paths.kept.stat().st_mtime)
+
+
+def write(path: Path, content: str, *, not_before: float = 0.0) -> None:
+    """Write a vassal file so that the Emperor, which compares whole seconds, sees a change.
+
+    Its mtime is later by a second at least than that of the file it replaces and than `not_before`,
+    in seconds since the epoch.
+    """
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+    files.write_atomically(path, content, mode=mode, mtime=_later_second(path, not_before))
+
+
+def touch(path: Path) -> None:
+    """Give a vassal file an mtime that the Emperor takes for a change. Raises FileNotFoundError."""
+    mtime = _later_second(path, 0.0)
+    os.utime(path, (mtime, mtime))
 
 
 def refuse(act_paths: ActPaths, refused: Version, fault: Fault) -> None:
@@ -168,6 +185,11 @@ def read(path: Path) -> VassalFile | None:
     is_sure = time.time_ns() - facts.st_ctime_ns > _TICK
     slot.held = (version if is_sure else None, file)
     return file
+
+
+def _later_second(path: Path, not_before: float) -> int:
+    known = max(not_before, path.stat().st_mtime if path.exists() else 0.0)
+    return max(int(time.time()), int(known) + 1)
 
 
 def _rests(facts: os.stat_result) -> bool:

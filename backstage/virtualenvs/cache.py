@@ -14,14 +14,20 @@ import tempfile
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import EnvironmentFailed
 from ..layout import registry
-from ..system import processes
+from ..system import lazy, programs
 from ..system.files import remove_tree, write_atomically
 from ..system.locks import locked
 from . import copying, tools
 from .interpreters import Interpreter, current
+
+if TYPE_CHECKING:
+    from . import distributions
+else:
+    distributions = lazy.module("backstage.virtualenvs.distributions")
 
 # The scaffold's settings read their environment with the second one.
 _BASE = ("Django", "django-environ")
@@ -131,10 +137,7 @@ def _source_in(site_packages: Path, interpreter: Interpreter) -> ReadyEnvironmen
 
 
 def _examine(site_packages: Path) -> ReadyEnvironment | None:
-    # Imports a good part of the packaging machinery, and is needed once for an environment.
-    from .distributions import Library
-
-    library = Library(site_packages)
+    library = distributions.Library(site_packages)
     uwsgi = "uwsgi" if library.get("uwsgi") else "pyuwsgi"
     files = library.files_of([*_BASE, uwsgi])
     if files and uwsgi == "uwsgi" and _PROGRAM not in files:
@@ -157,9 +160,9 @@ def _runs(source: ReadyEnvironment, interpreter: Interpreter) -> bool:
     with tempfile.TemporaryDirectory() as scratch:
         smoke = Path(scratch) / "smoke.py"
         smoke.write_text(_SMOKE)
-        tried = processes.run(
+        tried = programs.run(
             [home / "bin" / "uwsgi", *virtualenv, "--pyrun", smoke],
-            env=processes.service_environment(home),
+            env=programs.service_environment(home),
         )
     return f"runs {interpreter.build!r}" in tried.stdout
 

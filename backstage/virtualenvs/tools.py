@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import EnvironmentFailed
-from ..system import processes
+from ..system import programs
 from .interpreters import Interpreter
 
 
@@ -25,7 +25,7 @@ def making(top: Path, interpreter: Interpreter) -> Iterator[None]:
         *("--no-download", "--no-periodic-update", "--no-setuptools", "--no-vcs-ignore"),
         str(top),
     ]
-    with processes.start(command, cwd=top.parent, env=processes.tool_environment()) as work:
+    with programs.start(command, cwd=top.parent, env=programs.tool_environment()) as work:
         yield
         output, _ = work.communicate()
     if work.returncode:
@@ -59,12 +59,12 @@ def compile_uwsgi(top: Path) -> bool:
     # Not from pip's cache: its wheels do not tell two builds of one Python version apart. Not by
     # uv: it would link with the flags of whichever Python came first.
     command: list[str | Path] = [top / "bin" / "python", "-m", "pip", "install", "--no-cache-dir"]
-    return processes.run([*command, "uwsgi"], env=processes.tool_environment()).returncode == 0
+    return programs.run([*command, "uwsgi"], env=programs.tool_environment()).returncode == 0
 
 
 def compile_bytecode(top: Path, site_packages: Path) -> None:
     """Compile all modules now; without bytecode, Django takes three times as long to start."""
-    processes.run([top / "bin" / "python", "-m", "compileall", "-q", "-j0", site_packages])
+    programs.run([top / "bin" / "python", "-m", "compileall", "-q", "-j0", site_packages])
 
 
 def _uv_install(top: Path, wanted: list[str], *, offline_first: bool) -> None:
@@ -80,7 +80,7 @@ def _uv_install(top: Path, wanted: list[str], *, offline_first: bool) -> None:
     tries = [[*command, "--offline"], command]
     outputs = []
     for attempt in tries if offline_first else reversed(tries):
-        tried = processes.run(attempt, env=processes.tool_environment())
+        tried = programs.run(attempt, env=programs.tool_environment())
         if tried.returncode == 0:
             return
         outputs.append(tried.stdout)

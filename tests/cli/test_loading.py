@@ -55,4 +55,4 @@ def test_looking_loads_nothing_that_changes_anything(venue: Path, words: list[st
     modules = loaded(*words, "--venue", venue)
     assert "backstage.status.survey" in modules
     assert not modules & SLOW
-    assert not modules & {"backstage.act", "backstage.status.failures", "backstage.system.locks"}
+    assert not modules & {"backstage.act", "backstage.status.failures"}

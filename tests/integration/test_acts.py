@@ -18,7 +18,7 @@ from backstage.act import Act
 from backstage.errors import ActFailed, NoSuchAct, NotInTime, PortUnavailable
 from backstage.facts.states import State
 from backstage.shortcuts import new_act
-from backstage.system import processes
+from backstage.system import processes, sockets
 from backstage.system.deadlines import Deadline, until
 from backstage.system.locks import locked
 from backstage.uwsgi.emperor import Emperor
@@ -351,7 +351,7 @@ def test_a_port_that_was_edited_by_hand_is_the_acts_own(act: Act) -> None:
     act.paths.vassal.write_text(text)
     os.utime(act.paths.vassal, (mtime, mtime))
     assert act.get_uwsgi_port() == port
-    assert until(lambda: processes.listener(port) is not None, Deadline(60.0))
+    assert until(lambda: sockets.listener(port) is not None, Deadline(60.0))
     act.restart()
     assert act.get_uwsgi_port() == port
     assert fetch(act)[0] == 200

@@ -16,7 +16,7 @@ from backstage.errors import EmperorFailed, NotAVenue, SettingsError, UnsafeDire
 from backstage.facts.states import State
 from backstage.operations.new_venue import Step
 from backstage.shortcuts import new_act, new_venue, use_venue, venue_from_cwd
-from backstage.system import processes
+from backstage.system import processes, programs
 from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
 
@@ -40,13 +40,13 @@ def emperors(venue: Venue) -> list[int]:
 
 def test_a_venue_is_a_complete_virtual_environment(venue: Venue) -> None:
     activate = f". {venue.path}/bin/activate && python -m pip check && python -m django --version"
-    done = processes.run(["sh", "-c", activate], env=os.environ)
+    done = programs.run(["sh", "-c", activate], env=os.environ)
     assert done.returncode == 0, done.stdout
     assert "No broken requirements found" in done.stdout
-    listed = processes.run([venue.paths.python, "-m", "pip", "list"], env=os.environ).stdout
+    listed = programs.run([venue.paths.python, "-m", "pip", "list"], env=os.environ).stdout
     assert all(name in listed for name in ("Django", "uWSGI", "pip", "django-environ"))
     assert not (venue.path / "CACHEDIR.TAG").exists(), "backups must not leave the Venue out"
-    script = processes.run([venue.path / "bin" / "django-admin", "--version"])
+    script = programs.run([venue.path / "bin" / "django-admin", "--version"])
     assert script.returncode == 0
     assert f"#!{venue.path}/bin/python" in (venue.path / "bin" / "django-admin").read_text()
 
@@ -55,7 +55,7 @@ def test_what_is_uninstalled_or_edited_in_one_venue_stays_in_another(
     venue: Venue, make_venue: MakeVenue
 ) -> None:
     other = make_venue()
-    done = processes.run(
+    done = programs.run(
         [other.paths.python, "-m", "pip", "uninstall", "-y", "sqlparse"], env=os.environ
     )
     assert done.returncode == 0, done.stdout
@@ -124,7 +124,7 @@ def test_two_callers_make_one_venue(stage: Path) -> None:
 
 def test_a_second_emperor_by_hand_refuses(venue: Venue) -> None:
     venue.start()
-    done = processes.run(
+    done = programs.run(
         [venue.path / "bin" / "uwsgi", "--ini", venue.paths.emperor_ini], timeout=30
     )
     assert done.returncode != 0
@@ -311,6 +311,6 @@ def test_a_path_with_spaces_works(stage: Path, fresh_name: str) -> None:
     venue = new_venue("my venue", parent)
     act = new_act(venue, fresh_name)
     assert fetch(act)[0] == 200
-    script = processes.run([venue.path / "bin" / "django-admin", "--version"])
+    script = programs.run([venue.path / "bin" / "django-admin", "--version"])
     assert script.returncode == 0, script.stdout
     venue.stop()

@@ -1,4 +1,4 @@
-"""Writing files so that nobody sees half of one, and the Emperor sees each change."""
+"""Writing files so that nobody sees half of one, and none is lost."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import resource
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,14 +23,11 @@ from backstage.system.files import (
     refuse_writable_by_others,
     remove_tree,
     telling_disk_trouble,
-    touch_vassal,
     write_atomically,
-    write_vassal,
 )
 
 # What uWSGI takes for a vassal, also behind a leading dot.
 VASSAL_SUFFIXES = {".ini", ".xml", ".yml", ".yaml", ".js", ".json"}
-YEAR = 365 * 24 * 3600
 
 
 def mode_of(path: Path) -> int:
@@ -94,15 +90,12 @@ def test_it_is_whole_and_on_the_disk_before_it_gets_its_name(
     assert suffix not in VASSAL_SUFFIXES
 
 
-@pytest.mark.parametrize(
-    "write", [write_atomically, write_vassal], ids=["write_atomically", "write_vassal"]
-)
-def test_a_failure_changes_nothing(tmp_path: Path, write: Callable[[Path, str], None]) -> None:
+def test_a_failure_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "blog.ini"
     path.write_text("old")
     path.chmod(0o640)
     with files_of_at_most(10), pytest.raises(OSError, match="File too large") as caught:
-        write(path, "much too long for this disk")
+        write_atomically(path, "much too long for this disk")
     assert caught.value.errno == errno.EFBIG
     assert path.read_text() == "old"
     assert mode_of(path) == 0o640
@@ -114,53 +107,6 @@ def test_nothing_is_left_where_the_name_cannot_be_had(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="taken"):
         write_atomically(tmp_path / "taken", "new")
     assert os.listdir(tmp_path) == ["taken"]
-
-
-@pytest.mark.parametrize(
-    "age", [YEAR, 1.0, 0.0, -0.4, -1.0, -3600.7, -YEAR], ids=lambda age: f"{age} s old"
-)
-@pytest.mark.parametrize("change", ["write", "touch"])
-def test_mtime_rises_in_whole_seconds(tmp_path: Path, change: str, age: float) -> None:
-    """The Emperor compares whole seconds; so also where the old time lies in the future."""
-    path = tmp_path / "blog.ini"
-    path.write_text("old")
-    now = time.time()
-    os.utime(path, (now - age, now - age))
-    seconds = [int(path.stat().st_mtime)]
-    for _ in range(3):
-        if change == "write":
-            write_vassal(path, "new")
-        else:
-            touch_vassal(path)
-        seconds.append(int(path.stat().st_mtime))
-        assert path.stat().st_mtime_ns % 1_000_000_000 == 0
-    assert seconds == sorted(set(seconds))
-    assert seconds[1] >= int(now)
-
-
-def test_mtime_rises_also_above_what_the_emperor_saw_before(tmp_path: Path) -> None:
-    path = tmp_path / "blog.ini"
-    seen = time.time() + 1000.5
-    write_vassal(path, "back again", not_before=seen)
-    assert int(path.stat().st_mtime) > int(seen)
-
-
-def test_a_vassal_file_keeps_the_permissions_that_its_operator_gave(tmp_path: Path) -> None:
-    path = tmp_path / "blog.ini"
-    write_vassal(path, "first")
-    assert mode_of(path) == 0o644
-    path.chmod(0o600)
-    write_vassal(path, "second")
-    assert mode_of(path) == 0o600
-
-
-def test_touching_leaves_the_content_and_makes_no_file(tmp_path: Path) -> None:
-    (tmp_path / "blog.ini").write_text("content")
-    touch_vassal(tmp_path / "blog.ini")
-    assert (tmp_path / "blog.ini").read_text() == "content"
-    with pytest.raises(FileNotFoundError):
-        touch_vassal(tmp_path / "shop.ini")
-    assert os.listdir(tmp_path) == ["blog.ini"]
 
 
 def test_a_file_is_read_unless_somebody_writes_in_it(tmp_path: Path) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from backstage.errors import PortUnavailable
-from backstage.uwsgi.ports import choose, in_use, of_files, refuse_held, refuse_taken
+from backstage.layout import registry
+from backstage.layout.paths import VenuePaths
+from backstage.uwsgi.ports import claim, first_free, of_files, refuse_held, refuse_taken
 from tests.conftest import Listen, Spawn
 
 SETTINGS = Path("/srv/MyVenue/venue.yaml")
@@ -31,55 +34,22 @@ def free() -> int:
     raise AssertionError("no three free ports")
 
 
-def port_of(listener: socket.socket) -> int:
-    return int(listener.getsockname()[1])
-
-
 def test_the_lowest_free_port_is_chosen(free: int, listen: Listen) -> None:
     """Neither one in use nor one that an Act has, running or not."""
     candidates = range(free, free + 3)
-    assert choose(candidates, set(), SETTINGS) == free
-    assert choose(candidates, {free}, SETTINGS) == free + 1
+    assert first_free(candidates, set(), SETTINGS) == free
+    assert first_free(candidates, {free}, SETTINGS) == free + 1
     listen(port=free)
-    assert choose(candidates, set(), SETTINGS) == free + 1
-    assert choose(candidates, {free + 1}, SETTINGS) == free + 2
+    assert first_free(candidates, set(), SETTINGS) == free + 1
+    assert first_free(candidates, {free + 1}, SETTINGS) == free + 2
 
 
 def test_a_range_that_is_used_up_says_where_to_widen_it(free: int, listen: Listen) -> None:
     listen(port=free + 1)
     with pytest.raises(PortUnavailable) as caught:
-        choose(range(free, free + 3), {free, free + 2}, SETTINGS)
+        first_free(range(free, free + 3), {free, free + 2}, SETTINGS)
     assert f"from {free} to {free + 2}" in str(caught.value)
     assert f"widen `ports` in {SETTINGS}" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("listening", "asked"),
-    [
-        ("127.0.0.1", "127.0.0.1"),
-        ("0.0.0.0", "127.0.0.1"),
-        ("127.0.0.1", "0.0.0.0"),
-    ],
-)
-def test_a_listener_anywhere_in_the_way_counts(listen: Listen, listening: str, asked: str) -> None:
-    assert in_use(port_of(listen(listening)), asked)
-
-
-def test_another_address_of_this_machine_is_not_in_the_way(listen: Listen) -> None:
-    assert not in_use(port_of(listen("127.0.0.1")), "127.0.0.2")
-
-
-def test_a_port_is_free_at_once_when_its_listener_is_gone(listen: Listen) -> None:
-    """Also while the kernel still remembers connections that the listener's side closed."""
-    listener = listen()
-    port = port_of(listener)
-    with socket.create_connection(("127.0.0.1", port)) as client:
-        connection, _ = listener.accept()
-        connection.close()
-        assert client.recv(1) == b""
-    listener.close()
-    assert not in_use(port)
-    refuse_taken(port)
 
 
 def test_who_has_a_port_is_named(spawn: Spawn) -> None:
@@ -118,3 +88,51 @@ def test_ports_are_those_that_the_files_name(tmp_path: Path) -> None:
         (tmp_path / f"{name}.ini").write_text(text)
     (tmp_path / "old.ini").write_bytes(b"# f\xfcr uns\n[uwsgi]\nsocket = :8003\n")
     assert of_files([*tmp_path.iterdir(), tmp_path / "gone.ini"]) == {8001, 8002, 8003}
+
+
+@pytest.fixture
+def venues(tmp_path: Path, free: int) -> Iterator[tuple[VenuePaths, VenuePaths]]:
+    """Two Venues of this host, which give their Acts the same three ports."""
+    for name in ("one", "two"):
+        (tmp_path / name / "kept").mkdir(parents=True)
+        (tmp_path / name / "vassals").mkdir()
+        (tmp_path / name / "venue.yaml").write_text(f"ports: {free}-{free + 2}\n")
+        registry.register(tmp_path / name)
+    yield VenuePaths(tmp_path / "one"), VenuePaths(tmp_path / "two")
+    for name in ("one", "two"):
+        registry.forget(tmp_path / name)
+
+
+def test_a_claimed_port_is_taken_for_every_venue_of_the_host(
+    venues: tuple[VenuePaths, VenuePaths], free: int
+) -> None:
+    """By an Act that does not run yet; its vassal file, which a start puts back, names it."""
+    one, two = venues
+    for paths, name in ((one, "blog"), (two, "shop")):
+        claim(paths.act(name), None)
+    assert of_files([one.act("blog").kept]) == {free}
+    assert of_files([two.act("shop").kept]) == {free + 1}
+    with pytest.raises(PortUnavailable, match=f"{free} belongs to another Act"):
+        claim(two.act("news"), free)
+    assert not two.act("news").kept.exists()
+
+
+def test_a_port_that_is_asked_for_may_lie_outside_of_the_range_but_has_to_be_free(
+    venues: tuple[VenuePaths, VenuePaths], listen: Listen
+) -> None:
+    act, listener = venues[0].act("blog"), listen()
+    port = int(listener.getsockname()[1])
+    with pytest.raises(PortUnavailable, match=f"{port} is taken by"):
+        claim(act, port)
+    listener.close()
+    claim(act, port)
+    assert of_files([act.kept]) == {port}
+
+
+def test_an_act_that_is_wanted_has_its_port_too(
+    venues: tuple[VenuePaths, VenuePaths], free: int
+) -> None:
+    one, two = venues
+    one.act("blog").vassal.write_text(f"[uwsgi]\nhttp-socket = :{free}\n")
+    claim(two.act("shop"), None)
+    assert of_files([two.act("shop").kept]) == {free + 1}

@@ -17,6 +17,7 @@ from backstage.uwsgi.ini import VassalFile
 from backstage.uwsgi.vassal_files import Overtaken, Version
 
 NANO = 1_000_000_000
+YEAR = 365 * 24 * 3600
 OLD, NEW = "[uwsgi]\nthreads = 4\n", "[uwsgi]\nthreads = 8\n"
 FAULT = Fault("vassals/blog.ini", 2, "threds", "unknown option 'threds'", "did you mean 'threads'?")
 
@@ -232,3 +233,50 @@ def test_line_ends_are_kept_as_they_are(act: ActPaths) -> None:
     act.vassal.unlink()
     vassal_files.put_back(act)
     assert act.vassal.read_bytes() == b"[uwsgi]\r\nthreads = 4\r\n"
+
+
+@pytest.mark.parametrize(
+    "age", [YEAR, 1.0, 0.0, -0.4, -1.0, -3600.7, -YEAR], ids=lambda age: f"{age} s old"
+)
+@pytest.mark.parametrize("change", ["write", "touch"])
+def test_mtime_rises_in_whole_seconds(tmp_path: Path, change: str, age: float) -> None:
+    """The Emperor compares whole seconds; so also where the old time lies in the future."""
+    path = tmp_path / "blog.ini"
+    path.write_text("old")
+    now = time.time()
+    os.utime(path, (now - age, now - age))
+    seconds = [int(path.stat().st_mtime)]
+    for _ in range(3):
+        if change == "write":
+            vassal_files.write(path, "new")
+        else:
+            vassal_files.touch(path)
+        seconds.append(int(path.stat().st_mtime))
+        assert path.stat().st_mtime_ns % 1_000_000_000 == 0
+    assert seconds == sorted(set(seconds))
+    assert seconds[1] >= int(now)
+
+
+def test_mtime_rises_also_above_what_the_emperor_saw_before(tmp_path: Path) -> None:
+    path = tmp_path / "blog.ini"
+    seen = time.time() + 1000.5
+    vassal_files.write(path, "back again", not_before=seen)
+    assert int(path.stat().st_mtime) > int(seen)
+
+
+def test_a_vassal_file_keeps_the_permissions_that_its_operator_gave(tmp_path: Path) -> None:
+    path = tmp_path / "blog.ini"
+    vassal_files.write(path, "first")
+    assert path.stat().st_mode & 0o7777 == 0o644
+    path.chmod(0o600)
+    vassal_files.write(path, "second")
+    assert path.stat().st_mode & 0o7777 == 0o600
+
+
+def test_touching_leaves_the_content_and_makes_no_file(tmp_path: Path) -> None:
+    (tmp_path / "blog.ini").write_text("content")
+    vassal_files.touch(tmp_path / "blog.ini")
+    assert (tmp_path / "blog.ini").read_text() == "content"
+    with pytest.raises(FileNotFoundError):
+        vassal_files.touch(tmp_path / "shop.ini")
+    assert os.listdir(tmp_path) == ["blog.ini"]

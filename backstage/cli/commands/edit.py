@@ -16,7 +16,7 @@ import click
 
 from ...act import Act
 from ...errors import ActFailed, BackstageError, EditRefused
-from ...system import processes
+from ...system import programs
 from ...system.files import remove_tree, write_atomically
 from ...uwsgi.ini import VassalFile
 from ..exits import Exit
@@ -126,7 +126,7 @@ def _edited(session: Session, act: Act, before: str, draft: _Draft) -> str:
 
 def _open_editor(act: Act, path: Path) -> None:
     words = _editor()
-    status = processes.attend([*words, path], cwd=Path.cwd(), env=os.environ)
+    status = programs.attend([*words, path], cwd=Path.cwd(), env=os.environ)
     if status:
         stays = f"Act {act.name!r} stays as it is"
         raise BackstageError(f"the editor {words[0]} ended with exit code {status}; {stays}")

@@ -1,0 +1,50 @@
+"""Ports of TCP on this host: whether one can be bound, and who listens on it."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING
+
+from . import lazy, processes
+
+if TYPE_CHECKING:
+    import psutil
+else:
+    psutil = lazy.module("psutil")
+
+
+def in_use(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a program, ours or not, listens where this port would be bound."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as attempt:
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind((host, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+def listener(port: int) -> int | None:
+    """The pid of whoever listens on a port; None for nobody or where we may not know."""
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:
+        return None
+    return next(
+        (
+            connection.pid
+            for connection in connections
+            if connection.status == psutil.CONN_LISTEN
+            and connection.laddr
+            and connection.laddr.port == port
+        ),
+        None,
+    )
+
+
+def holder(port: int) -> str:
+    """Whoever listens on a port that is in use, in words for an error message."""
+    pid = listener(port)
+    return processes.describe(pid) if pid else "another program"

@@ -1,0 +1,78 @@
+"""Root's errands as another user, in real processes of that user's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from backstage.errors import BackstageError, NoSuchAct
+from backstage.system import as_user
+
+NOBODY = 65534
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+
+
+def test_an_errand_is_done_as_that_user_and_tells_what_came_of_it() -> None:
+    """As JSON has it."""
+    assert as_user.run_as(NOBODY, os.geteuid) == NOBODY
+    assert as_user.run_as(NOBODY, lambda: {"path": Path("/srv"), "pair": (1, None)}) == {
+        "path": "/srv",
+        "pair": [1, None],
+    }
+
+
+def test_where_nobody_else_is_meant_an_errand_is_done_right_here() -> None:
+    assert as_user.run_as(None, os.getpid) == os.getpid()
+
+
+def test_what_an_errand_raises_for_people_is_raised_here() -> None:
+    """With all that it carries."""
+
+    def refuse() -> NoReturn:
+        raise NoSuchAct("blog", Path("/srv/V"), ("shop",))
+
+    with pytest.raises(NoSuchAct, match="blog") as caught:
+        as_user.run_as(NOBODY, refuse)
+    assert str(caught.value) == str(NoSuchAct("blog", Path("/srv/V"), ("shop",)))
+
+
+def test_disk_trouble_is_told_to_people_too() -> None:
+    with pytest.raises(BackstageError, match="Permission denied: '/root/file'"):
+        as_user.run_as(NOBODY, lambda: Path("/root/file").write_text("x"))
+
+
+@pytest.mark.parametrize("wrong", [KeyError("port"), SystemExit(3), KeyboardInterrupt()])
+def test_a_programming_error_reaches_whoever_called(wrong: BaseException) -> None:
+    """With its type, its message and the lines that led to it; it is nothing for people."""
+
+    def stumble_over_it() -> NoReturn:
+        raise wrong
+
+    with pytest.raises(as_user.TaskFailed) as caught:
+        as_user.run_as(NOBODY, stumble_over_it)
+    assert not isinstance(caught.value, BackstageError)
+    assert f"as nobody: {type(wrong).__name__}" in str(caught.value)
+    assert str(wrong) in str(caught.value)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "in stumble_over_it" in shown
+    assert "raise wrong" in shown
+
+
+def test_a_result_that_cannot_be_sent_is_a_programming_error() -> None:
+    circle: list[object] = []
+    circle.append(circle)
+    with pytest.raises(as_user.TaskFailed, match="ValueError: Circular reference"):
+        as_user.run_as(NOBODY, lambda: circle)
+
+
+def test_a_process_that_is_killed_says_by_what() -> None:
+    with pytest.raises(BackstageError, match="process of nobody was ended by SIGKILL"):
+        as_user.run_as(NOBODY, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(BackstageError, match=r"process of nobody ended .* exit code 7"):
+        as_user.run_as(NOBODY, lambda: os._exit(7))

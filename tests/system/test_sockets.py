@@ -1,0 +1,64 @@
+"""Ports among real listeners."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from backstage.system import sockets
+from backstage.system.sockets import in_use
+from tests.conftest import Listen
+
+
+def port_of(listener: socket.socket) -> int:
+    return int(listener.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("listening", "asked"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("127.0.0.1", "0.0.0.0"),
+    ],
+)
+def test_a_listener_anywhere_in_the_way_counts(listen: Listen, listening: str, asked: str) -> None:
+    assert in_use(port_of(listen(listening)), asked)
+
+
+def test_another_address_of_this_machine_is_not_in_the_way(listen: Listen) -> None:
+    assert not in_use(port_of(listen("127.0.0.1")), "127.0.0.2")
+
+
+def test_a_port_is_free_at_once_when_its_listener_is_gone(listen: Listen) -> None:
+    """Also while the kernel still remembers connections that the listener's side closed."""
+    listener = listen()
+    port = port_of(listener)
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        connection, _ = listener.accept()
+        connection.close()
+        assert client.recv(1) == b""
+    listener.close()
+    assert not in_use(port)
+
+
+def test_the_listener_of_a_port_is_known(listen: Listen) -> None:
+    """Its clients use the same port number and are not meant."""
+    listener = listen()
+    port = listener.getsockname()[1]
+    assert sockets.listener(port) == os.getpid()
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        assert sockets.listener(client.getsockname()[1]) is None
+    listener.close()
+    assert sockets.listener(port) is None
+
+
+def test_the_holder_of_a_port_is_told_in_words(listen: Listen) -> None:
+    """Also where it may not be known."""
+    listener = listen()
+    assert sockets.holder(port_of(listener)).endswith(f" (pid {os.getpid()})")
+    port = port_of(listener)
+    listener.close()
+    assert sockets.holder(port) == "another program"
