@@ -26,7 +26,7 @@ from tests.integration.machine import Machine, booted, missing, skipping_unboota
 
 MakeVenue = Callable[..., Venue]
 
-# The files that take the longest: begun first, so that no process is left alone with one at the end.
+# The files that take the longest begin, so that no process is left alone with one at the end.
 LONGEST = (
     *("test_limits_v2", "test_ten_sites", "test_nginx", "test_systemd", "test_pythons"),
     *("test_acts", "test_tour", "test_packaging", "test_killed", "test_events", "test_cli"),
