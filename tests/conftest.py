@@ -28,12 +28,9 @@ LONG_AGO = 1_500_000_000
 # What pip and uv are told of indexes, and where they keep what they have got from there.
 KEPT_OF_HOME = (".cache", ".config/pip", ".config/uv", ".pip")
 
-ENDING.listen()
-
 
 def pytest_configure(config: pytest.Config) -> None:
-    is_worker = hasattr(config, "workerinput")
-    ENDING.has_workers = not is_worker and config.getoption("dist", "no") != "no"
+    ENDING.listen(config)
 
 
 class Environment:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from types import FrameType
 
 import psutil
+import pytest
 
 
 class Ending:
@@ -14,10 +15,12 @@ class Ending:
 
     def __init__(self) -> None:
         self.begun = False
-        self.has_workers = False
+        self._has_workers = False
 
-    def listen(self) -> None:
+    def listen(self, config: pytest.Config) -> None:
         """Also for Ctrl-C, which is ignored in the background of a shell and by all begun there."""
+        is_worker = hasattr(config, "workerinput")
+        self._has_workers = not is_worker and bool(config.getoption("tx", None))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._begin)
 
@@ -27,7 +30,7 @@ class Ending:
         if self.begun:
             return
         self.begun = True
-        if self.has_workers:
+        if self._has_workers:
             for worker in psutil.Process().children():
                 with suppress(psutil.Error):
                     worker.terminate()
