@@ -39,6 +39,7 @@ class Act:
 
     @property
     def name(self) -> str:
+        """The name of its vassal file, without `.ini`."""
         return self.paths.name
 
     def __repr__(self) -> str:

@@ -68,10 +68,12 @@ class Venue:
 
     @property
     def path(self) -> Path:
+        """The directory: the top of the virtual environment."""
         return self.paths.top
 
     @property
     def name(self) -> str:
+        """The name of the directory."""
         return self.path.name
 
     @property

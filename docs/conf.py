@@ -39,9 +39,7 @@ autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 72
 
-# What stands behind a prompt is copied, the prompt and the output are not.
-copybutton_prompt_text = r"\$ |# |>>> |\.\.\. "
-copybutton_prompt_is_regexp = True
+# What stands behind a prompt is copied; the prompt and the output are not.
 copybutton_exclude = ".linenos, .gp, .go"
 
 html_theme = "furo"
