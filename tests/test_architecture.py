@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -202,3 +203,15 @@ def test_tests_mirror_the_packages() -> None:
     """The tests of `backstage/uwsgi/ini.py` are `tests/uwsgi/test_ini.py`; `integration` apart."""
     folders = {path.name for path in TESTS.iterdir() if path.is_dir() and path.name[0] not in "_."}
     assert folders - {"integration"} <= set(ORDER)
+
+
+def test_every_package_is_installed() -> None:
+    """setup.cfg lists them; what it maps into the package from beside it holds no code."""
+    setup = configparser.ConfigParser()
+    setup.read(PACKAGE.parent / "setup.cfg", encoding="utf-8")
+    listed = set(setup["options"]["packages"].split())
+    there = {
+        ".".join(path.relative_to(PACKAGE.parent).parent.parts)
+        for path in PACKAGE.rglob("__init__.py")
+    }
+    assert listed - {"backstage.emperor", "backstage.vassal_templates"} == there
