@@ -16,6 +16,8 @@ import click
 import pytest
 import yaml
 
+import backstage
+from backstage import errors
 from backstage.cli.exits import Exit
 from backstage.cli.options import Command
 from backstage.cli.program import SECTIONS, program
@@ -122,6 +124,16 @@ def _broken(page: Path) -> Iterator[tuple[str, str]]:
 def test_every_command_has_a_page(site: Path, name: str) -> None:
     page = site / "reference" / "commands" / f"{name}.html"
     assert f"backstage-{name}" in anatomy(page).ids
+
+
+@slow
+def test_the_api_has_every_public_name(site: Path) -> None:
+    ids = anatomy(site / "reference" / "api.html").ids
+    public = {f"backstage.{name}" for name in backstage.__all__}
+    raised = {
+        f"backstage.errors.{name}" for name, kind in vars(errors).items() if isinstance(kind, type)
+    }
+    assert {name for name in public | raised if name not in ids} == set()
 
 
 def test_no_page_outlives_its_command() -> None:
