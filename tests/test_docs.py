@@ -16,6 +16,8 @@ import click
 import pytest
 import yaml
 
+import backstage
+from backstage import errors
 from backstage.cli.exits import Exit
 from backstage.cli.options import Command
 from backstage.cli.program import SECTIONS, program
@@ -122,6 +124,15 @@ def _broken(page: Path) -> Iterator[tuple[str, str]]:
 def test_every_command_has_a_page(site: Path, name: str) -> None:
     page = site / "reference" / "commands" / f"{name}.html"
     assert f"backstage-{name}" in anatomy(page).ids
+
+
+@slow
+def test_the_api_has_every_public_name(site: Path) -> None:
+    raised = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    names = {kind.__name__ for kind in raised if issubclass(kind, errors.BackstageError)}
+    told = {f"backstage.{name}" for name in {*backstage.__all__} - names}
+    told |= {f"backstage.errors.{name}" for name in names}
+    assert told - anatomy(site / "reference" / "api.html").ids == set()
 
 
 def test_no_page_outlives_its_command() -> None:

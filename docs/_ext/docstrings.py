@@ -10,7 +10,11 @@ from backstage import errors
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-_ERRORS = [name for name, kind in vars(errors).items() if isinstance(kind, type)]
+_ERRORS = [
+    name
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, errors.BackstageError)
+]
 _NAME = re.compile(rf"(?<![`\w])({'|'.join(_ERRORS)})(?![`\w])")
 
 
