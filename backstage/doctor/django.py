@@ -28,6 +28,7 @@ _SECURITY = "security."
 _DEBUG_ON = "security.W018"
 _WEAK_KEYS = frozenset({"security.W009", "security.W025"})
 _GUIDE = "https://docs.djangoproject.com/en/stable/howto/deployment/checklist/#https"
+_KEY = "SECRET_KEY"
 _NEW_KEY = 'python3 -c "import secrets; print(secrets.token_urlsafe(64))"'
 # Django's levels of messages, https://docs.djangoproject.com/en/stable/topics/checks/#messages.
 _ERROR, _WARNING = 40, 30
@@ -48,8 +49,7 @@ def examine(acts: Iterable[ActPaths]) -> Iterator[Finding]:
             holders[told.key].append(project)
             yield from judged(project, told)
         else:
-            remedy = Remedy("mend that; to see all of it,", f"{_manage(project)} check --deploy")
-            yield trouble(project.name, f"cannot be examined: {told}", remedy)
+            yield _unexamined(project, told)
     yield from shared(holders)
 
 
@@ -87,13 +87,22 @@ def shared(holders: Mapping[str, Sequence[Project]]) -> Iterator[Finding]:
             yield trouble(names, what, _new_key(projects[-1]))
 
 
+def _unexamined(project: Project, why: str) -> Finding:
+    """What keeps a project from being loaded, by what its Python said last."""
+    if _KEY in why and _reads_env_file(project) and not _own_key(project):
+        remedy = Remedy(f"to give {project.name} one,", _key_set(project))
+        return trouble(project.name, f"cannot be loaded, as it has no {_KEY}", remedy)
+    remedy = Remedy("mend that; to see all of it,", f"{_manage(project)} check --deploy")
+    return trouble(project.name, f"cannot be examined: {why}", remedy)
+
+
 def _untold(project: Project, part: str, error: str) -> Finding:
-    what, command = {
-        "pending": ("its migrations cannot be told", f"{_manage(project)} showmigrations"),
-        "key": ("its SECRET_KEY cannot be used", _NEW_KEY),
-    }.get(part, ("`check --deploy` fails", f"{_manage(project)} check --deploy"))
-    told = f"{what}: {project.harmless(error)}"
-    return trouble(project.name, told, Remedy(command=command))
+    manage = _manage(project)
+    what, remedy = {
+        "pending": ("its migrations cannot be told", Remedy(command=f"{manage} showmigrations")),
+        "key": (f"its {_KEY} cannot be used", _new_key(project)),
+    }.get(part, ("`check --deploy` fails", Remedy(command=f"{manage} check --deploy")))
+    return trouble(project.name, f"{what}: {project.harmless(error)}", remedy)
 
 
 def _checks(project: Project, report: Report) -> Iterator[Finding]:
@@ -143,11 +152,22 @@ def _off(project: Project) -> Remedy:
 def _new_key(project: Project) -> Remedy:
     if "SECRET_KEY" not in DotEnv(project.dotenv).values:
         return Remedy(f"give {project.name} a new one; to make it,", _NEW_KEY)
-    # Piped, as everybody on this machine could read the words of a command.
     return Remedy(f"to give {project.name} a new one,", _key_set(project))
 
 
+def _own_key(project: Project) -> str:
+    """The key that is set for the project, outside of its code."""
+    return project.environment.get(_KEY) or DotEnv(project.dotenv).values.get(_KEY, "")
+
+
+def _reads_env_file(project: Project) -> bool:
+    """Whether a .env is meant to be there, and is the one that `backstage env` changes."""
+    places = (project.act.env_file, project.act.env_file.with_name(".env.example"))
+    return project.directory == project.act.top and any(place.exists() for place in places)
+
+
 def _key_set(project: Project) -> str:
+    # Piped, as everybody on this machine could read the words of a command.
     return f"{_NEW_KEY} | {_set(project, 'SECRET_KEY=-')}"
 
 

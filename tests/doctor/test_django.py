@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,6 +127,42 @@ def test_other_messages(project: Project, level: int, severity: Severity) -> Non
     assert told.command == "backstage manage blog check --deploy"
     told, _ = judged(project, messages=[message("fields.E1", level, hint="Do so.")])
     assert told.remedy == Remedy("Do so.")
+
+
+SETTINGS = {
+    "settings that read the .env": (
+        "import environ\nenv = environ.Env()\nenv.read_env(__file__ + '/../../.env')\n"
+        "SECRET_KEY = env('SECRET_KEY')\n"
+    ),
+    "settings that say themselves what to do": (
+        "from django.core.exceptions import ImproperlyConfigured\n"
+        "raise ImproperlyConfigured('SECRET_KEY is missing. To make one, type:\\ntrue')\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", SETTINGS.values(), ids=SETTINGS)
+def test_a_project_without_a_key(act: ActPaths, text: str) -> None:
+    """The project's own Python tells, and its .env lacks it: there a new one goes."""
+    (act.top / "blog" / "settings.py").write_text(text)
+    act.vassal.write_text(f"[uwsgi]\nvirtualenv = {sys.prefix}\n")
+    act.env_file.write_text("DEBUG=on\n")
+    (told,) = django.examine([act])
+    assert told.severity is Severity.TROUBLE
+    assert told.what == "cannot be loaded, as it has no SECRET_KEY"
+    assert told.command.startswith("python3 -c ")
+    assert told.command.endswith(" | backstage env blog set SECRET_KEY=- --restart")
+
+
+def test_a_key_that_the_env_file_has_nothing_to_do_with(act: ActPaths) -> None:
+    """Neither where there is one already, nor where the project has no .env."""
+    (act.top / "blog" / "settings.py").write_text("raise KeyError('SECRET_KEY')\n")
+    act.vassal.write_text(f"[uwsgi]\nvirtualenv = {sys.prefix}\n")
+    for _ in range(2):
+        (told,) = django.examine([act])
+        assert told.what.startswith("cannot be examined: KeyError: 'SECRET_KEY'")
+        assert told.command == "backstage manage blog check --deploy"
+        act.env_file.unlink(missing_ok=True)
 
 
 def test_what_could_not_be_told(project: Project) -> None:

@@ -18,7 +18,7 @@ import pytest
 from backstage.act import Act
 from backstage.cli.exits import Exit
 from backstage.doctor.finding import Finding, Severity
-from backstage.errors import NoSuchAct
+from backstage.errors import ActFailed, NoSuchAct
 from backstage.facts.states import State
 from backstage.projects import ask
 from backstage.shortcuts import new_act, new_venue, use_venue
@@ -224,11 +224,24 @@ def test_a_key_that_two_acts_have(theatre: Venue, blog: Act) -> None:
     theatre["shop"].restart()
 
 
-def test_a_key_that_is_missing(theatre: Venue, blog: Act) -> None:
-    with changed(blog.paths.env_file, "LOG_LEVEL=INFO\n"):
+@pytest.mark.parametrize("text", ["LOG_LEVEL=INFO\n", "SECRET_KEY=\n"])
+def test_a_key_that_is_missing(theatre: Venue, blog: Act, text: str) -> None:
+    """Also where the Act has been started again without one, and fails for it."""
+    with changed(blog.paths.env_file, text):
         (told,) = troubles(theatre, "blog")
-    assert told.what.startswith("cannot be examined: ")
-    assert "SECRET_KEY is missing" in told.what
+        assert told.what == "cannot be loaded, as it has no SECRET_KEY"
+        with pytest.raises(ActFailed):
+            blog.restart()
+        found = troubles(theatre, "blog")
+        assert {each.subject for each in found} == {"blog"}
+        for each in (told, *found):
+            for line in (each.what, str(each.remedy)):
+                assert not line.rstrip().endswith("type:"), "with nothing behind it"
+                assert "type: (" not in line, "with only a place behind it"
+        type_(theatre, told)
+        assert not troubles(theatre, "blog")
+        assert blog.state is State.RUNNING
+    blog.restart()
 
 
 @pytest.mark.parametrize(
