@@ -60,7 +60,7 @@ def test_80_columns_are_enough(act: Act) -> None:
             assert [line for line in shown.shown.splitlines() if len(line) > 80] == []
     with terminal("status", "--help", cwd=act.paths.venue.top) as shown:
         shown.end()
-        help_text = Path(__file__).parents[1] / "help" / "status.txt"
+        help_text = Path(__file__).parents[1] / "cli" / "help" / "status.txt"
         assert shown.shown == help_text.read_text(encoding="utf-8")
 
 
