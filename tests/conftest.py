@@ -15,6 +15,7 @@ import pytest
 
 from backstage.operations.new_venue import PORTS
 
+from . import scratch
 from .endings import ENDING
 from .own_ports import own_ports
 
@@ -31,6 +32,7 @@ KEPT_OF_HOME = (".cache", ".config/pip", ".config/uv", ".pip")
 
 def pytest_configure(config: pytest.Config) -> None:
     ENDING.listen(config)
+    scratch.use()
 
 
 class Environment:
@@ -68,7 +70,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             (directory / kept).symlink_to(real / kept)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(directory))
-        patch.delenv("XDG_CONFIG_HOME", raising=False)
+        # The last two are of no terminal of theirs: pytest loads readline, which sets them.
+        for variable in ("XDG_CONFIG_HOME", "COLUMNS", "LINES"):
+            patch.delenv(variable, raising=False)
         patch.setenv("XDG_STATE_HOME", str(directory / "state"))
         patch.setenv(PORTS, f"{ports[0]}-{ports[-1]}")
         yield directory
