@@ -14,9 +14,11 @@ from ..uwsgi import ini, log_reasons
 from ..uwsgi.emperor import uwsgi_of
 from ..virtualenvs import namesake
 from ..virtualenvs.distributions import Library
+from ..virtualenvs.versions import is_older, series_of
 from .finding import Finding, Remedy, note, ok, trouble, warning
 
-_PACKAGES = ("Django", "django-environ")
+_DJANGO = "Django"
+_PACKAGES = (_DJANGO, "django-environ")
 _SHOW_PYTHON = "import sys, django\nprint(sys.version)\n"
 # What is compiled into a uWSGI: its flags, its name, what building it takes, and what needs it.
 _FEATURES = (
@@ -40,7 +42,9 @@ def environment(venue_paths: VenuePaths) -> Iterator[Finding]:
     installed = [(name, library.get(name)) for name in _PACKAGES]
     with_what = ", ".join(f"{name} {found.version}" for name, found in installed if found)
     yield ok("Python", f"{said.split()[0]} with {with_what}")
-    yield from _outdated(venue_paths, library)
+    own = Library(Path(sysconfig.get_path("purelib"))).get(_DJANGO)
+    if own and (there := library.get(_DJANGO)):
+        yield from outdated(venue_paths, there.version, own.version)
     if other := namesake.found_in([venue_paths.site_packages]):
         pip = join([str(venue_paths.top / "bin" / "pip"), "uninstall", "--yes", "django_backstage"])
         what = f"{other.version} is another, older program; `import backstage` gets that one here"
@@ -98,22 +102,13 @@ def _no_python(venue_paths: VenuePaths, said: str) -> Finding:
     return trouble("bin/python", f"does not run: {why}", remedy)
 
 
-def _outdated(venue_paths: VenuePaths, library: Library) -> Iterator[Finding]:
-    """Whether the library has a newer release of the same series of Django."""
-    own = Library(Path(sysconfig.get_path("purelib"))).get("Django")
-    there = library.get("Django")
-    if not own or not there:
-        return
-    newest, present = _release(own.version), _release(there.version)
-    if newest[:2] == present[:2] and present < newest:
-        series = ".".join(map(str, newest[:2]))
+def outdated(venue_paths: VenuePaths, present: str, own: str) -> Iterator[Finding]:
+    """Whether the library has a newer release of the Venue's series of Django."""
+    series = series_of(own)
+    if series == series_of(present) and is_older(present, own):
         pip = join([str(venue_paths.top / "bin" / "pip"), "install", "-U", f"Django=={series}.*"])
-        what = f"{there.version} is older than {own.version}, which this library has"
+        what = f"{present} is older than {own}, which this library has"
         yield warning("Django", what, Remedy(command=f"{pip} && backstage restart --all"))
-
-
-def _release(version: str) -> list[int]:
-    return [int(number) for number in version.split(".") if number.isdecimal()]
 
 
 def _features(venue_paths: VenuePaths, version: str, flags: set[str]) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from ..layout.shipped_files import project_files, shelf
 from ..system import programs, users
 from ..system.files import write_atomically
 from ..uwsgi import log_reasons
+from ..virtualenvs.versions import series_of
 from . import ask
 
 _SECRET_ALPHABET = string.ascii_letters + string.digits + "-_"
@@ -76,7 +77,7 @@ def _write_scaffold(act_paths: ActPaths, scaffold: Path) -> None:
     variables = {
         "project_name": act_paths.name,
         "django_version": version,
-        "docs_version": ".".join(version.split(".")[:2]),
+        "docs_version": str(series_of(version)),
     }
     for file in project_files(scaffold, variables):
         target = act_paths.unfinished / file.path

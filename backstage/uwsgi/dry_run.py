@@ -49,21 +49,7 @@ _SOURCE = re.compile(r" \[\w+/\w+\.c line \d+\]$")
 _PLUGINS = ("plugin", "plugins", "need-plugin", "need-plugins", "autoload")
 _HIGHEST_PORT = 65535
 _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
-# Parents are imported, the module itself is not. Only a module that is missing is told.
-_FIND = """
-import importlib.util, sys
-module = sys.argv[1]
-sys.path[:0] = sys.argv[2:]
-try:
-    missing = importlib.util.find_spec(module) is None
-except ModuleNotFoundError as error:
-    missing = f"{module}.".startswith(f"{error.name}.")
-except BaseException:
-    missing = False
-print("missing" if missing else "found")
-"""
-
-
+_FIND = Path(__file__).parent / "inside" / "find_module.py"
 # Shapes of scripts that a uWSGI has accepted, so that a new value is not read as if all were new.
 _ACCEPTED: set[tuple[Path, tuple[tuple[str, str], ...]]] = set()
 
@@ -301,7 +287,8 @@ def _refuse_module(venue_paths: VenuePaths, script: Script, folder: Path, python
     match = _MODULE.match(script.value(found[0])) if found else None
     if found and match:
         added = [str(folder / value) for _, value in script.values(*_PYTHON_PATHS)]
-        words = [python, "-c", _FIND, match["name"], *added]
+        # As text: whoever tries it may not be able to read this library.
+        words = [python, "-c", _FIND.read_text(encoding="utf-8"), match["name"], *added]
         status, said = _tried(words, venue_paths, folder)
         if status == 0 and said.splitlines()[-1:] == ["missing"]:
             raise _Found(found[0].blame(f"no module '{match['name']}' in {folder}"))

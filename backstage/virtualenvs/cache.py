@@ -23,6 +23,7 @@ from ..system.files import remove_tree, write_atomically
 from ..system.locks import locked
 from . import copying, tools
 from .interpreters import Interpreter, current
+from .versions import series_of
 
 if TYPE_CHECKING:
     from . import distributions
@@ -184,9 +185,7 @@ def _django_series(interpreter: Interpreter) -> str:
 
 
 def _is_newest_series(version: str, interpreter: Interpreter) -> bool:
-    major, minor = (int(number) for number in _django_series(interpreter).split("."))
-    given = [int(number) for number in version.split(".")[:2] if number.isdecimal()]
-    return given >= [major, minor]
+    return series_of(version) >= series_of(_django_series(interpreter))
 
 
 def _cache_of(interpreter: Interpreter) -> Path:

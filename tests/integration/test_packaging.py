@@ -18,7 +18,10 @@ from tests.other_backstage import VERSION, wheel_in
 from .conftest import processes_within
 
 CHECKOUT = Path(__file__).parents[2]
-SHIPPED = ("emperor", "vassal_templates", "backstage/scaffolds", "backstage/projects/inside")
+SHIPPED = (
+    *("emperor", "vassal_templates", "backstage/scaffolds"),
+    *("backstage/projects/inside", "backstage/uwsgi/inside"),
+)
 
 pytestmark = pytest.mark.slow
 
