@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from .act import Act
     from .doctor import examination
     from .doctor.finding import Finding
-    from .logs import journal
+    from .logs import journal, source
     from .logs.journal import Journal
 else:
     act_module = lazy.module("backstage.act")
     examination = lazy.module("backstage.doctor.examination")
     journal = lazy.module("backstage.logs.journal")
+    source = lazy.module("backstage.logs.source")
 
 
 class Venue:
@@ -167,7 +168,7 @@ class Venue:
         return journal.Journal(
             self.paths,
             dict.fromkeys(sources or (*sorted(names()), journal.EMPEROR)),
-            journal.Span.of(lines, since),
+            source.Span.of(lines, since),
             follow=follow,
             newcomers=tuple if sources else names,
         )

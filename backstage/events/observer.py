@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,7 +11,7 @@ from ..facts.states import PASSING, State
 from ..layout.paths import ActPaths
 from ..logs import log_files
 from ..status.survey import Look, Survey
-from ..system import inotify
+from ..system.file_changes import Change, FileChanges
 from ..system.timers import Timers
 from ..system.wakeups import Wakeups
 from ..uwsgi import vassal_files
@@ -24,16 +22,10 @@ from .history import History, Moment
 from .pending_probes import PendingProbes
 from .reasons import Reasons
 
-_log = logging.getLogger("backstage")
-
 # The name by which the Emperor's own end is told.
 _EMPEROR = ""
-# Even if nothing is told, files are compared this often, in seconds, so that nothing is missed …
-_BEAT = 1.0
-# … and this often where the kernel cannot tell.
-_POLL = 0.1
-# So many Acts are looked at with each beat, in turn: those that hang make no sound.
-_ROUND = 5
+# So many running Acts are looked at every so many seconds, in turn: those that hang make no sound.
+_ROUND, _ROUND_SECONDS = 5, 1.0
 # An editor's save may remove a file for a moment: a removal counts after so many seconds.
 _GRACE = 0.005
 # A file in which somebody writes, and is not heard to close, is looked at after so many seconds.
@@ -59,12 +51,16 @@ class Observer:
         self._history = History()
         self._edits = Edits(survey.emperor)
         self._reasons = Reasons(survey.paths)
-        self._watch: inotify.Watch | None = None
-        self._hints: deque[inotify.Hint] = deque()
+        self._changes = FileChanges(
+            self._paths.top,
+            self._wakeups.ring,
+            contents=[self._paths.vassals],
+            names=[self._paths.run],
+            writes=[self._paths.emperor_log],
+        )
         self._closing = threading.Event()
         self._known: EmperorStats | None = None
         self._emperor_pid: int | None = None
-        self._beat_at = 0.0
         self._round: list[str] = []
         self._round_at = 0.0
         self._said = 0
@@ -80,7 +76,7 @@ class Observer:
             raise
 
     def _begin(self) -> None:
-        self._open_watch()
+        self._changes.open()
         self._known = self._survey.emperor.stats()
         names = self._survey.names()
         for look in self._survey.glance_at(names, self._known).values():
@@ -92,7 +88,6 @@ class Observer:
                 self._timers.repeat(look.name, time.monotonic())
         self._follow_emperor()
         self._said = log_files.size(self._paths.emperor_log)
-        self._beat_at = time.monotonic()
 
     def run(self) -> None:
         """Tell of changes until `close` is called."""
@@ -108,101 +103,57 @@ class Observer:
         self._wakeups.ring()
 
     def _release(self) -> None:
-        if self._watch:
-            self._watch.close()
+        self._changes.close()
         self._pending.close()
         self._wakeups.close()
-
-    # What wakes it
-
-    def _open_watch(self) -> None:
-        try:
-            self._watch = inotify.Watch(self._hear)
-            self._add_watches()
-        except OSError as error:
-            self._fall_back(str(error.strerror))
-
-    def _add_watches(self) -> None:
-        if self._watch:
-            self._watch.add(self._paths.vassals, inotify.CONTENTS)
-            self._watch.add(self._paths.run, inotify.NAMES)
-            self._watch.add(self._paths.emperor_log, inotify.WRITES)
-
-    def _fall_back(self, why: str) -> None:
-        _log.warning(
-            "%s is looked at every %g s, as the kernel cannot tell of changes there: %s",
-            self._paths.top,
-            _POLL,
-            why,
-        )
-        if self._watch:
-            self._watch.close()
-            self._watch = None
-
-    def _hear(self, hint: inotify.Hint) -> None:
-        # Called by the watch in its own thread.
-        self._hints.append(hint)
-        self._wakeups.ring()
-
-    @property
-    def _beat_length(self) -> float:
-        return _BEAT if self._watch else _POLL
 
     # What it does then
 
     def _step(self) -> None:
         now = time.monotonic()
-        pause = min(self._timers.pause(now), self._files.pause(now), max(0.0, self._beat_at - now))
-        woken = self._wakeups.wait(pause)
+        pauses = (self._timers.pause(now), self._files.pause(now), self._changes.pause(now))
+        woken = self._wakeups.wait(min(pauses))
         now = time.monotonic()
         names = {name for name, _ in woken if name != _EMPEROR}
         stirred = len(names) < len(woken)
         for name, pid in woken:
             if pid:
                 self._reasons.ended(name, pid)
-        stirred |= self._take_hints(names, now)
+        stirred |= self._take_changes(names, now)
         names |= self._timers.take(now) | self._files.take(now)
-        if now >= self._beat_at:
-            stirred |= self._beat(names, now)
+        if self._changes.is_due(now):
+            stirred |= self._look_for_more(names, now)
         if names or stirred:
             self._look_at(names)
 
-    def _take_hints(self, names: set[str], now: float) -> bool:
+    def _take_changes(self, names: set[str], now: float) -> bool:
         """Add the names whose files have changed; whether the Emperor has something to say."""
         stirred = False
-        while self._hints:
-            hint = self._hints.popleft()
-            if hint.path == self._paths.vassals and hint.name:
-                self._take_file(hint, names, now)
-                continue
-            stirred |= hint.path != self._paths.run or hint.name == self._paths.emperor_stats.name
-            if not hint.name and hint.path != self._paths.emperor_log:
-                # Notices were lost, or a directory has gone.
-                self._beat_at = now
+        for change in self._changes.take():
+            if change.path.parent == self._paths.vassals:
+                self._take_file(change, names, now)
+            else:
+                is_in_run = change.path.parent == self._paths.run
+                stirred |= not is_in_run or change.path == self._paths.emperor_stats
         return stirred
 
-    def _take_file(self, hint: inotify.Hint, names: set[str], now: float) -> None:
-        name = vassal_files.act_of(hint.name)
+    def _take_file(self, change: Change, names: set[str], now: float) -> None:
+        name = vassal_files.act_of(change.path.name)
         if not name:
             return
         if not self._act(name).vassal.exists():
             self._files.put(name, now + _GRACE)
-        elif hint.complete:
+        elif change.complete:
             names.add(name)
         else:
             self._await_writer(name)
 
-    def _beat(self, names: set[str], now: float) -> bool:
+    def _look_for_more(self, names: set[str], now: float) -> bool:
         """Find what nobody has told of; whether that is something of the Emperor's."""
-        self._beat_at = now + self._beat_length
-        try:
-            self._add_watches()
-        except OSError as error:
-            self._fall_back(str(error.strerror))
         names |= self._edits.unsettled(self._paths) - self._writing
         names |= {name for name, state in self._history.states() if state not in _LASTING}
         if now >= self._round_at:
-            self._round_at = now + _BEAT
+            self._round_at = now + _ROUND_SECONDS
             names |= self._strange()
         said = log_files.size(self._paths.emperor_log)
         stirred = said != self._said or self._survey.emperor.pid != self._emperor_pid
@@ -256,7 +207,7 @@ class Observer:
 
     def _await_writer(self, name: str) -> None:
         self._writing.add(name)
-        self._files.put(name, time.monotonic() + min(_WRITING, self._beat_length))
+        self._files.put(name, time.monotonic() + min(_WRITING, self._changes.interval))
 
     def _note(self, look: Look) -> None:
         look = self._pending.answered(look)

@@ -11,7 +11,8 @@ from queue import SimpleQueue
 import pytest
 
 from backstage.act import Act
-from backstage.logs.journal import EMPEROR, Journal, LogLine
+from backstage.logs.journal import EMPEROR, Journal
+from backstage.logs.source import LogLine
 from backstage.shortcuts import new_act
 from backstage.venue import Venue
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from backstage.layout.paths import VenuePaths
-from backstage.logs.journal import EMPEROR, Journal, LogLine, Span
+from backstage.logs.journal import EMPEROR, Journal
+from backstage.logs.source import LogLine, Span
 from backstage.system.deadlines import Deadline, until
 
 PATIENCE = 30.0
@@ -279,7 +280,7 @@ def follow(paths: VenuePaths) -> Iterator[Follow]:
 @pytest.fixture
 def only_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a first look, nothing is looked at without a reason."""
-    monkeypatch.setattr("backstage.logs.journal._BEAT", 3600.0)
+    monkeypatch.setattr("backstage.system.file_changes.INTERVAL", 3600.0)
 
 
 def test_what_is_added_is_told(paths: VenuePaths, follow: Follow, only_told: None) -> None:

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 import click
 
-from ...logs.journal import EMPEROR, LogLine
+from ...logs.journal import EMPEROR
+from ...logs.source import LogLine
 from ..options import acts_argument, command
 from ..results import Result, Stream
 from ..session import Session

@@ -15,7 +15,7 @@ from backstage.cli.commands import logs
 from backstage.cli.program import run
 from backstage.cli.terminal.screen import Screen
 from backstage.layout.paths import VenuePaths
-from backstage.logs.journal import LogLine
+from backstage.logs.source import LogLine
 from backstage.operations.new_venue import configure
 
 NOON = datetime(2022, 5, 1, 12, tzinfo=UTC).timestamp()

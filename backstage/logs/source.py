@@ -1,0 +1,162 @@
+"""One log as a source of lines: from where it is to begin, and on as it grows and is rotated."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from .log_files import GrowingLog, LogFile, rotated
+from .timestamps import Clock
+
+# Who asks for nothing is shown so many lines of each log.
+_LINES = 20
+# The first of the last lines may have its time in a line above: one of so many bytes before it.
+_LEAD = 16 * 1024
+# To find a moment in a log, so many bytes are read …
+_SAMPLE = 2 * 1024
+# … every so many bytes.
+_STEP = 128 * 1024
+# A request is logged when it ends, with the moment when it began: so many seconds earlier, mostly.
+_SLOW = 120.0
+# No clock of this machine is ahead of another by more, in seconds.
+_AHEAD = 2.0
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of a log; `source` is the Act's name, or 'emperor' for the Emperor's own.
+
+    `at` is when it was written in seconds since the epoch, by its own word or by that of the line
+    above that it goes on with; None where neither tells. `text` is as it was written: a terminal
+    would obey the control characters in it.
+    """
+
+    source: str
+    at: float | None
+    text: str
+
+
+# A line and the moment that orders it among those of other logs.
+Entry = tuple[float, LogLine]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """Where to begin in each log: with so many of its last lines, and not before a moment.
+
+    None sets no bound; `since` is in seconds since the epoch.
+    """
+
+    lines: int | None = None
+    since: float | None = None
+
+    @classmethod
+    def of(cls, lines: int | None, since: float | datetime | None) -> Span:
+        """What somebody asks for; of whom asks for nothing, a screenful is meant."""
+        if lines is None and since is None:
+            return cls(lines=_LINES)
+        return cls(lines=lines, since=since.timestamp() if isinstance(since, datetime) else since)
+
+
+class LogSource:
+    """One log, read from where it is told to begin."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name = name
+        self.path = path
+        self._log = GrowingLog(path)
+        self._clock = Clock()
+        self._at: float | None = None
+        self._order = -math.inf
+        self._since = -math.inf
+        # What was written before, from the oldest file on, each with where to begin in it.
+        self._past: list[tuple[LogFile, int]] = []
+
+    def begin(self, span: Span) -> None:
+        """Begin where a span does; what was rotated away counts too."""
+        if span.since is not None:
+            # Lines tell whole seconds.
+            self._since = math.floor(span.since)
+        count = span.lines
+        for file in self._files():
+            start, found = (0, 0) if count is None else file.last(count)
+            start = max(start, self._first_since(file))
+            self._past.insert(0, (file, start))
+            if start:
+                return
+            count = None if count is None else count - found
+
+    def skip(self, length: int) -> None:
+        """Begin behind the first so many bytes."""
+        if file := self._log.open():
+            self._past = [(file, file.line_start(length))]
+
+    def read(self, *, whole: bool) -> Iterator[Entry]:
+        """The lines since the last time, the last one only if it is complete or `whole`."""
+        while self._past:
+            file, begin = self._past[0]
+            yield from self._from(file, begin)
+            if file is not self._log.file:
+                yield from map(self._entry, file.rest())
+                file.close()
+            del self._past[0]
+        yield from map(self._entry, self._log.news())
+        if whole and self._log.file:
+            yield from map(self._entry, self._log.file.rest())
+
+    def close(self) -> None:
+        """Give every file back; a second time does nothing."""
+        for file, _ in self._past:
+            if file is not self._log.file:
+                file.close()
+        self._past = []
+        self._log.close()
+
+    def _files(self) -> Iterator[LogFile]:
+        """The log and the one before it; the latter is opened only if it is asked for."""
+        file, older = self._log.open(), rotated(self.path)
+        if file:
+            yield file
+        if file is None or file.is_replaced(older):
+            with suppress(OSError):
+                yield LogFile(older)
+
+    def _first_since(self, file: LogFile) -> int:
+        """Where to begin, so that nothing is missed, found without reading everything."""
+        if file.modified < self._since:
+            return file.line_start(file.size)
+        clock, found = Clock(), 0
+        steps = range(0, file.size, _STEP) if self._since > -math.inf else range(0)
+        for at in steps:
+            moments = (clock.moment(line, _latest()) for line in file.sample(at, _SAMPLE))
+            moment = next((moment for moment in moments if moment is not None), None)
+            if moment is None:
+                continue
+            if moment >= self._since - _SLOW:
+                break
+            found = at
+        return file.line_start(found)
+
+    def _from(self, file: LogFile, begin: int) -> Iterator[Entry]:
+        file.position = file.line_start(begin - _LEAD)
+        for text in file.lines(begin):
+            self._entry(text)
+        entries = map(self._entry, file.lines())
+        yield from (entry for entry in entries if entry[0] >= self._since)
+
+    def _entry(self, text: str) -> Entry:
+        moment = self._clock.moment(text, _latest())
+        if moment is not None:
+            self._at = moment
+            # The log is in order: a line is no earlier than the one above it.
+            self._order = max(self._order, moment)
+        return self._order, LogLine(self.name, self._at, text)
+
+
+def _latest() -> float:
+    return time.time() + _AHEAD
