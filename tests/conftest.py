@@ -12,10 +12,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
 
 from backstage.operations.new_venue import PORTS
 
-from . import scratch
+from . import scratch, turns
 from .endings import ENDING
 from .own_ports import own_ports
 
@@ -33,6 +34,15 @@ KEPT_OF_HOME = (".cache", ".config/pip", ".config/uv", ".pip")
 def pytest_configure(config: pytest.Config) -> None:
     ENDING.listen(config)
     scratch.use()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=turns.turn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> turns.ByFile:
+    return turns.ByFile(config, log)
 
 
 class Environment:

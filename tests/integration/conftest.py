@@ -26,26 +26,11 @@ from tests.integration.machine import Machine, booted, missing, skipping_unboota
 
 MakeVenue = Callable[..., Venue]
 
-# The files that take the longest begin, so that no process is left alone with one at the end.
-LONGEST = (
-    *("test_limits_v2", "test_ten_sites", "test_nginx", "test_systemd", "test_pythons"),
-    *("test_acts", "test_tour", "test_packaging", "test_killed", "test_events", "test_cli"),
-    *("test_doctor", "test_venues", "test_model", "test_top", "test_trouble", "test_run_as"),
-)
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "integration" in item.path.parts:
             item.add_marker(pytest.mark.integration)
-    items.sort(key=_turn)
-
-
-def _turn(item: pytest.Item) -> int:
-    """When it is its file's turn: the longest first, the other integration tests next."""
-    if item.path.stem in LONGEST:
-        return LONGEST.index(item.path.stem)
-    return len(LONGEST) + ("integration" not in item.path.parts)
 
 
 @pytest.fixture(scope="session")

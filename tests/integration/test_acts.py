@@ -90,6 +90,7 @@ def test_verbs_are_idempotent(act: Act) -> None:
     assert act.state is State.STOPPED
 
 
+@pytest.mark.slow
 def test_stopping_blog_leaves_blog2_alone(venue: Venue) -> None:
     blog, blog2 = new_act(venue, "blog"), new_act(venue, "blog2")
     pid = blog2.pid
@@ -113,6 +114,7 @@ def test_a_restart_runs_new_code_on_the_same_socket(act: Act) -> None:
     assert act.pid == pid, "the master, which holds the socket, stayed"
 
 
+@pytest.mark.slow
 def test_a_restart_refuses_nobody_and_finishes_requests_under_way(act: Act) -> None:
     add_view(
         act,
@@ -318,6 +320,7 @@ def test_a_restart_in_the_middle_of_a_start_runs_the_newest_code(
         assert fetch(act, "mark") == (200, answer)
 
 
+@pytest.mark.slow
 def test_hand_edits_survive_everything_and_count(venue: Venue, act: Act) -> None:
     port = own_ports().take()
     old = act.get_uwsgi_port()
@@ -371,6 +374,7 @@ def test_an_operator_stops_starts_and_restarts_with_plain_files(act: Act) -> Non
     assert vassal.read_text() == text, "the library puts back what it has kept"
 
 
+@pytest.mark.slow
 def test_a_broken_act_fails_alone_and_says_why(venue: Venue, act: Act, fresh_name: str) -> None:
     other = new_act(venue, f"{fresh_name}_other")
     settings = act.paths.top / act.name / "settings.py"
@@ -535,6 +539,7 @@ def test_a_with_block_stops_the_act(venue: Venue, fresh_name: str) -> None:
     assert act.state is State.STOPPED
 
 
+@pytest.mark.slow
 def test_manage_runs_commands_with_the_venues_python(act: Act) -> None:
     assert "0 static files copied" in act.manage("collectstatic", "--noinput")
     assert str(act.paths.venue.top) in act.manage("shell", "-c", "import sys; print(sys.prefix)")
@@ -542,6 +547,7 @@ def test_manage_runs_commands_with_the_venues_python(act: Act) -> None:
         act.manage("no_such")
 
 
+@pytest.mark.slow
 def test_files_are_closed_to_others(venue: Venue, act: Act) -> None:
     def mode(path: Path) -> int:
         return path.stat().st_mode & 0o777
@@ -560,6 +566,7 @@ def test_files_are_closed_to_others(venue: Venue, act: Act) -> None:
     assert twin.paths.env_file.read_text() != act.paths.env_file.read_text()
 
 
+@pytest.mark.slow
 def test_all_at_once(make_venue: MakeVenue) -> None:
     venue = make_venue()
     acts = [new_act(venue, name, start=False) for name in ("one", "two", "three")]

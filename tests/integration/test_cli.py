@@ -138,6 +138,7 @@ def test_a_failing_act_is_an_exit_code_and_a_reason(venue: Venue, broken: Act) -
     assert "\x1b" not in started.stdout + shown.stdout
 
 
+@pytest.mark.slow
 def test_several_acts_at_once(house: Path, blog: Act) -> None:
     stopped = call("stop", "blog", "shop", cwd=house)
     assert stopped.returncode == 0
@@ -153,6 +154,7 @@ def test_several_acts_at_once(house: Path, blog: Act) -> None:
     assert fetch(blog)[0] == 200
 
 
+@pytest.mark.slow
 def test_all_acts(house: Path, blog: Act) -> None:
     before = {act.name: act.snapshot().restarts for act in use_venue(house)}
     assert call("restart", "--all", cwd=house).returncode == 0
@@ -180,6 +182,7 @@ def test_one_wrong_name_and_nothing_is_done(house: Path, blog: Act) -> None:
     assert blog.state is State.RUNNING
 
 
+@pytest.mark.slow
 def test_not_waiting_and_not_waiting_long(venue: Venue, fresh_name: str, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     act = slow_act(venue, fresh_name, gate)
@@ -193,6 +196,7 @@ def test_not_waiting_and_not_waiting_long(venue: Venue, fresh_name: str, tmp_pat
     act.wait("stopped")
 
 
+@pytest.mark.slow
 def test_the_worst_exit_code_counts(venue: Venue, broken: Act, fresh_name: str) -> None:
     done = call("start", broken.name, "--all", cwd=venue.path)
     assert done.returncode == 2
@@ -202,6 +206,7 @@ def test_the_worst_exit_code_counts(venue: Venue, broken: Act, fresh_name: str) 
     assert re.search(rf"^● {fresh_name}b +running", done.stdout, re.M)
 
 
+@pytest.mark.slow
 def test_url_and_port(house: Path, blog: Act) -> None:
     port = blog.get_uwsgi_port()
     assert call("url", "blog", cwd=house).stdout == f"http://localhost:{port}/\n"
@@ -234,6 +239,7 @@ def test_open(house: Path, blog: Act, tmp_path: Path) -> None:
     assert failed.stdout == f"{blog.url}  (no browser to open it with)\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -252,11 +258,13 @@ def test_manage(house: Path, words: list[str], code: int, said: str) -> None:
     assert said in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_manage_reads_what_it_is_given(house: Path) -> None:
     done = call("manage", "blog", "shell", cwd=house, typed="print('sum', 40 + 2)\n")
     assert "sum 42" in done.stdout
 
 
+@pytest.mark.slow
 def test_retire(house: Path, fresh_name: str) -> None:
     """Nobody is asked where nobody can answer."""
     call("new-act", fresh_name, cwd=house)
@@ -267,6 +275,7 @@ def test_retire(house: Path, fresh_name: str) -> None:
     assert call("port", fresh_name, cwd=house).returncode == 3
 
 
+@pytest.mark.slow
 def test_the_venue_itself(house: Path, blog: Act) -> None:
     stopped = call("venue", "stop", cwd=house)
     assert stopped.returncode == 0
@@ -300,6 +309,7 @@ def test_the_venue_is_named(house: Path, blog: Act, before: list[str], behind: l
     assert found.stdout == f"{blog.get_uwsgi_port()}\n"
 
 
+@pytest.mark.slow
 def test_the_variable_names_the_venue(house: Path, venue: Venue, blog: Act) -> None:
     """It wins over the current directory, and `--venue` over it."""
     told = {"BACKSTAGE_VENUE": str(house)}
@@ -312,6 +322,7 @@ def test_the_variable_names_the_venue(house: Path, venue: Venue, blog: Act) -> N
     )
 
 
+@pytest.mark.slow
 def test_outside_of_any_venue(stage: Path, tmp_path: Path) -> None:
     for place in (["status"], ["--venue", "nowhere", "start", "--all"], ["--venue", ".", "doctor"]):
         done = call(*place, cwd=tmp_path)
@@ -364,12 +375,14 @@ CALLS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", CALLS, ids=" ".join)
 def test_no_escape_sequence_without_a_terminal(house: Path, blog: Act, words: list[str]) -> None:
     done = call(*words, cwd=house, env={"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"})
     assert "\x1b" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", CALLS, ids=" ".join)
 def test_ascii_is_enough(house: Path, blog: Act, words: list[str]) -> None:
     done = call(*words, cwd=house, env={"LC_ALL": "C"})
@@ -401,6 +414,7 @@ def test_what_others_have_written_is_not_obeyed(house: Path, blog: Act) -> None:
     assert done.stdout == "\\x1b[2J\\x1b]0;owned\\x07 bell\n"
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_what_could_not_be_made(house: Path, tmp_path: Path) -> None:
     held = use_venue(house)["blog"].get_uwsgi_port()
     for words, code in (
@@ -419,6 +433,7 @@ def test_nothing_is_left_of_what_could_not_be_made(house: Path, tmp_path: Path) 
     assert sorted(os.listdir(house / "acts")) == ["blog", "shop"]
 
 
+@pytest.mark.slow
 def test_the_transcript_of_the_readme(stage: Path) -> None:
     """Typed and compared, but for numbers and how wide they make a column."""
     [told] = re.findall(r"```console\n(.*?)```", README.read_text(encoding="utf-8"), re.S)

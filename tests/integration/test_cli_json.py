@@ -79,6 +79,7 @@ def test_no_command_is_left_out() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "known"), CALLS.items(), ids=[*CALLS])
 def test_results(venue: Venue, words: str, known: str) -> None:
     name, *rest = words.format(parent=venue.path.parent).split()
@@ -94,6 +95,7 @@ def test_results(venue: Venue, words: str, known: str) -> None:
         assert fields(result) >= set(known.split())
 
 
+@pytest.mark.slow
 def test_events_are_lines_as_they_happen(venue: Venue, fresh_name: str, spawn: Spawn) -> None:
     act = new_act(venue, fresh_name)
     events = spawn(BACKSTAGE, "events", act.name, "--json", cwd=venue.path, env=environment())
@@ -124,6 +126,7 @@ def test_errors(name: str, tmp_path: Path) -> None:
     assert (error, done.returncode) == ({"kind": "NotAVenue", "exit": 3}, 3)
 
 
+@pytest.mark.slow
 def test_an_act_that_does_not_start_is_a_result(venue: Venue, fresh_name: str) -> None:
     act = new_act(venue, fresh_name, start=False)
     (act.paths.top / fresh_name / "wsgi.py").write_text("import nonsense_that_is_not_there\n")
@@ -135,6 +138,7 @@ def test_an_act_that_does_not_start_is_a_result(venue: Venue, fresh_name: str) -
     act.stop()
 
 
+@pytest.mark.slow
 def test_several_results_are_several_lines(venue: Venue, fresh_name: str) -> None:
     names = {fresh_name, f"{fresh_name}b"}
     for name in names:

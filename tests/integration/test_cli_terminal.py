@@ -91,6 +91,7 @@ def test_a_question_of_manage_py(act: Act) -> None:
         assert asked.end() == 0
 
 
+@pytest.mark.slow
 def test_retiring_asks(venue: Venue, fresh_name: str) -> None:
     new_act(venue, fresh_name)
     answers = {"n\n": "stays as it is", CTRL_C_AND_ENTER: "Interrupted.$", CTRL_D: "Interrupted.$"}
@@ -109,6 +110,7 @@ def test_retiring_asks(venue: Venue, fresh_name: str) -> None:
     assert fresh_name not in venue
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_an_act_starts(venue: Venue, fresh_name: str, tmp_path: Path) -> None:
     """The command ends, the Act does not: it comes up as if nobody had waited."""
     act = slow_act(venue, fresh_name, tmp_path / "gate")
@@ -126,6 +128,7 @@ def test_ctrl_c_while_an_act_starts(venue: Venue, fresh_name: str, tmp_path: Pat
     assert call("stop", act.name, cwd=venue.path).returncode == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_acts_restart(venue: Venue, fresh_name: str, tmp_path: Path) -> None:
     """They take turns: the first goes on, the one whose turn has not come is left as it was."""
     gate = tmp_path / "gate"
@@ -155,6 +158,7 @@ def test_ctrl_c_leaves_no_venue(stage: Path) -> None:
     assert not processes_within(stage / "halfway")
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_act(make_venue: MakeVenue) -> None:
     venue = make_venue()
     paths = venue.paths.act("halfway")

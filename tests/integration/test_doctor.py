@@ -108,6 +108,7 @@ def files_of(venue: Venue) -> Mapping[str, tuple[int, int, int]]:
     }
 
 
+@pytest.mark.slow
 def test_a_venue_in_order(theatre: Venue) -> None:
     """Nothing is wrong, and nothing has changed afterwards."""
     before = files_of(theatre)
@@ -119,6 +120,7 @@ def test_a_venue_in_order(theatre: Venue) -> None:
     assert files_of(theatre) == before
 
 
+@pytest.mark.slow
 def test_a_database_that_rests_is_read_without_a_trace(theatre: Venue, blog: Act) -> None:
     """SQLite would make files beside it, and a database where there is none."""
     blog.stop()
@@ -135,6 +137,7 @@ def test_a_database_that_rests_is_read_without_a_trace(theatre: Venue, blog: Act
     blog.start()
 
 
+@pytest.mark.slow
 def test_a_database_in_use_is_read_as_it_is(theatre: Venue, blog: Act) -> None:
     """What another program has committed counts, though the file itself does not have it yet."""
     database = blog.paths.top / "db.sqlite3"
@@ -159,6 +162,7 @@ def test_a_database_in_use_is_read_as_it_is(theatre: Venue, blog: Act) -> None:
     assert not troubles(theatre, "blog")
 
 
+@pytest.mark.slow
 def test_only_the_acts_that_are_named(theatre: Venue) -> None:
     """The others' trouble is not told; the Venue's is."""
     with changed(theatre["shop"].paths.env_file, "SECRET_KEY=short\n"):
@@ -168,6 +172,7 @@ def test_only_the_acts_that_are_named(theatre: Venue) -> None:
         theatre.examine("blgo")
 
 
+@pytest.mark.slow
 def test_migrations_that_are_not_applied(theatre: Venue, blog: Act) -> None:
     blog.manage("migrate", "sessions", "zero")
     (told,) = troubles(theatre, "blog")
@@ -177,6 +182,7 @@ def test_migrations_that_are_not_applied(theatre: Venue, blog: Act) -> None:
     assert not troubles(theatre, "blog")
 
 
+@pytest.mark.slow
 def test_debug_that_is_on(theatre: Venue, blog: Act) -> None:
     with added(blog.paths.env_file, "DEBUG=on\n"):
         (told,) = troubles(theatre, "blog")
@@ -190,6 +196,7 @@ def test_debug_that_is_on(theatre: Venue, blog: Act) -> None:
     blog.restart()
 
 
+@pytest.mark.slow
 def test_tls_answers_all_that_is_for_https(theatre: Venue, blog: Act) -> None:
     def advice() -> list[Finding]:
         return [each for each in theatre.examine("blog") if "https" in each.what]
@@ -200,6 +207,7 @@ def test_tls_answers_all_that_is_for_https(theatre: Venue, blog: Act) -> None:
         assert not advice()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["hunter2", f"django-insecure-{'x7' * 30}", "ab" * 40])
 def test_a_weak_key(theatre: Venue, blog: Act, key: str) -> None:
     with changed(blog.paths.env_file, f"SECRET_KEY={key}"):
@@ -211,6 +219,7 @@ def test_a_weak_key(theatre: Venue, blog: Act, key: str) -> None:
     blog.restart()
 
 
+@pytest.mark.slow
 def test_a_key_that_two_acts_have(theatre: Venue, blog: Act) -> None:
     """They are told apart although neither is shown."""
     shop = theatre["shop"].paths.env_file
@@ -224,6 +233,7 @@ def test_a_key_that_two_acts_have(theatre: Venue, blog: Act) -> None:
     theatre["shop"].restart()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["LOG_LEVEL=INFO\n", "SECRET_KEY=\n"])
 def test_a_key_that_is_missing(theatre: Venue, blog: Act, text: str) -> None:
     """Also where the Act has been started again without one, and fails for it."""
@@ -244,6 +254,7 @@ def test_a_key_that_is_missing(theatre: Venue, blog: Act, text: str) -> None:
     blog.restart()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "url",
     [
@@ -262,6 +273,7 @@ def test_a_database_that_is_not_there(theatre: Venue, blog: Act, url: str) -> No
         assert not [piece for piece in pieces if piece in str(told)]
 
 
+@pytest.mark.slow
 def test_what_an_application_says_while_it_loads(theatre: Venue, blog: Act) -> None:
     """It is not taken for the report."""
     settings = blog.paths.top / "blog" / "settings.py"
@@ -270,6 +282,7 @@ def test_what_an_application_says_while_it_loads(theatre: Venue, blog: Act) -> N
         assert not troubles(theatre, "blog")
 
 
+@pytest.mark.slow
 def test_settings_that_cannot_be_loaded(theatre: Venue, blog: Act) -> None:
     with added(blog.paths.top / "blog" / "settings.py", "\nimport stripe_of_nobody\n"):
         (told,) = troubles(theatre, "blog")
@@ -285,6 +298,7 @@ def test_settings_that_hang(theatre: Venue, blog: Act, monkeypatch: pytest.Monke
     assert told.what == "cannot be examined: it is not loaded after 3 s"
 
 
+@pytest.mark.slow
 def test_who_stops_reading_leaves_no_process(theatre: Venue, blog: Act) -> None:
     before = {process.pid for process in processes_within(theatre.path)}
     hang = "\nimport time\ntime.sleep(600)\n"
@@ -295,6 +309,7 @@ def test_who_stops_reading_leaves_no_process(theatre: Venue, blog: Act) -> None:
     assert {process.pid for process in processes_within(theatre.path)} == before
 
 
+@pytest.mark.slow
 def test_an_act_that_fails(theatre: Venue, blog: Act) -> None:
     with added(blog.paths.top / "blog" / "wsgi.py", "\nraise RuntimeError('on purpose')\n"):
         blog.restart(wait=None)
@@ -306,6 +321,7 @@ def test_an_act_that_fails(theatre: Venue, blog: Act) -> None:
     assert blog.state is State.RUNNING
 
 
+@pytest.mark.slow
 def test_acts_that_could_not_be_started_again(theatre: Venue) -> None:
     """They run, but not with the template that they include now."""
     with added(theatre.paths.templates / "django.ini", "threds = 4\n"):
@@ -316,6 +332,7 @@ def test_acts_that_could_not_be_started_again(theatre: Venue) -> None:
         assert "did you mean 'threads'" in each.what
 
 
+@pytest.mark.slow
 def test_an_edit_that_is_not_used(theatre: Venue, blog: Act) -> None:
     before = blog.paths.vassal.read_text()
     with theatre.events(timeout=30) as events:
@@ -331,6 +348,7 @@ def test_an_edit_that_is_not_used(theatre: Venue, blog: Act) -> None:
         assert until(lambda: not troubles(theatre, check="acts"), Deadline(30.0))
 
 
+@pytest.mark.slow
 def test_no_emperor(theatre: Venue) -> None:
     theatre.stop()
     (told,) = troubles(theatre, check="emperor")
@@ -444,6 +462,7 @@ def test_the_command_in_a_terminal(theatre: Venue, blog: Act) -> None:
     assert not [line for line in lines if len(line) > 50 and str(theatre.path) not in line]
 
 
+@pytest.mark.slow
 def test_the_command_in_ascii(theatre: Venue) -> None:
     done = call("doctor", "shop", cwd=theatre.path, env={"LC_ALL": "C"})
     assert done.returncode == Exit.DONE
@@ -453,6 +472,7 @@ def test_the_command_in_ascii(theatre: Venue) -> None:
     assert done.stdout.splitlines()[-1].endswith(" in order")
 
 
+@pytest.mark.slow
 def test_the_command_for_programs(theatre: Venue, blog: Act) -> None:
     with added(blog.paths.env_file, "SECRET_KEY=short\n"):
         done = call("doctor", "blog", "--json", cwd=theatre.path)
@@ -469,6 +489,7 @@ def test_the_command_for_programs(theatre: Venue, blog: Act) -> None:
     assert call("doctor", "blgo", cwd=theatre.path).returncode == Exit.NOT_THERE
 
 
+@pytest.mark.slow
 def test_how_it_is_when_all_is_over(theatre: Venue) -> None:
     """No test has left the Venue broken, which the others would then be blamed for."""
     assert not troubles(theatre)

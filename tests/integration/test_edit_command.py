@@ -77,6 +77,7 @@ def test_a_good_edit_is_shown_and_runs(act: Act, drafts: Path) -> None:
     assert not list(drafts.iterdir())
 
 
+@pytest.mark.slow
 def test_programs_get_the_same_in_one_object(act: Act, drafts: Path) -> None:
     done = edit(act, drafts, GOOD, "--json")
     envelope = json.loads(done.stdout)
@@ -224,6 +225,7 @@ def test_a_fault_can_be_mended_in_a_terminal(act: Act, drafts: Path, tmp_path: P
     assert not list(drafts.iterdir())
 
 
+@pytest.mark.slow
 def test_the_difference_has_colours_in_a_terminal(act: Act, drafts: Path, tmp_path: Path) -> None:
     env = person(act, drafts, tmp_path)
     for wants, colour in ((env, True), ({**env, "NO_COLOR": "1"}, False)):

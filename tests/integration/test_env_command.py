@@ -44,6 +44,7 @@ def result(act: Act, *words: str) -> dict[str, Any]:
     return dict(envelope["result"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [(), ("list",)])
 def test_secrets_are_listed_only_when_asked_for(act: Act, words: tuple[str, ...]) -> None:
     act.env.set(DATABASE_URL="postgres://me:hush@db/blog", DEBUG="off")
@@ -56,6 +57,7 @@ def test_secrets_are_listed_only_when_asked_for(act: Act, words: tuple[str, ...]
     assert "me:hush@db" in revealed
 
 
+@pytest.mark.slow
 def test_the_list_for_programs_is_masked_as_well(act: Act) -> None:
     assert result(act) == {
         "act": act.name,
@@ -75,6 +77,7 @@ def test_lines_that_django_passes_over_are_told(act: Act) -> None:
     assert "Django passes over what is no KEY=VALUE without spaces: line 3" in told.stderr
 
 
+@pytest.mark.slow
 def test_what_is_set_waits_for_a_restart_and_says_what_to_type(act: Act) -> None:
     told = env(act, "set", "DEBUG=on", "DEFAULT_FROM_EMAIL=me <me@example.com>")
     assert told.stdout == f"{act.name}: set DEBUG, DEFAULT_FROM_EMAIL\n"
@@ -86,6 +89,7 @@ def test_what_is_set_waits_for_a_restart_and_says_what_to_type(act: Act) -> None
     assert (again.stdout, again.stderr) == (f"{act.name}: all of it is so already\n", "")
 
 
+@pytest.mark.slow
 def test_a_restart_makes_it_so(act: Act) -> None:
     told = env(act, "set", "DEBUG=on", "--restart")
     assert told.returncode == 0
@@ -99,6 +103,7 @@ def test_a_restart_makes_it_so(act: Act) -> None:
     assert "DEBUG = True" not in fetch(act, "no/such/page")[1]
 
 
+@pytest.mark.slow
 def test_a_restart_that_fails_says_why(act: Act) -> None:
     told = env(act, "set", "HSTS_SECONDS=soon", "TLS=on", "--restart")
     assert told.returncode == 1
@@ -109,6 +114,7 @@ def test_a_restart_that_fails_says_why(act: Act) -> None:
     assert (mended.returncode, act.state.value) == (0, "running")
 
 
+@pytest.mark.slow
 def test_a_stopped_act_is_told_to_be_started(act: Act) -> None:
     act.stop()
     told = env(act, "set", "DEBUG=on")
@@ -117,6 +123,7 @@ def test_a_stopped_act_is_told_to_be_started(act: Act) -> None:
     act.start()
 
 
+@pytest.mark.slow
 def test_a_value_is_read_from_a_pipe(act: Act) -> None:
     env(act, "set", "API_TOKEN=-", "NAME=x", typed="hush hush\n")
     assert act.env["API_TOKEN"] == "hush hush"
@@ -159,6 +166,7 @@ def test_what_cannot_be_done_is_told_and_changes_nothing(
     assert act.env.path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_no_secret_gets_into_an_error(act: Act) -> None:
     for value in ("$hush", "hush\nhush"):
         done = env(act, "set", f"API_TOKEN={value}", "--json")

@@ -85,6 +85,7 @@ def test_the_verbs_of_another_process_are_told(listener: Listener, venue: Venue)
     listener.sees(*STOP, *START)
 
 
+@pytest.mark.slow
 def test_hands_are_told(listener: Listener, tmp_path: Path) -> None:
     """touch, mv away and back, rm; each is what the Emperor makes of it."""
     vassal = listener.act.paths.vassal

@@ -60,6 +60,7 @@ def follower(venue: Venue) -> Iterator[Follower]:
     follower.close()
 
 
+@pytest.mark.slow
 def test_all_that_happens_is_followed(venue: Venue, act: Act, follower: Follower) -> None:
     fetch(act, "healthz?first")
     follower.next(r"talker: .* GET /healthz\?first => ")
@@ -73,6 +74,7 @@ def test_all_that_happens_is_followed(venue: Venue, act: Act, follower: Follower
     late.retire()
 
 
+@pytest.mark.slow
 def test_uwsgi_rotates_its_log_and_no_request_is_missed(
     venue: Venue, act: Act, follower: Follower
 ) -> None:
@@ -100,6 +102,7 @@ def test_uwsgi_rotates_its_log_and_no_request_is_missed(
     assert found == list(range(1, number + 1))
 
 
+@pytest.mark.slow
 def test_moments_are_true_where_the_machine_is_not_in_the_zone_of_django(
     make_venue: MakeVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

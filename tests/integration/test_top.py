@@ -268,6 +268,7 @@ def test_it_says_why_the_selected_fails(top: Terminal, acts: tuple[Act, Act]) ->
     top.shows("soiree is running, after ")
 
 
+@pytest.mark.slow
 def test_the_window_may_change(top: Terminal) -> None:
     termios.tcsetwinsize(top._end, (ROWS, 60))
     os.killpg(top.process.pid, signal.SIGWINCH)
@@ -363,6 +364,7 @@ def asked(act: Act) -> Iterator[None]:
             process.kill()
 
 
+@pytest.mark.slow
 def test_where_nobody_looks_on_it_measures_for_a_second(
     venue: Venue, acts: tuple[Act, Act]
 ) -> None:

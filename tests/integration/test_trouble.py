@@ -92,6 +92,7 @@ def test_a_place_that_uwsgi_would_misread(tmp_path: Path) -> None:
         new_venue("venue", odd)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("python", ["3.99", "/no/such/python", "/bin/ls", "perl"])
 def test_no_such_interpreter(tmp_path: Path, python: str) -> None:
     with pytest.raises(EnvironmentFailed, match=python):
@@ -188,6 +189,7 @@ def test_no_permission(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     assert str(place / "venue") in str(caught.value.filename)
 
 
+@pytest.mark.slow
 def test_a_range_used_up(make_venue: MakeVenue) -> None:
     venue = make_venue()
     only = new_act(venue, "only", start=False).get_uwsgi_port()
@@ -198,6 +200,7 @@ def test_a_range_used_up(make_venue: MakeVenue) -> None:
     assert [path.name for path in venue.paths.acts.iterdir()] == ["only"]
 
 
+@pytest.mark.slow
 def test_an_act_that_cannot_start_is_not_made(
     venue: Venue, tmp_path: Path, fresh_name: str
 ) -> None:

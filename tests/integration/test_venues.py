@@ -38,6 +38,7 @@ def emperors(venue: Venue) -> list[int]:
     ]
 
 
+@pytest.mark.slow
 def test_a_venue_is_a_complete_virtual_environment(venue: Venue) -> None:
     activate = f". {venue.path}/bin/activate && python -m pip check && python -m django --version"
     done = programs.run(["sh", "-c", activate], env=os.environ)
@@ -51,6 +52,7 @@ def test_a_venue_is_a_complete_virtual_environment(venue: Venue) -> None:
     assert f"#!{venue.path}/bin/python" in (venue.path / "bin" / "django-admin").read_text()
 
 
+@pytest.mark.slow
 def test_what_is_uninstalled_or_edited_in_one_venue_stays_in_another(
     venue: Venue, make_venue: MakeVenue
 ) -> None:
@@ -65,6 +67,7 @@ def test_what_is_uninstalled_or_edited_in_one_venue_stays_in_another(
     assert facts.st_nlink == 1
 
 
+@pytest.mark.slow
 def test_every_step_is_told(stage: Path) -> None:
     steps: list[Step] = []
     new_venue("steps", stage, progress=steps.append)
@@ -85,6 +88,7 @@ def test_a_venue_is_found_from_within(venue: Venue, monkeypatch: pytest.MonkeyPa
     assert venue_from_cwd() == venue
 
 
+@pytest.mark.slow
 def test_the_emperor_outlives_the_process_that_started_it(make_venue: MakeVenue) -> None:
     venue = make_venue(start=False)
     code = "import sys; from backstage.shortcuts import *; use_venue(sys.argv[1]).start()"
@@ -98,6 +102,7 @@ def test_the_emperor_outlives_the_process_that_started_it(make_venue: MakeVenue)
     assert "DJANGO_SETTINGS_MODULE" not in Path(f"/proc/{pid}/environ").read_text()
 
 
+@pytest.mark.slow
 def test_many_callers_start_one_emperor(make_venue: MakeVenue) -> None:
     venue = make_venue(start=False)
     code = (
@@ -110,6 +115,7 @@ def test_many_callers_start_one_emperor(make_venue: MakeVenue) -> None:
     assert emperors(venue) == [venue.emperor.pid]
 
 
+@pytest.mark.slow
 def test_two_callers_make_one_venue(stage: Path) -> None:
     code = (
         "import sys; from backstage.shortcuts import *\n"
@@ -143,6 +149,7 @@ time.sleep(300)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_emperor_is_replaced_and_its_acts_are_back(make_venue: MakeVenue) -> None:
     """Also where what its vassals had started survived it."""
     venue = make_venue()
@@ -185,6 +192,7 @@ def test_a_stale_pid_file_with_a_reused_pid_fools_nobody(make_venue: MakeVenue) 
         bystander.wait()
 
 
+@pytest.mark.slow
 def test_stop_ends_everything_and_start_brings_the_same_acts_back(make_venue: MakeVenue) -> None:
     venue = make_venue()
     running = [new_act(venue, name) for name in ("one", "two")]
@@ -200,6 +208,7 @@ def test_stop_ends_everything_and_start_brings_the_same_acts_back(make_venue: Ma
     assert resting.state is State.STOPPED
 
 
+@pytest.mark.slow
 def test_an_acts_start_starts_the_emperor(make_venue: MakeVenue) -> None:
     venue = make_venue(start=False)
     act = new_act(venue, "blog", start=False)
@@ -227,6 +236,7 @@ def test_twenty_acts_from_four_processes_get_twenty_ports(make_venue: MakeVenue)
         assert set(pool.map(lambda act: fetch(act)[0], venue)) == {200}
 
 
+@pytest.mark.slow
 def test_ports_are_kept_clear_of_other_venues(make_venue: MakeVenue) -> None:
     first, second = make_venue(start=False), make_venue(start=False)
     one = new_act(first, "blog", start=False)
@@ -246,6 +256,7 @@ def test_a_broken_emperor_ini_is_reported_with_uwsgis_own_words(make_venue: Make
     assert venue.emperor.pid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [0o775, 0o757])
 def test_a_directory_that_others_can_write_is_refused(make_venue: MakeVenue, mode: int) -> None:
     venue = make_venue()
@@ -277,6 +288,7 @@ def test_a_broken_venue_yaml_is_named_with_its_line(make_venue: MakeVenue) -> No
     assert venue.settings.ports == range(8001, 9000)
 
 
+@pytest.mark.slow
 def test_a_moved_register_or_a_removed_run_directory_does_no_harm(make_venue: MakeVenue) -> None:
     venue = make_venue()
     act = new_act(venue, "blog")
@@ -305,6 +317,7 @@ def test_a_place_that_is_no_venue_is_refused(stage: Path, tmp_path: Path) -> Non
         use_venue(tmp_path / "missing")
 
 
+@pytest.mark.slow
 def test_a_path_with_spaces_works(stage: Path, fresh_name: str) -> None:
     parent = stage / "with space"
     parent.mkdir()
