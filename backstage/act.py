@@ -253,7 +253,7 @@ class Act:
     def manage_here(self, *arguments: str) -> int:
         """Run a manage.py command in this terminal, so that it can ask; returns its exit code."""
         venue = self.paths.venue
-        return programs.attend(
+        return programs.run_in_terminal(
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
             env=programs.service_environment(venue.top),

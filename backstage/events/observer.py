@@ -53,7 +53,7 @@ class Observer:
         self._reasons = Reasons(survey.paths)
         self._changes = FileChanges(
             self._paths.top,
-            self._wakeups.ring,
+            self._wakeups.wake,
             contents=[self._paths.vassals],
             names=[self._paths.run],
             writes=[self._paths.emperor_log],
@@ -100,7 +100,7 @@ class Observer:
     def close(self) -> None:
         """Let `run` return; may be called from any thread."""
         self._closing.set()
-        self._wakeups.ring()
+        self._wakeups.wake()
 
     def _release(self) -> None:
         self._changes.close()

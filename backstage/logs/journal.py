@@ -82,7 +82,7 @@ class Journal:
     def close(self) -> None:
         """End it, also while another thread reads from it; a second time does nothing."""
         self._closing.set()
-        self._wakeups.ring()
+        self._wakeups.wake()
         with self._reading:
             self._release()
 
@@ -100,7 +100,7 @@ class Journal:
 
     def _follow(self) -> None:
         directory = self._paths.log
-        self._changes = FileChanges(directory, self._wakeups.ring, contents=[directory])
+        self._changes = FileChanges(directory, self._wakeups.wake, contents=[directory])
         self._changes.open()
 
     def _news(self, changes: FileChanges) -> Iterator[LogLine]:

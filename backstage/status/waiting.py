@@ -114,9 +114,9 @@ class Waiter:
         def ended() -> bool:
             left = processes.running(members)
             if left and left[0] != members[0]:
-                processes.insist(left, Deadline(1.0))
+                processes.kill_remaining(left, Deadline(1.0))
             elif left:
-                processes.dismiss_lonely(members)
+                processes.wake_lone_master(members)
             return not left and not self.listed()
 
         if not until(ended, deadline, pause=_TENDING):

@@ -40,18 +40,18 @@ class Hint:
 # Events were lost: anything may have changed.
 LOST = Hint(Path("/"), "", complete=True)
 
-Told = Callable[[Hint], None]
+Callback = Callable[[Hint], None]
 
 
 class Watch:
-    """Watches files and directories, and calls `told` from a thread of its own.
+    """Watches files and directories, and calls `callback` from a thread of its own.
 
     watchdog's observers hold back what leaves a directory for half a second; its inotify reader,
     which they are made of, does not. Raises OSError where the user has no inotify instance left.
     """
 
-    def __init__(self, told: Told) -> None:
-        self._told = told
+    def __init__(self, callback: Callback) -> None:
+        self._callback = callback
         self._watched: dict[Path, _Watched] = {}
         self._reader = InotifyFD()
         self._reader.start()
@@ -71,7 +71,7 @@ class Watch:
         if known and known.active:
             known.active = False
             self._reader.remove_callbacks([(known.descriptor, known.identity)])
-        watched = _Watched(path, inode, self._told)
+        watched = _Watched(path, inode, self._callback)
         watched.descriptor = self._reader.add_callback(
             os.fsencode(path), mask, watched, watched.identity
         )
@@ -89,22 +89,22 @@ class Watch:
 class _Watched:
     """What watchdog's reader calls for one path."""
 
-    def __init__(self, path: Path, inode: int, told: Told) -> None:
+    def __init__(self, path: Path, inode: int, callback: Callback) -> None:
         self.path = path
         self.inode = inode
         self.active = True
         self.identity = CallbackId(id(self))
         self.descriptor = WatchDescriptor(-1)
-        self._told = told
+        self._callback = callback
 
     def on_event(self, event: InotifyEvent) -> None:
         if self.active:
             complete = bool(event.mask & _COMPLETE)
-            self._told(Hint(self.path, os.fsdecode(event.name), complete))
+            self._callback(Hint(self.path, os.fsdecode(event.name), complete))
 
     def on_watch_deleted(self, wd: int) -> None:
         self.active = False
-        self._told(Hint(self.path, "", complete=True))
+        self._callback(Hint(self.path, "", complete=True))
 
     def on_queue_overflow(self) -> None:
-        self._told(LOST)
+        self._callback(LOST)

@@ -59,13 +59,13 @@ def facts(pid: int) -> ProcessFacts | None:
     except OSError:
         return None
     try:
-        said = os.read(descriptor, 4096)
+        line = os.read(descriptor, 4096)
     except ProcessLookupError:
         return None
     finally:
         os.close(descriptor)
     # proc(5): the fields are counted behind the program's name, which may hold anything.
-    fields = said[said.rindex(b")") + 2 :].split()
+    fields = line[line.rindex(b")") + 2 :].split()
     return ProcessFacts(
         alive=fields[0] not in {b"Z", b"X"},
         halted=fields[0] in {b"T", b"t"},
@@ -84,7 +84,7 @@ def family(pid: int) -> list[Process]:
         return []
 
 
-def household(session: int, top: Path) -> list[Process]:
+def of_venue(session: int, top: Path) -> list[Process]:
     """The processes that the Emperor which led a session has brought into the Venue at `top`.
 
     Those are the members of the session, where their program or working directory lies in the
@@ -108,14 +108,14 @@ def started_after(pid: int, moment: float) -> bool:
     return known is not None and known.began >= moment - 0.01
 
 
-def dismiss_lonely(household: Sequence[Process]) -> None:
-    """Wake a dying uWSGI master, the first of `household`, whose other processes have all ended.
+def wake_lone_master(family: Sequence[Process]) -> None:
+    """Wake a dying uWSGI master, the first of `family`, whose other processes have all ended.
 
     It sleeps for whole seconds between looks at them; a SIGTERM then only ends that sleep.
     """
-    if running(household) == [household[0]]:
+    if running(family) == [family[0]]:
         with suppress(psutil.NoSuchProcess):
-            household[0].send_signal(signal.SIGTERM)
+            family[0].send_signal(signal.SIGTERM)
 
 
 def describe(pid: int) -> str:
@@ -131,7 +131,7 @@ def running(processes: Iterable[Process]) -> list[Process]:
     return [process for process in processes if process.is_running() and alive(process.pid)]
 
 
-def insist(processes: Iterable[Process], deadline: Deadline) -> list[Process]:
+def kill_remaining(processes: Iterable[Process], deadline: Deadline) -> list[Process]:
     """Kill what is left of `processes`; returns those still there at the deadline."""
     left = running(processes)
     for process in left:

@@ -97,7 +97,7 @@ def start(
     )
 
 
-def attend(
+def run_in_terminal(
     command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], uid: int | None = None
 ) -> int:
     """Run a program in this terminal to its end; returns its exit code, as a shell would.
@@ -109,7 +109,7 @@ def attend(
     # A handler, unlike ignoring, is not inherited.
     handler = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        words = [*_apart(uid), *(str(word) for word in command)]
+        words = [*_in_terminal_as_user(uid), *(str(word) for word in command)]
         status = subprocess.call(words, cwd=cwd, env=_at_home({**env, **terminal}, uid))
     finally:
         signal.signal(signal.SIGINT, handler)
@@ -125,8 +125,8 @@ def detach(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], 
     # the pid that sh tells stays the program's.
     script = 'log=$1; shift; setsid "$@" >>"$log" 2>&1 </dev/null & echo $!'
     words = ["/bin/sh", "-c", script, "sh", str(log), *(str(word) for word in command)]
-    told = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=True)
-    return int(told.stdout)
+    started = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=True)
+    return int(started.stdout)
 
 
 def _as_user(uid: int | None) -> list[str]:
@@ -145,7 +145,7 @@ def _at_home(env: Mapping[str, str] | None, uid: int | None) -> Mapping[str, str
     return {**(os.environ if env is None else env), **home}
 
 
-def _apart(uid: int | None) -> list[str]:
+def _in_terminal_as_user(uid: int | None) -> list[str]:
     """What runs a program as a user, in a terminal of its own if there is one."""
     if uid is None:
         return []

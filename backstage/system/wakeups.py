@@ -1,4 +1,4 @@
-"""What wakes a thread that waits: being rung, processes that end, sockets that can be read."""
+"""What wakes a thread that waits: another thread, processes that end, sockets that can be read."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ class Readable(Protocol):
 
 
 class Wakeups:
-    """One place to wait in. Only `ring` may be called from other threads."""
+    """One place to wait in. Only `wake` may be called from other threads."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._hearing, self._ringing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._selector.register(self._hearing, selectors.EVENT_READ)
+        self._reading, self._writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._selector.register(self._reading, selectors.EVENT_READ)
         self._ends: dict[int, int] = {}
         self._lock = threading.Lock()
         self._closed = False
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """End the present or the next wait."""
         with self._lock, suppress(BlockingIOError):
-            # A full pipe rings as well; a closed one may be another file by now.
+            # A full pipe wakes as well; a closed one may be another file by now.
             if not self._closed:
-                os.write(self._ringing, b"!")
+                os.write(self._writing, b"!")
 
     def watch_end(self, pid: int, name: str) -> None:
         """Have `wait` tell when a process ends; where no file can be opened, it does not."""
@@ -56,17 +56,17 @@ class Wakeups:
 
     def wait(self, seconds: float) -> list[tuple[str, int]]:
         """The names that have something to tell, each with the pid that has ended or 0."""
-        heard: list[tuple[str, int]] = []
+        woken: list[tuple[str, int]] = []
         for key, _ in self._selector.select(seconds):
             if key.data is None:
                 with suppress(BlockingIOError):
-                    os.read(self._hearing, 4096)
+                    os.read(self._reading, 4096)
                 continue
-            heard.append(key.data)
+            woken.append(key.data)
             self._selector.unregister(key.fileobj)
             if pid := key.data[1]:
                 os.close(self._ends.pop(pid))
-        return heard
+        return woken
 
     def close(self) -> None:
         """Give every file descriptor back; a second time does nothing."""
@@ -75,6 +75,6 @@ class Wakeups:
                 return
             self._closed = True
         self._selector.close()
-        for descriptor in (*self._ends.values(), self._hearing, self._ringing):
+        for descriptor in (*self._ends.values(), self._reading, self._writing):
             os.close(descriptor)
         self._ends.clear()

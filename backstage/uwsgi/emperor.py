@@ -108,12 +108,12 @@ class Emperor:
             pid = self.pid
             if pid is not None:
                 everybody = processes.family(pid)
-                households = [
+                families = [
                     processes.family(child.pid) for child in everybody if child.ppid() == pid
                 ]
                 os.kill(pid, signal.SIGTERM)
-                until(lambda: self._gone(pid, households), Deadline(wait), pause=_TENDING)
-                left = processes.insist(everybody, Deadline(_KILL_PATIENCE))
+                until(lambda: self._gone(pid, families), Deadline(wait), pause=_TENDING)
+                left = processes.kill_remaining(everybody, Deadline(_KILL_PATIENCE))
                 if left or self.pid is not None:
                     raise EmperorFailed(f"the Emperor (pid {pid}) cannot be ended", self._tail())
             self._sweep()
@@ -133,11 +133,11 @@ class Emperor:
     def _locked(self, doing: str) -> AbstractContextManager[None]:
         return locked(self._paths.run / "emperor.lock", f"{doing} the Emperor")
 
-    def _gone(self, pid: int, households: list[list[processes.Process]]) -> bool:
+    def _gone(self, pid: int, families: list[list[processes.Process]]) -> bool:
         if not processes.alive(pid):
             return True
-        for household in households:
-            processes.dismiss_lonely(household)
+        for family in families:
+            processes.wake_lone_master(family)
         with suppress(ProcessLookupError):
             # Ends the Emperor's sleep between looks at its vassals, and nothing else.
             os.kill(pid, signal.SIGWINCH)
@@ -170,9 +170,9 @@ class Emperor:
         session = self._last_session()
         if session is None:
             return
-        left = processes.household(session, self._paths.top)
+        left = processes.of_venue(session, self._paths.top)
         until(lambda: not processes.running(left), Deadline(0.5 if left else 0.0))
-        if processes.insist(left, Deadline(_KILL_PATIENCE)):
+        if processes.kill_remaining(left, Deadline(_KILL_PATIENCE)):
             pids = ", ".join(str(process.pid) for process in processes.running(left))
             raise EmperorFailed(f"processes of an earlier Emperor cannot be ended: {pids}")
 

@@ -102,7 +102,7 @@ def test_members_of_a_session_are_those_that_lie_within(tmp_path: Path, spawn: S
     assert eventually(lambda: psutil.Process(session.pid).cwd() == "/")
 
     def members(top: Path) -> set[int]:
-        return {process.pid for process in processes.household(session.pid, top)}
+        return {process.pid for process in processes.of_venue(session.pid, top)}
 
     assert members(blog) == set(pids[:2])
     assert members(neighbour) == {pids[2]}
@@ -118,8 +118,8 @@ def test_a_marked_process_belongs_to_its_venue_wherever_it_went(
     """A daemon in a session of its own keeps the mark of the Venue that it came from."""
     daemon = spawn(sys.executable, "-c", IDLE, env={"BACKSTAGE_VENUE": str(tmp_path)})
     assert line_of(daemon) == "up"
-    assert [process.pid for process in processes.household(-1, tmp_path)] == [daemon.pid]
-    assert processes.household(-1, tmp_path / "other") == []
+    assert [process.pid for process in processes.of_venue(-1, tmp_path)] == [daemon.pid]
+    assert processes.of_venue(-1, tmp_path / "other") == []
 
 
 def test_started_after(idle: subprocess.Popen[str], spawn: Spawn) -> None:
@@ -300,25 +300,25 @@ def test_insisting_ends_what_does_not_listen(spawn: Spawn) -> None:
     assert {process.pid for process in everybody} == {master.pid, child}
     os.kill(master.pid, signal.SIGTERM)
     assert line_of(master) == "told"
-    assert processes.insist(everybody, Deadline(PATIENCE)) == []
+    assert processes.kill_remaining(everybody, Deadline(PATIENCE)) == []
     assert not processes.alive(master.pid)
     assert not processes.alive(child)
-    assert processes.insist(everybody, Deadline(0)) == []
+    assert processes.kill_remaining(everybody, Deadline(0)) == []
 
 
 def test_only_a_lonely_master_is_dismissed(spawn: Spawn) -> None:
     """While a worker of its lives, that may still finish a request."""
     master = spawn(sys.executable, "-c", STUBBORN)
     line_of(master)
-    household = processes.family(master.pid)
-    assert len(household) == 2
-    processes.dismiss_lonely(household)
+    family = processes.family(master.pid)
+    assert len(family) == 2
+    processes.wake_lone_master(family)
     assert master.stdin
     master.stdin.write("end your child\n")
     master.stdin.flush()
     assert line_of(master) == "alone"
-    processes.dismiss_lonely(household)
+    processes.wake_lone_master(family)
     assert line_of(master) == "told"
     master.kill()
     master.wait()
-    processes.dismiss_lonely(household)
+    processes.wake_lone_master(family)

@@ -1,4 +1,4 @@
-"""Waiting for rings, for real processes and for real sockets."""
+"""Waiting for other threads, for real processes and for real sockets."""
 
 from __future__ import annotations
 
@@ -67,32 +67,32 @@ def test_without_an_alarm_it_waits_its_time(wakeups: Wakeups) -> None:
     assert wakeups.wait(0.01) == []
 
 
-def test_a_ring_ends_the_wait_that_is_under_way(wakeups: Wakeups) -> None:
+def test_a_call_ends_the_wait_that_is_under_way(wakeups: Wakeups) -> None:
     """From another thread, and with nothing to tell."""
     heard: list[list[tuple[str, int]]] = []
     waiting = threading.Thread(target=lambda: heard.append(wakeups.wait(600)))
     waiting.start()
-    wakeups.ring()
+    wakeups.wake()
     waiting.join(PATIENCE)
     assert heard == [[]]
 
 
-def test_a_ring_before_it_ends_the_next_wait(wakeups: Wakeups) -> None:
-    """However often it was rung, and only the next one."""
+def test_a_call_before_it_ends_the_next_wait(wakeups: Wakeups) -> None:
+    """However often it was asked for, and only the next one."""
     for _ in range(2000):
-        wakeups.ring()
+        wakeups.wake()
     wakeups.wait(600)
     nap = Deadline(0.02)
     assert wakeups.wait(0.03) == []
     assert nap.expired
-    wakeups.ring()
+    wakeups.wake()
     wakeups.wait(600)
 
 
-def test_nobody_is_held_up_by_rings_that_nobody_hears(wakeups: Wakeups) -> None:
+def test_nobody_is_held_up_by_wakeups_that_nobody_waits_for(wakeups: Wakeups) -> None:
     """Not even when there are more than the kernel has room for; the wait still ends."""
     for _ in range(100_000):
-        wakeups.ring()
+        wakeups.wake()
     assert wakeups.wait(600) == []
 
 
@@ -186,7 +186,7 @@ def test_a_ring_an_end_and_a_socket_are_heard_together(
     wakeups.watch(near, "blog")
     end(process)
     far.send(b"x")
-    wakeups.ring()
+    wakeups.wake()
     assert sorted(wakeups.wait(PATIENCE)) == [("blog", 0), ("shop", process.pid)]
     assert wakeups.wait(0.0) == []
 
@@ -200,7 +200,7 @@ def test_no_file_stays_open(spawn: Spawn) -> None:
         for _ in range(2000):
             # Not yet waited for, its pid is still its own.
             wakeups.watch_end(ended.pid, "ended")
-            wakeups.ring()
+            wakeups.wake()
             while ("ended", ended.pid) not in wakeups.wait(PATIENCE):
                 continue
         assert files_open() == ready
@@ -214,7 +214,7 @@ def test_a_ring_after_the_end_reaches_nobody_else(newcomers: Newcomers) -> None:
     wakeups = Wakeups()
     wakeups.close()
     pairs = newcomers()
-    wakeups.ring()
+    wakeups.wake()
     for each in sum(pairs, ()):
         each.setblocking(False)
         with pytest.raises(BlockingIOError):

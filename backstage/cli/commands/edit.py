@@ -126,7 +126,7 @@ def _edited(session: Session, act: Act, before: str, draft: _Draft) -> str:
 
 def _open_editor(act: Act, path: Path) -> None:
     words = _editor()
-    status = programs.attend([*words, path], cwd=Path.cwd(), env=os.environ)
+    status = programs.run_in_terminal([*words, path], cwd=Path.cwd(), env=os.environ)
     if status:
         stays = f"Act {act.name!r} stays as it is"
         raise BackstageError(f"the editor {words[0]} ended with exit code {status}; {stays}")
