@@ -113,7 +113,7 @@ def test_what_includes_itself_is_read_once(act: ActPaths, read: Read) -> None:
         (
             "%(home)/no.ini",
             "cannot read %(home)/no.ini: No such file or directory; "
-            "uWSGI fills in no placeholders here",
+            "uWSGI does not expand placeholders here",
         ),
     ],
 )
@@ -162,7 +162,7 @@ def test_a_file_meant_by_a_placeholder_is_known_although_uwsgi_refuses_it(
     lines = "ini = %(home)/base.ini\nset-placeholder = home=../templates"
     script = read(lines, late=True)
     assert [line.key for line in script.lines] == ["ini", "set-placeholder", "a"]
-    assert script.lines[0].unread.endswith("uWSGI fills in no placeholders here")
+    assert script.lines[0].unread.endswith("uWSGI does not expand placeholders here")
     assert read(lines).lines == script.lines[:2]
 
 

@@ -116,7 +116,7 @@ def test_a_broken_venue_yaml_changes_nothing(act: ActPaths) -> None:
     say(act, "acts: {blog: {limits: {tasks: 64}}}\n")
     launch.prepare(act)
     say(act, "acts: {blog: {limits: {tasks: many}}}\n")
-    with pytest.raises(SettingsError, match="line 1: tasks is a number"):
+    with pytest.raises(SettingsError, match="line 1: tasks must be a number"):
         launch.prepare(act)
     assert told(act) == {"tasks": "64"}
 
@@ -142,7 +142,7 @@ def test_users_take_an_emperor_of_roots(act: ActPaths, monkeypatch: pytest.Monke
 def test_no_act_runs_as_root(act: ActPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     say(act, "acts: {blog: {run_as: root}}\n")
-    with pytest.raises(NotAllowed, match="blog run as root; name another user"):
+    with pytest.raises(NotAllowed, match="runs blog as root; name another user"):
         launch.prepare(act)
     assert not act.launch.exists()
 

@@ -123,7 +123,7 @@ def test_a_file_that_somebody_else_has_changed_is_left_to_them(
     act: ActPaths, text: str, rewrite: Rewrite
 ) -> None:
     act.vassal.write_text(f"{text}# mine\n")
-    with pytest.raises(EditRefused, match="changed by somebody else meanwhile"):
+    with pytest.raises(EditRefused, match="changed in the meantime"):
         rewrite(f"{text}threads = 8\n")
     assert act.vassal.read_text() == f"{text}# mine\n"
 
@@ -134,7 +134,7 @@ def test_a_file_that_somebody_is_writing_is_left_to_them(
     with act.vassal.open("a") as file:
         file.write("# mi")
         file.flush()
-        with pytest.raises(EditRefused, match="changed by somebody else meanwhile"):
+        with pytest.raises(EditRefused, match="changed in the meantime"):
             rewrite(f"{text}threads = 8\n")
 
 
