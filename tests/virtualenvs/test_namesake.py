@@ -62,7 +62,7 @@ def test_the_complaint_says_what_is_there_and_what_to_type(
     uninstall = f"{pip} uninstall --yes django_backstage"
     assert namesake.complaint() == (
         f"django_backstage {VERSION} is another, older program of the same name, and "
-        f"{other}/backstage has files of it, so that this one cannot run. Type: {uninstall} && "
+        f"its files in {other}/backstage keep this one from running. Type: {uninstall} && "
         f"{uninstall} && {pip} install '/srv/our wheels/b.whl'"
     )
 
