@@ -452,7 +452,7 @@ def test_without_inotify_it_polls_and_says_so_once(
             add(paths.act("blog").log, at(second, "polled"))
             follower.sees("blog: polled")
     (record,) = caplog.records
-    assert "looked at every 0.1 s" in record.getMessage()
+    assert "for changes every 0.1 s" in record.getMessage()
 
 
 def test_many_long_logs_are_read_with_little_memory(paths: VenuePaths) -> None:
