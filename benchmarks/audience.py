@@ -1,7 +1,8 @@
 """The moments at which a process that only watches a Venue receives the events.
 
 `python -m benchmarks.audience VENUE` prints a line once it is watching, then one for each event:
-the moment, on the monotonic clock that all processes share, the Act, and the states before and after.
+the moment on the monotonic clock, which all processes share, the Act, and the states before and
+after.
 """
 
 from __future__ import annotations

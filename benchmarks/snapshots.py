@@ -25,7 +25,7 @@ _NAMES = ("by hand", "snapshot", "state")
 
 
 def measure_snapshots(stage: Stage, pairs: int) -> list[Row]:
-    """`venue.snapshot()` against reading every stats socket by hand; in a fixed number of rounds."""
+    """`venue.snapshot()` against reading each stats socket by hand, in a fixed number of rounds."""
     with light_acts(stage, "snapshots", _COUNT) as acts:
         act = acts[0]
         looked = stage.finish(stage.python("-m", "benchmarks.snapshots", act.venue, act.name))
