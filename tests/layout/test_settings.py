@@ -1,4 +1,4 @@
-"""venue.yaml: what it may say, and how it is told what it may not."""
+"""venue.yaml: valid settings, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_what_it_may_say(tmp_path: Path, text: str, ports: range) -> None:
     ],
 )
 def test_how_much_may_be_used(tmp_path: Path, text: str, limits: Limits) -> None:
-    """In the same words for the whole Venue and for an Act."""
+    """The limits of the whole Venue and of an Act have the same format."""
     path = tmp_path / "venue.yaml"
     path.write_text(f"limits: {text}\nacts:\n  blog:\n    limits: {text}\n")
     settings = read_settings(path)

@@ -1,4 +1,4 @@
-"""Edits that cannot work, told by their line; the real uWSGI reads them, and touches nothing."""
+"""Edits that cannot work, reported with their line; the real uWSGI reads and changes nothing."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Rehearse = Callable[..., str]
 
 
 def sentence(fault: Fault | None) -> str:
-    """The sentence about a fault; '' where nothing was found."""
+    """A fault as text; '' if none was found."""
     return str(fault) if fault else ""
 
 
@@ -67,7 +67,7 @@ def act(tmp_path: Path) -> ActPaths:
 
 @pytest.fixture
 def rehearse(act: ActPaths) -> Rehearse:
-    """Edit the vassal file and rehearse it, while the file before the edit runs."""
+    """Edit the vassal file and check it, as if the previous file were running."""
     before = act.vassal.read_text()
 
     def edit(added: str = "", old: str = "", new: str = "") -> str:
@@ -139,7 +139,7 @@ def test_edits_that_cannot_work(act: ActPaths, rehearse: Rehearse, added: str, t
 
 
 def test_a_fault_is_a_value(act: ActPaths) -> None:
-    """Whoever wants to know where it is reads no sentence."""
+    """Callers get its place without parsing a message."""
     (act.venue.templates / "django.ini").write_text("[uwsgi]\nstrict = true\nthreds = 4\n")
     assert dry_run.fault(act) == Fault(
         *("templates/django.ini", 3, "threds", "unknown option 'threds'", "did you mean 'threads'?")
@@ -233,7 +233,7 @@ def test_a_queue_longer_than_the_system_allows(
 
 
 def test_only_a_changed_application_is_looked_for(act: ActPaths) -> None:
-    """What runs from memory may have lost its files without the edit being at fault."""
+    """A running application may have lost its files; the edit is not to blame."""
     before = VassalFile("blog", act.vassal.read_text())
     (act.top / "blog" / "wsgi.py").unlink()
     assert dry_run.fault(act, before) is None
@@ -255,7 +255,7 @@ def test_only_a_changed_application_is_looked_for(act: ActPaths) -> None:
     ],
 )
 def test_nothing_is_touched(act: ActPaths, rehearse: Rehearse, added: str) -> None:
-    """Above all not the sockets of the running Act, although `vacuum` is on."""
+    """Above all, the sockets of the running Act remain, despite `vacuum`."""
     run = act.venue.run
     (run / "other.ini").write_text(f"[uwsgi]\nexec-asap = touch {run}/made\n")
     act.stats.touch()
@@ -294,7 +294,7 @@ def test_a_rehearsal_that_hangs_tells_nothing(
 
 @pytest.fixture
 def rehearse_text(act: ActPaths) -> Rehearse:
-    """Rehearse another text while the file stays as it is; nothing of the trial is left."""
+    """Check another text while the file stays unchanged; the check leaves no file."""
     before = act.vassal.read_text()
 
     def attempt(added: str = "", old: str = "", new: str = "") -> str:
