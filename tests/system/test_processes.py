@@ -22,7 +22,7 @@ from tests.conftest import Spawn
 PATIENCE = 20.0
 # Lives until it is told to end, or until the test ends.
 IDLE = "import sys; print('up', flush=True); sys.stdin.read()"
-# On SIGTERM it ends its child, but itself only when killed.
+# Ends its child when it reads a line, and itself only when killed.
 STUBBORN = """
 import os, signal, subprocess, sys
 child = subprocess.Popen(["sleep", "600"])
