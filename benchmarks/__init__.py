@@ -1,1 +1,1 @@
-"""How fast Backstage is, as ratios to doing the same by hand: `python -m benchmarks`."""
+"""The speed of Backstage, as ratios to doing the same by hand: `python -m benchmarks`."""

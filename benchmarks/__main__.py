@@ -36,7 +36,7 @@ BENCHMARKS: dict[str, Callable[[Stage, int], Sequence[Line]]] = {
 
 def main() -> None:
     arguments = _arguments()
-    # Being told to end is no reason to leave anything running.
+    # Clean up after SIGTERM too.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     rows: list[Line] = []
     try:

@@ -16,7 +16,7 @@ from .measuring import Limit, Row, Timings, repeat
 from .servers import floor
 from .stage import Stage
 
-# No two rounds meet uWSGI's master, which looks about once a second, at the same point of its beat.
+# uWSGI's master checks about once a second; rounds begin at different points of that interval.
 _IDLE = 1.0
 _BEAT = 0.37
 
@@ -44,7 +44,7 @@ def measure_new_acts(stage: Stage, pairs: int) -> list[Row]:
             Limit(times=1.5),
         ),
         Row(
-            "`new_act` until it has returned, migrations and static files included, "
+            "`new_act` until it returns, migrations and static files included, "
             "against the slower of the floor and `manage.py migrate`",
             measured["returned"],
             slower,
@@ -54,7 +54,7 @@ def measure_new_acts(stage: Stage, pairs: int) -> list[Row]:
 
 
 def measure_verbs(stage: Stage, pairs: int) -> list[Row]:
-    """`start`, `restart` and `stop` of one Act, over and over."""
+    """`start`, `restart` and `stop` of one Act, repeatedly."""
     venue, name = _new_venue(stage, "verbs"), "act"
     port = stage.free_port()
     finished_call(stage, start_call(stage, venue, name, "new_act", str(port)))
@@ -76,8 +76,8 @@ def measure_verbs(stage: Stage, pairs: int) -> list[Row]:
             served,
             Limit(times=1.15),
         ),
-        Row("… until it has returned", measured["returned"], served),
-        Row("… until the vassal's process is there", measured["process"], limit=Limit(plus=0.010)),
+        Row("… until it returns", measured["returned"], served),
+        Row("… until the vassal's process exists", measured["process"], limit=Limit(plus=0.010)),
         Row(
             "`act.stop()` of an idle Act, verified, beside the floor",
             measured["stop"],

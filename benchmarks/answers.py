@@ -13,10 +13,10 @@ _PATIENCE = 120.0
 
 
 def first_200(port: int, server: Process) -> float:
-    """Ask for `/` until it comes with 200; returns when that was, on the monotonic clock.
+    """Request `/` until the answer is 200; return that moment on the monotonic clock.
 
-    One request is sent as soon as anybody listens, and waits in the queue until it can be
-    answered. Raises RuntimeError where something else comes, or `server` fails meanwhile.
+    One request is sent as soon as the port is open, and waits in the queue until it can be
+    answered. Raises RuntimeError if the answer differs, or if `server` fails in the meantime.
     """
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
@@ -33,7 +33,7 @@ def first_200(port: int, server: Process) -> float:
 
 
 def _ask(port: int) -> bytes:
-    """The beginning of the answer up to its status, empty for none."""
+    """The beginning of the answer up to its status; empty if there is none."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE) as connection:
             connection.sendall(_REQUEST)

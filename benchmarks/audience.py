@@ -1,7 +1,8 @@
-"""The moments at which a process that only watches a Venue gets the events.
+"""The moments at which a process that only watches a Venue receives the events.
 
-`python -m benchmarks.audience VENUE` prints a line when it watches, then one for each event: the
-moment, on the monotonic clock that all processes share, the Act, and the states before and after.
+`python -m benchmarks.audience VENUE` prints a line once it is watching, then one for each event:
+the moment on the monotonic clock, which all processes share, the Act, and the states before and
+after.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class Heard:
-    """An event, and when the one who waited for it had it."""
+    """An event, and the moment when the watching process received it."""
 
     moment: float
     act: str
@@ -31,24 +32,24 @@ class Heard:
 
 
 class Audience:
-    """A process that watches a Venue, started and listened to."""
+    """Starts a process that watches a Venue, and reads its events."""
 
     def __init__(self, stage: Stage, venue: Path) -> None:
         self.process = stage.python("-m", "benchmarks.audience", venue)
-        # Events that came while another was waited for.
+        # Events that arrived while waiting for another one.
         self.detours: list[Heard] = []
         self._lines: list[str] = []
         self._rest = ""
         if self._next_line(_PATIENCE) != "watching":
-            raise RuntimeError(f"nobody watches {venue}")
+            raise RuntimeError(f"the process that should watch {venue} did not start")
 
     def forget(self) -> None:
-        """Drop what was heard so far."""
+        """Discard the events received so far."""
         while self._next_line(0) is not None:
             pass
 
     def hear(self, act: str, after: str, patience: float = _PATIENCE) -> float:
-        """When the event came that `act` is in the state `after`. Raises RuntimeError."""
+        """The moment of the event that leads `act` to the state `after`. Raises RuntimeError."""
         end = time.monotonic() + patience
         while heard := self.next(end - time.monotonic()):
             if (heard.act, heard.after) == (act, after):
@@ -58,7 +59,7 @@ class Audience:
         raise RuntimeError(f"{act} is not {after} in {patience:g} s; other events: {last}")
 
     def next(self, patience: float) -> Heard | None:
-        """The next event; None where none comes in time."""
+        """The next event; None if none arrives in time."""
         line = self._next_line(patience)
         if line is None:
             return None

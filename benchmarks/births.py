@@ -1,6 +1,6 @@
-"""The moment at which a process gets its next child, seen from a process of its own.
+"""The moment at which a process gets its next child, seen from a separate process.
 
-`python -m benchmarks.births PID` prints a line when it watches, then that moment.
+`python -m benchmarks.births PID` prints a line once it is watching, then that moment.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _PAUSE = 0.0002
 
 
 def watch_births(stage: Stage, parent: int) -> Process:
-    """Start to watch; returns when every child that `parent` gets from now on will be seen."""
+    """Start watching; returns when no later child of `parent` can be missed."""
     watcher = stage.python("-m", "benchmarks.births", str(parent))
     assert watcher.stdout is not None
     watcher.stdout.readline()
@@ -23,7 +23,7 @@ def watch_births(stage: Stage, parent: int) -> Process:
 
 
 def seen_birth(stage: Stage, watcher: Process) -> float:
-    """When the child came, on the monotonic clock."""
+    """The moment when the child appeared, on the monotonic clock."""
     return float(stage.finish(watcher))
 
 

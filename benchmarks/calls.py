@@ -1,4 +1,4 @@
-"""One call of the library in a Python of its own, and when it began and returned.
+"""One call of the library in a separate Python, with the moments of its start and return.
 
 `python -m benchmarks.calls VENUE NAME new_act PORT` or `… VENUE NAME start|stop|restart` prints
 both moments, on the monotonic clock that all processes share.
@@ -19,7 +19,7 @@ from .stage import Process, Stage
 
 @dataclass(frozen=True)
 class Call:
-    """When a call began and when it returned, in seconds on the monotonic clock."""
+    """The start and the return of a call, in seconds on the monotonic clock."""
 
     called: float
     returned: float
@@ -30,18 +30,18 @@ class Call:
 
 
 def start_call(stage: Stage, venue: Path, name: str, *words: str) -> Process:
-    """Make one call in a fresh Python; `finished_call` tells how it went."""
+    """Start one call in a fresh Python; `finished_call` returns its moments."""
     return stage.python("-m", "benchmarks.calls", venue, name, *words)
 
 
 def finished_call(stage: Stage, process: Process) -> Call:
-    """Wait for a call to return. Raises RuntimeError where it failed."""
+    """Wait for a call to return. Raises RuntimeError if it failed."""
     called, returned = stage.finish(process).split()
     return Call(float(called), float(returned))
 
 
 def _prepared(top: str, name: str, verb: str, *port: str) -> Callable[[], object]:
-    """The call with everything it needs loaded and opened."""
+    """The call, with everything that it needs already loaded and opened."""
     venue = use_venue(top)
     if verb == "new_act":
         return lambda: new_act(venue, name, port=int(port[0]))

@@ -1,4 +1,4 @@
-"""What one waits for a command, beside the commands of other managers of processes."""
+"""The duration of commands, compared with those of other process managers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .measuring import Finding, Limit, Line, Rounds, Row, Timings, repeat
 from .stage import Stage
 
 _COUNT = 100
-# Ours, theirs, and whose that is.
+# Our command, their command, and the name of that manager.
 _BESIDE = (
     ("status", "supervisorctl status", "supervisor"),
     ("status", "pm2 list", "pm2"),
@@ -24,7 +24,7 @@ _BESIDE = (
 
 
 def measure_commands(stage: Stage, pairs: int) -> list[Line]:
-    """The help, the state of a hundred and the restart of one, all managers running at once."""
+    """The help, the status of a hundred and the restart of one, with all managers running."""
     missing: dict[str, str] = {}
     with light_acts(stage, "commands", _COUNT) as acts, ExitStack() as closing:
         names = [act.name for act in acts]

@@ -36,13 +36,13 @@ def measure_venues(stage: Stage, pairs: int) -> list[Row]:
 
 
 def measure_pages(stage: Stage, pairs: int) -> list[Row]:
-    """The first page of a new project in a new environment, either way."""
+    """The first page of a new project in a new environment, on both sides."""
 
     def measure(number: int) -> Timings:
         return {"by hand": _page_by_hand(stage, number), **_page_of_ours(stage, number)}
 
     measured = repeat("first page", pairs, measure)
-    by_hand = "the same by virtualenv, pip, django-admin and a bare uwsgi"
+    by_hand = "the same with virtualenv, pip, django-admin and a bare uwsgi"
     return [
         Row(
             f"`new_venue`, `new_act`, first 200, against {by_hand}",
@@ -51,7 +51,7 @@ def measure_pages(stage: Stage, pairs: int) -> list[Row]:
             Limit(times=0.22),
         ),
         Row(
-            "… until `new_act` has returned, with migrations and static files",
+            "… until `new_act` returns, with migrations and static files",
             measured["returned"],
             measured["by hand"],
         ),
@@ -72,7 +72,7 @@ def _page_by_hand(stage: Stage, number: int) -> float:
         _filled(environment),
         shlex.join(["mkdir", str(project)]),
         shlex.join([str(environment / "bin" / "django-admin"), "startproject", name, str(project)]),
-        # In the place of the shell, so that ending the one ends the other.
+        # exec replaces the shell, so that ending the process ends uWSGI.
         f"exec {shlex.join(map(str, bare_uwsgi(environment, project, name, port)))}",
     ]
     stage.settle()

@@ -1,4 +1,4 @@
-"""Whether a process that watches for long comes to hold more and more."""
+"""Whether the resources of a process that watches for long keep growing."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .stage import Stage
 _COUNT = 100
 _WARM_UP = 1_000
 _EVENTS_A_PAIR = 1_300
-# Each waits for a while until uWSGI looks at it; more would only wait for the processor.
+# Each waits until uWSGI's next check; more at once would only wait for the CPU.
 _AT_ONCE = 16
-# A change of which no event tells that it is over counts as missed after so many seconds.
+# A change without a final event counts as missed after this many seconds.
 _PATIENCE = 20.0
 _BETWEEN_CHECKS = 50
 _BEAT = 1.0
@@ -46,21 +46,21 @@ def measure_flow(stage: Stage, pairs: int) -> list[Finding]:
     growth = after.memory / before.memory - 1
     return [
         Finding(
-            f"memory of who watches, from {_WARM_UP:,} to {bustle.heard:,} events",
+            f"memory of the observer, from {_WARM_UP:,} to {bustle.heard:,} events",
             f"{before.memory / 1e6:.1f} MB, {growth:+.1%}",
             f"≤ {_GROWTH:+.0%}",
             growth <= _GROWTH,
         ),
-        _unchanged("… files that it has open", before.files, after.files),
-        _unchanged("… threads that it runs", before.threads, after.threads),
-        Finding("… changes that were missed", str(bustle.missed), "none", not bustle.missed),
-        Finding("… events a second", f"{(bustle.heard - _WARM_UP) / seconds:.0f} /s"),
+        _unchanged("… its open files", before.files, after.files),
+        _unchanged("… its threads", before.threads, after.threads),
+        Finding("… missed changes", str(bustle.missed), "none", not bustle.missed),
+        Finding("… events per second", f"{(bustle.heard - _WARM_UP) / seconds:.0f} /s"),
     ]
 
 
 @dataclass(frozen=True)
 class _Holdings:
-    """What a process holds: open files, threads, and bytes in memory."""
+    """The resources of a process: open files, threads, and bytes of memory."""
 
     files: int
     threads: int
@@ -76,7 +76,7 @@ class _Holdings:
 class _Bustle:
     """Acts that are killed, touched, stopped and started in turn, a few at a time.
 
-    `heard` counts events, `missed` changes of which no event told that they were over.
+    `heard` counts events, `missed` the changes without a final event.
     """
 
     acts: list[LightAct]
@@ -90,7 +90,7 @@ class _Bustle:
         self._turns = self._endless_turns()
 
     def go_on(self, goal: int) -> None:
-        """Go on until so many events were heard in all, then let everything come to rest."""
+        """Go on until this many events were received in all, then let everything settle."""
         while self.heard < goal:
             while len(self._busy) < _AT_ONCE:
                 self._change(*next(self._turns))
@@ -122,7 +122,7 @@ class _Bustle:
         now = time.monotonic()
         for name in [name for name, end in self._busy.items() if end < now]:
             self.missed += 1
-            print(f"flow: no event tells of {name}", file=sys.stderr, flush=True)
+            print(f"flow: no event for {name}", file=sys.stderr, flush=True)
             del self._busy[name]
             if not self._by_name[name].file.exists():
                 self._by_name[name].rename_new()

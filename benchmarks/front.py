@@ -1,4 +1,4 @@
-"""What nginx in front of an Act costs and saves, beside asking the Act itself."""
+"""The cost and gain of nginx in front of an Act, compared with the Act itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .stage import Stage
 
 _DOMAIN = "front.test"
 _PAGE, _FILE = "/", "/static/admin/css/base.css"
-# So many requests by so many clients at once, each with a connection of its own.
+# The number of requests and of parallel clients; each request opens a new connection.
 _REQUESTS, _CLIENTS = 600, 4
 _PATIENCE = 30.0
 _CONF = """{user}
@@ -65,22 +65,22 @@ def measure_front(stage: Stage, pairs: int) -> list[Line]:
     many = f"{_REQUESTS} times, by {_CLIENTS} clients"
     return [
         Row(
-            f"a page through nginx, {many}, against asking the Act",
+            f"a page through nginx, {many}, against the Act itself",
             measured["page by nginx"],
             measured["page"],
         ),
         Row(
-            f"a static file by nginx, {many}, against asking the Act",
+            f"a static file by nginx, {many}, against the Act itself",
             measured["file by nginx"],
             measured["file"],
         ),
-        Row("`nginx bind` of an Act that is bound already, until nginx answers", measured["bind"]),
+        Row("`nginx bind` of an already bound Act, until nginx answers", measured["bind"]),
     ]
 
 
 @contextmanager
 def _nginx(stage: Stage, program: Path) -> Iterator[Nginx]:
-    """An nginx of its own on free ports."""
+    """A separate nginx on free ports."""
     top = stage.top / "nginx"
     (top / "conf.d").mkdir(parents=True)
     temporary = " ".join(f"{name}_temp_path {top}/{name};" for name in _TEMPORARY)

@@ -1,7 +1,7 @@
-"""What it costs to watch a Venue in which nothing happens.
+"""The cost of watching a Venue in which nothing happens.
 
-`python -m benchmarks.idling VENUE SECONDS` watches for so long, and prints the seconds of processor
-time and the number of wake-ups that it took.
+`python -m benchmarks.idling VENUE SECONDS` watches for that long, and prints its seconds of CPU
+time and its number of wake-ups.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MOST = 0.005
 
 
 def measure_idling(stage: Stage, pairs: int) -> list[Finding]:
-    """Processor time and wake-ups of a process that watches a hundred Acts; always once."""
+    """CPU time and wake-ups of a process that watches a hundred Acts; always one round."""
     with light_acts(stage, "idling", _COUNT) as acts:
         words = ("-m", "benchmarks.idling", acts[0].venue, str(_SECONDS))
         busy, wakes, events = map(float, stage.finish(stage.python(*words)).split())
@@ -37,7 +37,7 @@ def measure_idling(stage: Stage, pairs: int) -> list[Finding]:
             f"< {_MOST:.1%}",
             share < _MOST,
         ),
-        Finding("… how often it wakes up", f"{wakes / _SECONDS:.1f} /s"),
+        Finding("… its wake-ups", f"{wakes / _SECONDS:.1f} /s"),
     ]
 
 

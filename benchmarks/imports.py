@@ -1,4 +1,4 @@
-"""What `import backstage.shortcuts` costs."""
+"""The cost of `import backstage.shortcuts`."""
 
 from __future__ import annotations
 

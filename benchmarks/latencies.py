@@ -1,4 +1,4 @@
-"""How long after its cause an event is there, for whoever waits for it."""
+"""The time from a cause to its event, for a process that waits for it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .light import LightAct, light_acts
 from .measuring import Finding, Latencies, Line, Timings, repeat
 from .stage import Stage
 
-# Percentiles want more rounds than medians of ratios do.
+# Percentiles need more rounds than medians of ratios.
 _ROUNDS_A_PAIR = 6
 _USUAL, _AT_MOST = 0.020, 0.100
-# uWSGI's Emperor and masters look about once a second: causes fall anywhere in that beat. What is
-# killed right after its start is held back by uWSGI, so none is.
+# uWSGI's Emperor and masters check about once a second, so causes come at random moments. uWSGI
+# delays the respawn of a process killed right after its start, so none is killed so early.
 _PAUSES = (0.4, 1.4)
 _PATIENCE = 30.0
 
@@ -136,7 +136,7 @@ def _start(act: LightAct, audience: Audience) -> Timings:
     began = act.rename_new()
     answered = first_200(act.port, audience.process)
     starting = audience.hear(act.name, "starting") - began
-    # Whoever watches may know before a client has its answer.
+    # The observer may know before a client has its answer.
     return {
         "starting": starting,
         "running": max(0.0, audience.hear(act.name, "running") - answered),

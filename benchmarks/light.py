@@ -1,4 +1,4 @@
-"""Venues full of light Acts: hand-written vassals that say hello, without Django."""
+"""Venues full of light Acts: hand-written vassals that answer hello without Django."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Length", "2")])
     return [b"ok"]
 """
-# As in the Venue's own template, as far as it matters for how an Act starts, ends and is seen.
+# The options of the Venue's own template that affect how an Act starts, ends and is observed.
 _VASSAL = """[uwsgi]
 http-socket = 127.0.0.1:{port}
 processes = 1
@@ -46,7 +46,7 @@ memory-report = true
 stats = %(venue)/run/%(act).stats
 logto2 = %(venue)/log/%(act).log
 """
-# What an Act that has served for a day has in its log; more than that is never read.
+# The log of an Act that has served for a day; no more than that is ever read.
 _REQUEST = (
     "[pid: 1|app: 0|req: 1/1] 127.0.0.1 () {28 vars in 314 bytes} [Mon Jan  1 00:00:00 2024] "
     "GET / => generated 2 bytes in 0 msecs (HTTP/1.1 200) 1 headers in 44 bytes\n"
@@ -59,7 +59,7 @@ _PAUSE = 0.2
 
 @dataclass
 class LightAct:
-    """One of them. What changes it returns the moment just before, on the monotonic clock."""
+    """A light Act. Methods that change it return the moment just before, on the monotonic clock."""
 
     venue: Path
     name: str
@@ -79,7 +79,7 @@ class LightAct:
         return self.venue / "log" / f"{self.name}.log"
 
     def rename_new(self) -> float:
-        """Put a new text in place in one step, as `sed -i` and most editors do."""
+        """Replace the file in one step, as `sed -i` and most editors do."""
         hidden = self.file.with_name(f".{self.name}.ini.part")
         hidden.write_text(self._next_text())
         began = time.monotonic()
@@ -87,14 +87,14 @@ class LightAct:
         return began
 
     def write_new(self) -> float:
-        """Write a new text into the file that is there."""
+        """Write a new text into the existing file."""
         text = self._next_text()
         began = time.monotonic()
         self.file.write_text(text)
         return began
 
     def touch(self) -> float:
-        """Date the file a second later."""
+        """Move the file's mtime by a second."""
         mtime = max(int(time.time()), int(self.file.stat().st_mtime) + 1)
         began = time.monotonic()
         os.utime(self.file, (mtime, mtime))
@@ -107,7 +107,7 @@ class LightAct:
         return began
 
     def processes(self) -> tuple[int, list[int]]:
-        """The pids of the master and of its workers, by the master's word.
+        """The pids of the master and its workers, as the master reports them.
 
         It binds its socket a moment after its first worker is there.
         """
@@ -124,7 +124,7 @@ class LightAct:
 
 @contextmanager
 def light_acts(stage: Stage, name: str, count: int) -> Iterator[list[LightAct]]:
-    """A new Venue with so many light Acts, all running; it is stopped at the end."""
+    """A new Venue with this many light Acts, all running; it is stopped at the end."""
     venue = stage.top / name
     stage.finish(stage.python("-c", NEW_VENUE, name, stage.top))
     (venue / "hello.py").write_text(_HELLO)
@@ -141,7 +141,7 @@ def light_acts(stage: Stage, name: str, count: int) -> Iterator[list[LightAct]]:
 
 
 def answer(stats_socket: Path) -> Any:
-    """What a stats socket of uWSGI says. Raises OSError."""
+    """The report of a uWSGI stats socket. Raises OSError."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(_ANSWER)
         connection.connect(str(stats_socket))

@@ -1,4 +1,4 @@
-"""Other managers of processes, installed for the occasion, each with programs that only sleep."""
+"""Other process managers, installed temporarily, each with programs that only sleep."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pathlib import Path
 from .stage import Process, Stage
 
 Command = Sequence[str | Path]
-# What is measured, by what one would type.
+# The measured commands, as a user would type them.
 Commands = Mapping[str, Command]
 
-# It ends with its manager, however that ends.
+# The program ends with its manager, however that ends.
 _PROGRAM = ("setpriv", "--pdeathsig", "KILL", "sleep", "infinity")
 _SUPERVISORD = """[unix_http_server]
 file = {top}/socket
@@ -41,7 +41,7 @@ _PAUSE = 0.2
 
 
 class Missing(Exception):
-    """Raised where a manager is not to be had."""
+    """Raised when a manager cannot be installed or started."""
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def _install(stage: Stage, command: Command) -> None:
 
 
 def _await(stage: Stage, command: Command) -> None:
-    """Wait until a command says that all is well."""
+    """Wait until a command succeeds."""
     end = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -133,7 +133,7 @@ def _program_of_pm2(name: str) -> dict[str, object]:
 
 
 def _pid_in(file: Path) -> int:
-    """The pid in a file; 0 where there is none."""
+    """The pid in a file; 0 if there is none."""
     with suppress(OSError, ValueError):
         return int(file.read_text())
     return 0

@@ -1,4 +1,4 @@
-"""Rounds of measurements, and what is concluded from them."""
+"""Rounds of measurements, and the conclusions from them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Protocol
 
-# What one round measured: seconds by name.
+# The results of one round: seconds by name.
 Timings = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What is allowed: `times` the baseline plus `plus` seconds."""
+    """The limit: `times` the baseline plus `plus` seconds."""
 
     times: float = 0.0
     plus: float = 0.0
@@ -47,14 +47,14 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """The median of the rounds' own ratios, so that a machine that slows down harms neither."""
+        """The median of the rounds' ratios, so that a slower machine affects both sides."""
         if self.baseline is None:
             return None
         return median(mine / theirs for mine, theirs in zip(self.ours, self.baseline, strict=True))
 
     @property
     def met(self) -> bool | None:
-        """Whether more than half of the rounds keep the limit; None where there is none."""
+        """Whether more than half of the rounds meet the limit; None if there is none."""
         if self.limit is None:
             return None
         baseline = self.baseline or [0.0] * len(self.ours)
@@ -74,7 +74,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Latencies:
-    """One line of the table: seconds that are to be short as a rule, and never long."""
+    """One line of the table: durations with a limit for the median and one for the extremes."""
 
     what: str
     seconds: Sequence[float]
@@ -83,7 +83,7 @@ class Latencies:
 
     @property
     def met(self) -> bool:
-        """Whether the median and the 99th percentile keep their limits."""
+        """Whether the median and the 99th percentile meet their limits."""
         return median(self.seconds) <= self.usual and self._high <= self.at_most
 
     def cells(self) -> list[str]:
@@ -132,7 +132,7 @@ def repeat(title: str, pairs: int, measure: Callable[[int], Timings]) -> Rounds:
 
 
 def percentile(values: Iterable[float], percent: float) -> float:
-    """The least of the values that so many percent of them do not exceed."""
+    """The smallest value that at least this percentage of the values does not exceed."""
     ordered = sorted(values)
     return ordered[math.ceil(len(ordered) * percent / 100) - 1]
 
@@ -145,7 +145,7 @@ def table(rows: Iterable[Line]) -> str:
 
 
 def in_words(seconds: float) -> str:
-    """Seconds for people: `1.52 s`, `84 ms`, `3.1 ms`."""
+    """Seconds as text: `1.52 s`, `84 ms`, `3.1 ms`."""
     if seconds >= 1:
         return f"{seconds:.2f} s"
     return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"

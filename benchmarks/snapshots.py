@@ -1,7 +1,7 @@
-"""What it costs to look at every Act of a Venue.
+"""The cost of looking at every Act of a Venue.
 
-`python -m benchmarks.snapshots VENUE ACT` looks again and again, by hand and by Backstage, and
-prints a line of seconds for each time: by hand, `venue.snapshot()`, `act.state`.
+`python -m benchmarks.snapshots VENUE ACT` looks repeatedly, by hand and with Backstage, and
+prints a line of seconds each time: by hand, `venue.snapshot()`, `act.state`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAMES = ("by hand", "snapshot", "state")
 
 
 def measure_snapshots(stage: Stage, pairs: int) -> list[Row]:
-    """`venue.snapshot()` against asking every stats socket by hand; always as many rounds."""
+    """`venue.snapshot()` against reading each stats socket by hand, in a fixed number of rounds."""
     with light_acts(stage, "snapshots", _COUNT) as acts:
         act = acts[0]
         looked = stage.finish(stage.python("-m", "benchmarks.snapshots", act.venue, act.name))
@@ -33,7 +33,7 @@ def measure_snapshots(stage: Stage, pairs: int) -> list[Row]:
     measured = Rounds(dict(zip(_NAMES, line, strict=True)) for line in lines)
     return [
         Row(
-            f"`venue.snapshot()` of {_COUNT} Acts, against asking their stats sockets in turn",
+            f"`venue.snapshot()` of {_COUNT} Acts, against reading their stats sockets in turn",
             measured["snapshot"],
             measured["by hand"],
             Limit(plus=0.030),

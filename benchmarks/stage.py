@@ -1,4 +1,4 @@
-"""The temporary directory that everything lives in, and the end of all that ran there."""
+"""The temporary directory of a run, and the cleanup of all its processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backstage.system.sockets import in_use
 from backstage.uwsgi.emperor import Emperor
 
 CHECKOUT = Path(__file__).parent.parent
-# Below the range that the kernel takes the ports of outgoing connections from, above that of Acts.
+# Below the kernel's range for outgoing connections, above the range of Acts.
 _PORTS = range(9101, 9999)
 _PATIENCE = 15.0
 
@@ -26,7 +26,7 @@ Process = subprocess.Popen[str]
 
 @dataclass
 class Stage:
-    """A directory for Venues and projects, with the processes that were started for them."""
+    """A directory for Venues and projects, and the processes started for them."""
 
     top: Path
     _processes: list[Process] = field(default_factory=list)
@@ -34,17 +34,17 @@ class Stage:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The caller's, less what changes how Python runs, with a register of Venues of its own."""
+        """The caller's variables, without Python's, with a separate register of Venues."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         kept.pop("VIRTUAL_ENV", None)
         return {**kept, "XDG_STATE_HOME": str(self.top / "state")}
 
     def free_port(self) -> int:
-        """A port that nobody listens on and that was not given out before."""
+        """A port that is not in use and was not given out before."""
         return next(port for port in self._ports if not in_use(port))
 
     def settle(self) -> None:
-        """Put what was written on the disk, so that what is measured next does not pay for it."""
+        """Sync the disk, so that earlier writes do not slow the next measurement down."""
         os.sync()
 
     def start(self, command: Sequence[str | Path]) -> Process:
@@ -68,14 +68,14 @@ class Stage:
         return self.start([sys.executable, *arguments])
 
     def kill(self, process: Process) -> None:
-        """End a process that this stage started, and what that started in its turn."""
+        """End a process that this stage started, and its descendants."""
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         self._processes.remove(process)
 
     def finish(self, process: Process) -> str:
-        """Wait for the end of a process; returns what it printed. Raises RuntimeError."""
+        """Wait for a process to end; return its output. Raises RuntimeError."""
         printed, _ = process.communicate()
         self._processes.remove(process)
         if process.returncode:
@@ -83,7 +83,7 @@ class Stage:
         return printed
 
     def empty(self) -> None:
-        """End everything: what was started here, and the Emperors of all Venues."""
+        """End all processes started here, and the Emperors of all Venues."""
         for process in list(self._processes):
             self.kill(process)
         for settings in self.top.glob("*/venue.yaml"):
@@ -102,7 +102,7 @@ def stop_venue(top: Path) -> None:
 def stage() -> Iterator[Stage]:
     """A stage that is emptied and removed at the end, whatever happens.
 
-    Removed only then: making files is slow for a while after thousands were deleted.
+    Only then, because creating files is slow for a while after thousands were deleted.
     """
     with tempfile.TemporaryDirectory(prefix="backstage-benchmarks-") as directory:
         built = Stage(Path(directory).resolve())

@@ -1,4 +1,4 @@
-"""What all tests share: a home, a register of Venues and ports that nobody else has."""
+"""Shared by all tests: a home, a register of Venues and ports that no other run uses."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Spawn = Callable[..., "subprocess.Popen[str]"]
 Listen = Callable[..., socket.socket]
 
 LIB = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
-# Older by far than any test, so that a copy made now could not have it by chance.
+# Much older than any test, so that a fresh copy cannot have this mtime by chance.
 LONG_AGO = 1_500_000_000
 
-# What pip and uv are told of indexes, and where they keep what they have got from there.
+# The configuration of pip and uv for package indexes, and their caches.
 KEPT_OF_HOME = (".cache", ".config/pip", ".config/uv", ".pip")
 
 
@@ -46,7 +46,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> turns.B
 
 
 class Environment:
-    """A directory laid out as an environment, in which a test installs what it needs."""
+    """A directory laid out like a virtual environment, to which tests add distributions."""
 
     def __init__(self, top: Path) -> None:
         self.top = top
@@ -71,7 +71,7 @@ class Environment:
 
 @pytest.fixture(scope="session", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home for the tests of this process alone, also in the processes that they start."""
+    """A home for the tests of this process only, and for the processes that they start."""
     directory, real = tmp_path_factory.mktemp("home"), Path.home()
     ports = own_ports().of_acts
     for kept in KEPT_OF_HOME:
@@ -80,7 +80,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             (directory / kept).symlink_to(real / kept)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(directory))
-        # The last two are of no terminal of theirs: pytest loads readline, which sets them.
+        # The last two describe no terminal of the tests: pytest loads readline, which sets them.
         for variable in ("XDG_CONFIG_HOME", "COLUMNS", "LINES"):
             patch.delenv(variable, raising=False)
         patch.setenv("XDG_STATE_HOME", str(directory / "state"))
@@ -90,7 +90,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def spawn() -> Iterator[Spawn]:
-    """Start programs, each in a session of its own; whatever is left of them ends with the test."""
+    """Starts programs, each in its own session; those still running end with the test."""
     with ExitStack() as ending:
 
         def start(*command: str | Path, **options: object) -> subprocess.Popen[str]:
@@ -110,7 +110,7 @@ def spawn() -> Iterator[Spawn]:
 
 @pytest.fixture
 def listen() -> Iterator[Listen]:
-    """Listening sockets that close with the test."""
+    """Opens listening sockets, which close with the test."""
     with ExitStack() as ending:
 
         def start(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
@@ -122,7 +122,7 @@ def listen() -> Iterator[Listen]:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    # Not yet waited for, its pid is still its own and so names its session.
+    # Until it is waited for, its pid is not reused and so names its session.
     if process.returncode is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,6 +1,6 @@
-"""Ports that are this test process's own, whoever else tests on this host, under whatever user.
+"""Ports for this test process only, even if other users run tests on this host.
 
-They lie below those that the kernel gives to clients, and above those that Venues have by default.
+They are below the ports that the kernel gives to clients, and above the default ports of Venues.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from functools import cache
 from backstage.system import sockets
 
 _FIRST, _LAST, _SIZE = 10_000, 32_000, 400
-# So many at the end of a block are for what is no new Act.
+# This many ports at the end of a block are not for new Acts.
 _SPARE = 80
 
 
 class OwnPorts:
-    """A block of ports; `of_acts` are those that Acts of new Venues choose from."""
+    """A block of ports; `of_acts` is the range for the Acts of new Venues."""
 
     def __init__(self, block: range, holder: socket.socket) -> None:
         self.of_acts = block[:-_SPARE]
@@ -26,7 +26,7 @@ class OwnPorts:
         self._holder = holder
 
     def take(self) -> int:
-        """A port that nobody has, and that is given again as late as can be."""
+        """A port that is not in use; each is given out again as late as possible."""
         while True:
             port = self._spare[self._given % _SPARE]
             self._given += 1
@@ -36,10 +36,10 @@ class OwnPorts:
 
 @cache
 def own_ports() -> OwnPorts:
-    """The block of this process; the kernel takes back the name that holds it when it dies."""
+    """The block of this process, held by a socket name that the kernel frees when it dies."""
     holder = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     for first in range(_FIRST, _LAST, _SIZE):
         with suppress(OSError):
             holder.bind(f"\0backstage-ports-{first}")
             return OwnPorts(range(first, first + _SIZE), holder)
-    raise AssertionError(f"other tests have all ports from {_FIRST} to {_LAST}")
+    raise AssertionError(f"other test processes hold all ports from {_FIRST} to {_LAST}")

@@ -67,7 +67,7 @@ def test_outside_of_any_venue_the_error_says_where(
     """A plain virtual environment is no Venue, and a Venue's parent lies in none."""
     (tmp_path / "pyvenv.cfg").touch()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(NotAVenue, match="lies in no Venue") as caught:
+    with pytest.raises(NotAVenue, match="is not inside a Venue") as caught:
         venue_from_cwd()
     assert caught.value.path == tmp_path
 

@@ -1,1 +1,1 @@
-"""What is known of an Act at one moment: frozen words that nothing else of ours is needed for."""
+"""Facts about an Act at one moment: frozen values that depend on no other package of ours."""

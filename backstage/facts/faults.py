@@ -1,4 +1,4 @@
-"""What is wrong in a vassal file, as a value."""
+"""A fault in a vassal file, as a value."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """Something in a vassal file, or in a file that it includes, that cannot work.
+    """A mistake in a vassal file, or in a file that it includes.
 
-    `file` is relative to the Venue where it lies in it, as `vassals/blog.ini`. `line` counts from
-    1 and is None where the file as a whole is at fault; `key` is the option in that line. `remedy`
-    is advice in words, '' for none.
+    `file` is relative to the Venue if it is inside it, as `vassals/blog.ini`. `line` counts from 1;
+    None means the file as a whole. `key` is the option in that line. `remedy` is advice as text, ''
+    for none.
     """
 
     file: str
@@ -22,7 +22,7 @@ class Fault:
 
     @property
     def why(self) -> str:
-        """What is wrong and what helps, without the place."""
+        """The fault and its remedy, without file and line."""
         return f"{self.what}; {self.remedy}" if self.remedy else self.what
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What an Act does in a second, from what was seen of it at two moments."""
+"""What an Act does per second, computed from two snapshots."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from .snapshots import Snapshot
 
 @dataclass(frozen=True)
 class Rates:
-    """The change from one snapshot of an Act to the next one.
+    """The change from one snapshot of an Act to the next.
 
-    `requests` are answered in a second; `cpu` is the share of one processor; `age` the seconds
-    since the Act is in its state.
+    `requests` counts those answered per second; `cpu` is a share of one processor; `age` is how
+    long the Act has been in its state, in seconds.
     """
 
     now: Snapshot
@@ -22,10 +22,10 @@ class Rates:
 
 
 def between(before: Snapshot | None, now: Snapshot, seconds: float, at: float) -> Rates:
-    """The rates over so many `seconds` up to the moment `at`, in seconds since the epoch.
+    """The rates over the last `seconds` before the moment `at`, in seconds since the epoch.
 
-    Without a snapshot before, or where the Act has begun anew since, they are those since it is in
-    its state.
+    Without an earlier snapshot, or if the Act has restarted since, they cover the time that it has
+    been in its state.
     """
     age = max(0.0, at - now.since) if now.since else 0.0
     if before is None or before.pid != now.pid or before.requests > now.requests:

@@ -1,4 +1,4 @@
-"""What was seen of an Act: by the Emperor, by its master, by the kernel."""
+"""Observations of an Act: by the Emperor, by its master, by the kernel."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .states import State
 class Vassal:
     """One entry of `vassals` in the Emperor's stats.
 
-    `pid` is -1 while it sleeps on demand. Moments are whole seconds since the epoch, 0 for never;
-    `last_mod` is the mtime of the vassal file that the Emperor has acted upon.
+    `pid` is -1 while an on-demand vassal sleeps. Times are whole seconds since the epoch, 0 for
+    never; `last_mod` is the mtime of the vassal file that the Emperor last acted on.
     """
 
     pid: int
@@ -28,13 +28,13 @@ class Vassal:
 
     @property
     def on_its_way(self) -> State:
-        """What it is while it does not accept yet."""
+        """Its state while it does not accept requests yet."""
         return State.RELOADING if self.respawns else State.STARTING
 
 
 @dataclass(frozen=True, kw_only=True)
 class Penalty:
-    """One entry of `blacklist` in the Emperor's stats; moments are in seconds since the epoch."""
+    """One entry of `blacklist` in the Emperor's stats; times are in seconds since the epoch."""
 
     attempts: int
     retry_at: float
@@ -42,18 +42,18 @@ class Penalty:
 
     @property
     def waits(self) -> bool:
-        """Whether the Emperor waits before it tries again; after a first failure it does not."""
+        """Whether the Emperor waits before it retries; after a first failure it does not."""
         return self.retry_at > self.last_attempt
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workforce:
-    """The workers of a vassal, as its master tells and the kernel confirms.
+    """The workers of a vassal, as its master reports and the kernel confirms.
 
-    `threads` are those of the workers that accept requests, `busy` how many of them are at work.
-    `loading` counts workers that do not accept yet, `ended` those whose process is no more,
-    `halted` those that a signal has stopped, `asleep` those that the next request brings back.
-    `latency` is how long answers take lately, in seconds.
+    `threads` counts the threads of workers that accept requests, `busy` those of them that handle
+    one. `loading` counts workers that do not accept yet, `ended` those whose process is gone,
+    `halted` those suspended by a signal, `asleep` those that the next request starts again.
+    `latency` is the recent average response time in seconds.
     """
 
     threads: int
@@ -69,10 +69,10 @@ class Workforce:
 
 @dataclass(frozen=True, kw_only=True)
 class Sighting:
-    """What was seen of an Act in one look.
+    """One observation of an Act.
 
-    `alive` is whether the vassal's master process is. `answers` tells whether its port has
-    answered; None where it has no port or nobody had to ask.
+    `alive` tells whether the vassal's master process is alive. `answers` tells whether its port
+    answered; None if it has no port or was not probed.
     """
 
     wanted: bool
@@ -85,7 +85,7 @@ class Sighting:
 
     @property
     def serves(self) -> bool | None:
-        """Whether a request would be answered; None where only asking can tell."""
+        """Whether a request would be answered; None if only a probe can tell."""
         if self.answers is not None:
             return self.answers
         if self.workforce is None:

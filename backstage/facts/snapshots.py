@@ -1,4 +1,4 @@
-"""Everything there is to say of an Act at one moment."""
+"""Everything known about an Act at one moment."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .states import State
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """What was seen of an Act at one moment.
+    """An Act at one moment.
 
-    `since` is when the state began and `next_try` when the Emperor tries a failing Act again, both
-    in seconds since the epoch, None where nobody can tell. `workers` are its worker processes,
-    `busy` of `threads` the requests that they are at. `requests` and `restarts`, of workers and of
-    the whole vassal, are counted since its master process began. `latency` is how long answers take
-    lately, and `cpu` the processor time that its processes have used, both in seconds. `memory` is
-    in bytes, shared pages counted for each process. `attempts` in vain the Emperor has made lately.
-    `reason` says in one line why the Act fails, or what keeps an edit of its file from being used;
+    `since` is when its state began and `next_try` when the Emperor retries a failing Act, both in
+    seconds since the epoch, None if unknown. `workers` counts its worker processes, `busy` the
+    threads out of `threads` that handle a request. `requests` and `restarts` (of workers and of the
+    whole vassal) are counted since its master process started. `latency` is the recent average
+    response time and `cpu` the CPU time that its processes have used, both in seconds. `memory` is
+    in bytes and counts shared pages once per process. `attempts` counts the Emperor's recent failed
+    starts. `reason` says in one line why the Act fails, or why an edit of its file is not used;
     `refused` is that fault as a value.
     """
 
@@ -43,7 +43,7 @@ class Snapshot:
 
     @property
     def url(self) -> str:
-        """Where a browser on this machine finds it while it runs; '' where it has no TCP port."""
+        """Its URL for a browser on this machine while it runs; '' if it has no TCP port."""
         return f"http://localhost:{self.port}/" if self.port else ""
 
     def __str__(self) -> str:

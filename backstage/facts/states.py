@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class State(Enum):
-    """Where an Act is. Always what was seen, never what was asked for."""
+    """The state of an Act: always what was observed, never what was requested."""
 
     STOPPED = "stopped"
     WAITING = "waiting"
@@ -21,5 +21,5 @@ class State(Enum):
         return self.value
 
 
-# States that pass by themselves, so that what comes after them is to be looked for.
+# States that end by themselves: the observer has to look for the next one.
 PASSING = frozenset({State.STARTING, State.RELOADING, State.STOPPING})

@@ -1,1 +1,1 @@
-"""The kinds of service: how each is recognised in a vassal file, asked, and judged."""
+"""The kinds of service: how each is recognised in a vassal file, probed and judged."""

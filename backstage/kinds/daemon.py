@@ -1,6 +1,7 @@
-"""Daemons: other programs than uWSGI's workers do the work, or open the port.
+"""Daemons: programs other than uWSGI's workers do the work, or open the port.
 
-Those are what `attach-daemon` and its like start, and the router of an `http` socket.
+These are the programs that `attach-daemon` and similar options start, and the router of an `http`
+socket.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from ..facts.states import State
 from ..uwsgi.ini import VassalFile
 from .kind import Kind
 
-# What has uWSGI run another program beside or instead of its own workers.
+# Options that make uWSGI run another program beside or instead of its own workers.
 OPTIONS = ("attach-daemon", "attach-daemon2", "smart-attach-daemon", "smart-attach-daemon2")
 
 
@@ -29,7 +30,7 @@ def _must_ask(_: Sighting) -> bool:
 
 
 def _judge(seen: Sighting, vassal: Vassal) -> State:
-    # Once reloaded, a vassal of daemons is never called ready again.
+    # After a reload, the Emperor never reports a vassal of daemons as ready again.
     is_up = vassal.accepting or vassal.ready or vassal.respawns > 0
     if seen.serves or (seen.serves is None and is_up):
         return State.RUNNING

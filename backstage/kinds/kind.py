@@ -1,4 +1,4 @@
-"""What there is to know of a kind of service."""
+"""The definition of a kind of service."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..uwsgi.ini import VassalFile
 class Kind:
     """One kind of service, as a value; `kinds.catalog` lists them all.
 
-    `recognises` tells it by the vassal file. `has_workers` is whether uWSGI's own workers serve, so
-    that their master's word on them counts. `could_answer` is whether it makes sense to ask the
-    port of a vassal that is alive, and `must_ask` whether nothing but the port can tell if it
-    answers. `judge` names the state of a vassal that is alive and not on its way out.
+    `recognises` decides by the vassal file. `has_workers` tells whether uWSGI's own workers serve,
+    so that their master's report counts. `could_answer` tells whether it makes sense to probe the
+    port of a live vassal, and `must_ask` whether only its port can tell if it answers. `judge`
+    returns the state of a vassal that is alive and not stopping.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""WSGI: uWSGI's own workers answer, and their master tells how they are."""
+"""WSGI: uWSGI's own workers answer, and their master reports their state."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from ..facts.states import State
 from ..uwsgi.ini import VassalFile
 from .kind import Kind
 
-# So many workers that have ended while they were loading are no accident.
+# After this many deaths while loading, the Act is failing.
 _DEATHS = 2
 
 
 def _recognises(_: VassalFile) -> bool:
-    """What is nothing else."""
+    """Every file that no other kind recognises."""
     return True
 
 
@@ -28,7 +28,7 @@ def _judge(seen: Sighting, vassal: Vassal) -> State:
     if _is_asleep(seen.workforce):
         return State.SLEEPING
     if seen.workforce and not vassal.accepting:
-        # Those workers are still the old ones, or have not been counted by the Emperor yet.
+        # These are still the old workers, or the Emperor does not know of the new ones yet.
         return State.FAILING if _keeps_dying(seen.workforce) else vassal.on_its_way
     if seen.serves or (seen.serves is None and vassal.accepting):
         return State.RUNNING
@@ -50,7 +50,7 @@ def _is_replaced(workforce: Workforce | None) -> bool:
 
 
 def _keeps_dying(workforce: Workforce) -> bool:
-    """Whether its workers end before they accept, and uWSGI begins others for ever."""
+    """Whether its workers die before they accept, and uWSGI keeps starting others."""
     return workforce.loading > 0 and not workforce.threads and workforce.respawns >= _DEATHS
 
 

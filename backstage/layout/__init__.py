@@ -1,1 +1,1 @@
-"""Where everything lies: paths of a Venue, its names and settings, the register of this host."""
+"""The layout on disk: paths of a Venue, names, settings, the register of this host's Venues."""

@@ -1,4 +1,4 @@
-"""Where everything of a Venue lies on disk."""
+"""The paths of a Venue and its Acts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class VenuePaths:
 
     @cached_property
     def building(self) -> Path:
-        """Present from the first to the last moment of building the Venue."""
+        """Exists while the Venue is being built."""
         return self.top / ".building"
 
     @cached_property
@@ -38,7 +38,7 @@ class VenuePaths:
 
     @cached_property
     def emperor_lock(self) -> Path:
-        """The file that a live Emperor holds locked; the kernel names the holder."""
+        """The file that a live Emperor keeps locked; the kernel names the holder."""
         return self.top / ".emperor.lock"
 
     @cached_property
@@ -63,12 +63,12 @@ class VenuePaths:
 
     @cached_property
     def vassals(self) -> Path:
-        """What the Emperor watches: an Act is wanted while its ini is here."""
+        """The directory that the Emperor watches: an Act is to run while its ini is here."""
         return self.top / "vassals"
 
     @cached_property
     def kept(self) -> Path:
-        """The last vassal file seen of each Act: what a start puts back."""
+        """The last known vassal file of each Act, which a start puts back."""
         return self.top / "kept"
 
     @cached_property
@@ -85,7 +85,7 @@ class VenuePaths:
 
     @property
     def site_packages(self) -> Path:
-        """The environment's own modules; empty pattern matches mean it is not built."""
+        """The environment's modules; `lib` if the environment is not built yet."""
         return next(iter(self.top.glob("lib/python3*/site-packages")), self.top / "lib")
 
     def act(self, name: str) -> ActPaths:
@@ -93,7 +93,7 @@ class VenuePaths:
         return ActPaths(self, name)
 
     def check_socket_room(self) -> None:
-        """Refuse a Venue so deep that not even the shortest Act's socket fits. NameNotAllowed."""
+        """Raise NameNotAllowed if the path is too long for even the shortest Act's socket."""
         _check_socket_path(self.run / _SHORTEST_ACT, str(self.top))
         _check_socket_path(self.emperor_stats, str(self.top))
 
@@ -111,12 +111,12 @@ class ActPaths:
 
     @cached_property
     def unfinished(self) -> Path:
-        """Where the project is written before it gets its name."""
+        """The directory where the project is built before it gets its final name."""
         return self.venue.acts / f".{self.name}.building"
 
     @cached_property
     def preparing(self) -> Path:
-        """Present until the project's database and static files have been made once."""
+        """Exists until the project's database and static files have been set up once."""
         return self.venue.kept / f"{self.name}.preparing"
 
     @cached_property
@@ -137,17 +137,17 @@ class ActPaths:
 
     @cached_property
     def launch(self) -> Path:
-        """The user and the limits of the Act, as `templates/launch` reads them."""
+        """The file with the Act's user and limits, which `templates/launch` reads."""
         return self.venue.kept / f"{self.name}.launch"
 
     @cached_property
     def own_run(self) -> Path:
-        """Where an Act with a user of its own has its sockets; of others there is none."""
+        """The directory for the sockets of an Act with its own user; other Acts have none."""
         return self.venue.run / self.name
 
     @cached_property
     def own_log(self) -> Path:
-        """Where an Act with a user of its own has its log; of others there is none."""
+        """The directory for the log of an Act with its own user; other Acts have none."""
         return self.venue.log / self.name
 
     @property
@@ -160,7 +160,7 @@ class ActPaths:
 
     @cached_property
     def refused(self) -> Path:
-        """Why an edit of the vassal file is not used, and which version of the file that was."""
+        """The file that records why an edit of the vassal file is not used, and its version."""
         return self.venue.run / f"{self.name}.refused"
 
     @property
@@ -168,7 +168,7 @@ class ActPaths:
         return _within(self.own_log, self.venue.log) / f"{self.name}.log"
 
     def check_socket_room(self) -> None:
-        """Refuse a name too long for the stats socket's path. Raises NameNotAllowed."""
+        """Raise NameNotAllowed if the name makes the stats socket's path too long."""
         _check_socket_path(self.stats, self.name)
 
 
@@ -181,6 +181,6 @@ def _check_socket_path(socket: Path, name: str) -> None:
     if length > _SOCKET_PATH_MAX:
         raise NameNotAllowed(
             name,
-            f"its socket {socket} would need {length} bytes, the system allows "
-            f"{_SOCKET_PATH_MAX}; use a shorter name or a Venue nearer to the root",
+            f"the path of its socket, {socket}, would have {length} bytes, the limit is "
+            f"{_SOCKET_PATH_MAX}; use a shorter name or a Venue with a shorter path",
         )

@@ -19,13 +19,13 @@ _SIZE = re.compile(r"(\d+)([KMGT]?)")
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _PERCENT = re.compile(r"(\d+)%")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}\$?")
-# Less would not even let Python start.
+# With less, not even Python starts.
 _LEAST_MEMORY = 16 * 1024**2
 _LEAST_TASKS = 8
 
 
 class Logs(Enum):
-    """Where a Venue writes what it has to say, once systemd runs it."""
+    """Where a Venue's logs go when systemd runs it."""
 
     FILES = "files"
     JOURNAL = "journal"
@@ -36,9 +36,9 @@ class Logs(Enum):
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of the machine may be used; None sets no bound.
+    """Limits on the use of the machine; None means no limit.
 
-    `memory` in bytes, `cpu` in percent of one processor, `tasks` as processes and threads.
+    `memory` is in bytes, `cpu` in percent of one processor; `tasks` counts processes and threads.
     """
 
     memory: int | None = None
@@ -51,7 +51,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class ActSettings:
-    """What venue.yaml says of one Act; `run_as` is the user it runs as, '' for the Venue's."""
+    """The settings of one Act; `run_as` is the user it runs as, '' for the Venue's user."""
 
     run_as: str = ""
     limits: Limits = field(default_factory=Limits)
@@ -59,10 +59,10 @@ class ActSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """What venue.yaml says.
+    """The settings in venue.yaml.
 
-    `ports` is the range, both ends included, that new Acts choose from; `limits` are those of the
-    whole Venue; `acts` are the settings of single Acts by name.
+    `ports` is the range of ports for new Acts, both ends included; `limits` apply to the whole
+    Venue; `acts` holds the settings of single Acts by name.
     """
 
     ports: range = range(8001, 9000)
@@ -77,7 +77,7 @@ class Settings:
 def read_settings(path: Path) -> Settings:
     """Read and check a venue.yaml. Raises SettingsError, which names the line."""
     if not path.is_file():
-        raise SettingsError(path, None, "is no file")
+        raise SettingsError(path, None, "is not a file")
     try:
         document = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -97,12 +97,12 @@ _Readers = Mapping[str, Callable[["_Reader", yaml.Node], object]]
 
 @dataclass(frozen=True)
 class _Reader:
-    """Makes values of the nodes of one file, and says at which line that cannot be done."""
+    """Converts the nodes of one file to values; its errors name the line."""
 
     path: Path
 
     def filled(self, empty: _T, node: yaml.Node, what: str, known: _Readers) -> _T:
-        """`empty` with those of its fields that a mapping names."""
+        """`empty` with the fields that a mapping sets."""
         values: dict[str, object] = {}
         for key, value in self.pairs(node, what):
             if key.value not in known:
@@ -113,9 +113,9 @@ class _Reader:
 
     def pairs(self, node: yaml.Node, what: str) -> list[tuple[yaml.Node, yaml.Node]]:
         if not isinstance(node, yaml.MappingNode):
-            raise self.fault(node, f"{what} are lines of `key: value`")
+            raise self.fault(node, f"{what} must be lines of `key: value`")
         if strange := [key for key, _ in node.value if not isinstance(key, yaml.ScalarNode)]:
-            raise self.fault(strange[0], f"{what} are lines of `key: value`")
+            raise self.fault(strange[0], f"{what} must be lines of `key: value`")
         return list(node.value)
 
     def ports(self, node: yaml.Node) -> range:
@@ -131,36 +131,40 @@ class _Reader:
         match = _SIZE.fullmatch(_word(node))
         size = int(match[1]) * _UNITS[match[2]] if match else 0
         if size < _LEAST_MEMORY:
-            said = f"memory is a size such as 300M or 2G, 16M at least, not {_shown(node)}"
-            raise self.fault(node, said)
+            what = "memory must be a size of at least 16M, such as 300M or 2G"
+            raise self.fault(node, f"{what}, not {_shown(node)}")
         return size
 
     def cpu(self, node: yaml.Node) -> int:
         match = _PERCENT.fullmatch(_word(node))
         if not match or not int(match[1]):
-            raise self.fault(node, f"cpu is a share of one processor as 50%, not {_shown(node)}")
+            said = f"cpu must be a share of one processor, such as 50%, not {_shown(node)}"
+            raise self.fault(node, said)
         return int(match[1])
 
     def tasks(self, node: yaml.Node) -> int:
         word = _word(node)
         if not word.isdecimal() or int(word) < _LEAST_TASKS:
-            raise self.fault(node, f"tasks is a number from {_LEAST_TASKS} on, not {_shown(node)}")
+            said = f"tasks must be a number, at least {_LEAST_TASKS}, not {_shown(node)}"
+            raise self.fault(node, said)
         return int(word)
 
     def logs(self, node: yaml.Node) -> Logs:
         try:
             return Logs(_word(node))
         except ValueError as error:
-            raise self.fault(node, f"logs is files or journal, not {_shown(node)}") from error
+            raise self.fault(node, f"logs must be files or journal, not {_shown(node)}") from error
 
     def user(self, node: yaml.Node) -> str:
         if not _USER.fullmatch(_word(node)):
-            raise self.fault(node, f"run_as is the name of a user, not {_shown(node)}")
+            raise self.fault(node, f"run_as must be the name of a user, not {_shown(node)}")
         return _word(node)
 
     def acts(self, node: yaml.Node) -> dict[str, ActSettings]:
         return {
-            str(name.value): self.filled(ActSettings(), value, f"those of {name.value}", _ACT)
+            str(name.value): self.filled(
+                ActSettings(), value, f"the settings of {name.value}", _ACT
+            )
             for name, value in self.pairs(node, "acts")
         }
 
@@ -169,24 +173,24 @@ class _Reader:
 
 
 def port_range(text: str) -> range:
-    """A range such as 8001-8999, both ends included. Raises ValueError, which says why not."""
+    """A range such as 8001-8999, both ends included. Raises ValueError with the reason."""
     words = text.split("-")
     if len(words) != 2 or not all(word.strip().isdecimal() for word in words):
-        raise ValueError("ports is a range such as 8001-8999")
+        raise ValueError("ports must be a range such as 8001-8999")
     first, last = (int(word) for word in words)
     if not _LOWEST_PORT <= first <= last <= _HIGHEST_PORT:
         within = f"{_LOWEST_PORT}-{_HIGHEST_PORT}"
-        raise ValueError(f"ports {first}-{last} is no rising range within {within}")
+        raise ValueError(f"ports {first}-{last} is not an ascending range within {within}")
     return range(first, last + 1)
 
 
 def _word(node: yaml.Node) -> str:
-    """A value that is one word; '' for a list or a mapping."""
+    """The text of a scalar value; '' for a list or a mapping."""
     return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
 
 
 def _shown(node: yaml.Node) -> str:
-    """A value as the file has it, for an error."""
+    """A value as written in the file, for an error message."""
     if isinstance(node, yaml.ScalarNode):
         return repr(node.value)
     return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"

@@ -1,4 +1,4 @@
-"""The files that the library ships, and writing copies of them."""
+"""The files shipped with the library, and the text of copies made from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _VARIABLE = re.compile(r"\{\{ ([a-z_]+) \}\}")
 
 @dataclass(frozen=True)
 class File:
-    """A file to be written; `path` is relative to wherever the tree is put."""
+    """A file to write; `path` is relative to the top of the tree."""
 
     path: Path
     content: bytes
@@ -21,17 +21,17 @@ class File:
 
 
 def shelf(name: str) -> Path:
-    """The directory of shipped files `name`.
+    """The directory of shipped files called `name`.
 
-    `emperor` and `vassal_templates` lie inside the installed package; in a checkout and in editable
-    installs they lie beside it.
+    `emperor` and `vassal_templates` are inside the installed package, but beside it in a checkout
+    or an editable install.
     """
     inside = Path(__file__).parents[1] / name
     return inside if inside.is_dir() else inside.parent.parent / name
 
 
 def shipped(*place: str) -> list[Path]:
-    """The files in a directory of shipped ones, by name; what an installer compiled is none."""
+    """The files in a directory of shipped files, sorted by name; without `__pycache__`."""
     return sorted(path for path in shelf(place[0]).joinpath(*place[1:]).iterdir() if path.is_file())
 
 
@@ -49,8 +49,8 @@ def filled(source: Path, **markers: str) -> str:
 def project_files(template: Path, variables: Mapping[str, str]) -> list[File]:
     """Render a project template by Django's convention.
 
-    `project_name` in a path is replaced, files ending in `.py-tpl` lose that suffix and have their
-    `{{ variables }}` filled in, everything else is copied as it is.
+    `project_name` in paths is replaced; files ending in `.py-tpl` become `.py`, with their
+    `{{ variables }}` filled in; all other files are copied unchanged.
     """
     return [
         _project_file(source, source.relative_to(template), variables)

@@ -1,7 +1,7 @@
-"""The logs of Acts and of the Emperor: read, dated, interleaved.
+"""The logs of Acts and of the Emperor: read, date and merge them.
 
-Nothing here writes into `log/`. `NAME.log` is written by the master of the Act's vassal (`logto2`
-in `vassal_templates/`), which also sets a long one aside as `NAME.log.1`; an Act with a user of its
-own has both in `log/NAME/`. `emperor.log` holds what the Emperor prints: `uwsgi/emperor.py`
-opens it and sets a long one aside; under systemd, the Venue's `templates/emperor` does.
+Nothing here writes into `log/`. The master of the Act's vassal writes `NAME.log` (`logto2` in
+`vassal_templates/`) and rotates a long one to `NAME.log.1`; for an Act with its own user, both are
+in `log/NAME/`. `emperor.log` holds the Emperor's output: `uwsgi/emperor.py` opens it and rotates a
+long one; where systemd starts the Emperor, the Venue's `templates/emperor` does.
 """

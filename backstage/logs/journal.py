@@ -1,4 +1,4 @@
-"""The logs of several Acts and of the Emperor as one, in order of time."""
+"""The logs of several Acts and of the Emperor, merged in order of time."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .source import LogLine, LogSource, Span
 
 # The source of the Emperor's lines; no Act may have this name.
 EMPEROR = "emperor"
-# What is written within so many seconds is read at once, so that tracebacks stay whole.
+# Lines written within this many seconds are read at once, so that tracebacks stay whole.
 _GATHER = 0.02
 
 
 class Journal:
-    """An iterator of the lines of several logs; one that follows them ends when it is closed.
+    """An iterator over the lines of several logs; with `follow`, it ends when it is closed.
 
-    What is there comes in order of time, what is added later as it is added; the order of one log's
-    lines never changes. Close it, or use it in a `with` statement.
+    Existing lines come in order of time, later ones as they are added; lines of the same log keep
+    their order. Close it, or use it in a `with` statement.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Journal:
         follow: bool,
         newcomers: Callable[[], Iterable[str]] = tuple,
     ) -> None:
-        """`newcomers` tells, while logs are followed, of names that may not have been there yet."""
+        """`newcomers` returns the names to follow, of which some may be new since the start."""
         self._paths = venue_paths
         self._newcomers = newcomers
         self._closing = threading.Event()
@@ -44,7 +44,7 @@ class Journal:
         self._sources: dict[str, LogSource] = {}
         self._wakeups = Wakeups()
         self._changes: FileChanges | None = None
-        # What Acts of these names have left is nothing that newcomers say.
+        # Lines that earlier Acts left under these names are not those of a new one.
         self._left = {path.name: size(path) for path in venue_paths.log.glob("*.log") if follow}
         try:
             for name in sources:
@@ -80,7 +80,7 @@ class Journal:
         self._release()
 
     def close(self) -> None:
-        """End it, also while another thread reads from it; a second time does nothing."""
+        """End the iteration, even in another thread; further calls do nothing."""
         self._closing.set()
         self._wakeups.wake()
         with self._reading:
@@ -107,7 +107,7 @@ class Journal:
         self._wakeups.wait(changes.pause(time.monotonic()))
         changed = {change.path.name for change in changes.take()}
         everything = changes.is_due(time.monotonic())
-        # So that what belongs together is there together; who closes need not wait for it.
+        # Wait for the rest of what is being written, such as a traceback; close() ends this wait.
         self._closing.wait(_GATHER)
         if everything or not changed <= self._sources.keys():
             self._add_newcomers()

@@ -1,4 +1,4 @@
-"""Reading the ends of log files, and what is added to them."""
+"""Read the ends of log files, and the lines added to them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _log = logging.getLogger("backstage")
 
 _ENOUGH = 64 * 1024
 _BLOCK = 32 * 1024
-# A line that is longer comes in pieces, in bytes.
+# In bytes; a longer line comes in pieces.
 _LONGEST = 1024 * 1024
 
 
 def size(path: Path) -> int:
-    """The length of a log in bytes, 0 where there is none."""
+    """The length of a log in bytes; 0 if there is none."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
@@ -26,7 +26,7 @@ def size(path: Path) -> int:
 def tail(path: Path, lines: int, *, since: int = 0) -> str:
     """The last `lines` lines, none of them from before the byte `since`.
 
-    A log that was rotated meanwhile is read from its new beginning.
+    A log that was rotated in the meantime is read from its new beginning.
     """
     try:
         with path.open("rb") as file:
@@ -40,12 +40,12 @@ def tail(path: Path, lines: int, *, since: int = 0) -> str:
 
 
 def rotated(path: Path) -> Path:
-    """Where a log lies once it has become too long and a new one was begun."""
+    """The path of the previous log, after a rotation."""
     return path.with_name(f"{path.name}.1")
 
 
 class LogFile:
-    """An open log, read in blocks from `position` on; it stays this file whatever its name becomes.
+    """An open log, read in blocks from `position`; it remains the same file if it is renamed.
 
     Close it.
     """
@@ -61,22 +61,22 @@ class LogFile:
 
     @property
     def modified(self) -> float:
-        """When it was last written to, in seconds since the epoch."""
+        """Its mtime, in seconds since the epoch."""
         return os.fstat(self._descriptor).st_mtime
 
     def is_replaced(self, path: Path) -> bool:
-        """Whether another file has this path now."""
+        """Whether another file is at this path now."""
         try:
             return not os.path.samestat(os.fstat(self._descriptor), path.stat())
         except OSError:
             return False
 
     def last(self, lines: int) -> tuple[int, int]:
-        """Where the last lines begin, and how many of them there are; one may be half written."""
+        """The offset of the last lines, and their number; the last one may be incomplete."""
         wanted, end = lines, self.size
         if not wanted:
             return self.line_start(end), 0
-        # The end of the last line is the beginning of none.
+        # No line begins after the newline at the very end.
         above = end - 1
         while above > 0:
             start = max(0, above - _BLOCK)
@@ -92,7 +92,7 @@ class LogFile:
         return 0, lines - wanted + min(end, 1)
 
     def line_start(self, at: int) -> int:
-        """Where the line begins that the byte `at` is in."""
+        """The offset of the line that contains the byte `at`."""
         while at > 0:
             start = max(0, at - _BLOCK)
             block = os.pread(self._descriptor, at - start, start)
@@ -103,12 +103,12 @@ class LogFile:
         return 0
 
     def sample(self, at: int, length: int) -> list[str]:
-        """The complete lines among so many bytes from `at` on."""
+        """The complete lines within `length` bytes from `at`."""
         lines = os.pread(self._descriptor, length, at).split(b"\n")
         return [_decoded(line) for line in lines[1 if at else 0 : -1]]
 
     def lines(self, until: int | None = None) -> Iterator[str]:
-        """The complete lines between `position` and what is the end now, or `until`.
+        """The complete lines between `position` and the present end, or `until`.
 
         A log that was truncated is read from its new beginning.
         """
@@ -128,7 +128,7 @@ class LogFile:
                 yield from self.rest()
 
     def rest(self) -> Iterator[str]:
-        """The last line, if it is half written."""
+        """The last line, if it is incomplete."""
         if self._rest:
             yield _decoded(self._rest)
             self._rest = b""
@@ -138,7 +138,7 @@ class LogFile:
 
 
 class GrowingLog:
-    """The log at a path as it grows, also when it is rotated, truncated or not there yet."""
+    """The log at a path as it grows, even if it is rotated, truncated or does not exist yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -146,7 +146,7 @@ class GrowingLog:
         self._refused = False
 
     def open(self) -> LogFile | None:
-        """The file that is read at present; None while there is none."""
+        """The file that is being read; None while there is none."""
         if self.file is None:
             try:
                 self.file = LogFile(self.path)
@@ -157,18 +157,18 @@ class GrowingLog:
         return self.file
 
     def news(self) -> Iterator[str]:
-        """The complete lines that were added since the last time."""
+        """The complete lines added since the last call."""
         while file := self.open():
             yield from file.lines()
             if not file.is_replaced(self.path):
                 return
-            # What was added before it was renamed; nobody completes its last line now.
+            # Lines added before it was renamed; its last line will never be completed.
             yield from file.lines()
             yield from file.rest()
             self.close()
 
     def close(self) -> None:
-        """Give the file back; a second time does nothing."""
+        """Close the file; further calls do nothing."""
         if self.file:
             self.file.close()
             self.file = None
@@ -180,5 +180,5 @@ class GrowingLog:
 
 
 def _decoded(line: bytes) -> str:
-    # Zeros stand where a log was truncated under a program that goes on at its own place.
+    # Zero bytes fill the gap if a program goes on at its old offset in a truncated log.
     return line.lstrip(b"\0").removesuffix(b"\r").decode(errors="replace")

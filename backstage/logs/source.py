@@ -1,4 +1,4 @@
-"""One log as a source of lines: from where it is to begin, and on as it grows and is rotated."""
+"""One log as a source of lines: from a starting point on, as it grows and is rotated."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pathlib import Path
 from .log_files import GrowingLog, LogFile, rotated
 from .timestamps import Clock
 
-# Who asks for nothing is shown so many lines of each log.
+# The number of lines of each log if the caller does not say where to begin.
 _LINES = 20
-# The first of the last lines may have its time in a line above: one of so many bytes before it.
+# The first line shown may take its time from a line above; this many bytes before it are searched.
 _LEAD = 16 * 1024
-# To find a moment in a log, so many bytes are read …
+# To find a moment in a log, this many bytes are read …
 _SAMPLE = 2 * 1024
-# … every so many bytes.
+# … at intervals of this many bytes.
 _STEP = 128 * 1024
-# A request is logged when it ends, with the moment when it began: so many seconds earlier, mostly.
+# A request is logged at its end with the time of its beginning: mostly this many seconds at most.
 _SLOW = 120.0
-# No clock of this machine is ahead of another by more, in seconds.
+# The most that one clock of this machine can be ahead of another, in seconds.
 _AHEAD = 2.0
 
 
@@ -31,9 +31,9 @@ _AHEAD = 2.0
 class LogLine:
     """One line of a log; `source` is the Act's name, or 'emperor' for the Emperor's own.
 
-    `at` is when it was written in seconds since the epoch, by its own word or by that of the line
-    above that it goes on with; None where neither tells. `text` is as it was written: a terminal
-    would obey the control characters in it.
+    `at` is when it was written, in seconds since the epoch: its own timestamp or that of the line
+    above that it continues; None if neither has one. `text` is unchanged, so it may hold control
+    characters that a terminal would obey.
     """
 
     source: str
@@ -41,15 +41,15 @@ class LogLine:
     text: str
 
 
-# A line and the moment that orders it among those of other logs.
+# A line and the time by which it is sorted among those of other logs.
 Entry = tuple[float, LogLine]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """Where to begin in each log: with so many of its last lines, and not before a moment.
+    """Where to begin in each log: at most its last `lines` lines, none from before `since`.
 
-    None sets no bound; `since` is in seconds since the epoch.
+    None means no limit; `since` is in seconds since the epoch.
     """
 
     lines: int | None = None
@@ -57,14 +57,14 @@ class Span:
 
     @classmethod
     def of(cls, lines: int | None, since: float | datetime | None) -> Span:
-        """What somebody asks for; of whom asks for nothing, a screenful is meant."""
+        """The span for these arguments; without any, the last 20 lines."""
         if lines is None and since is None:
             return cls(lines=_LINES)
         return cls(lines=lines, since=since.timestamp() if isinstance(since, datetime) else since)
 
 
 class LogSource:
-    """One log, read from where it is told to begin."""
+    """One log, read from where `begin` or `skip` says."""
 
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
@@ -74,13 +74,13 @@ class LogSource:
         self._at: float | None = None
         self._order = -math.inf
         self._since = -math.inf
-        # What was written before, from the oldest file on, each with where to begin in it.
+        # Files with existing lines, the oldest first, each with the offset to begin at.
         self._past: list[tuple[LogFile, int]] = []
 
     def begin(self, span: Span) -> None:
-        """Begin where a span does; what was rotated away counts too."""
+        """Begin where a span says; the rotated log counts too."""
         if span.since is not None:
-            # Lines tell whole seconds.
+            # Timestamps are in whole seconds.
             self._since = math.floor(span.since)
         count = span.lines
         for file in self._files():
@@ -92,12 +92,12 @@ class LogSource:
             count = None if count is None else count - found
 
     def skip(self, length: int) -> None:
-        """Begin behind the first so many bytes."""
+        """Begin after the first `length` bytes."""
         if file := self._log.open():
             self._past = [(file, file.line_start(length))]
 
     def read(self, *, whole: bool) -> Iterator[Entry]:
-        """The lines since the last time, the last one only if it is complete or `whole`."""
+        """The lines since the last call; an incomplete last line only if `whole`."""
         while self._past:
             file, begin = self._past[0]
             yield from self._from(file, begin)
@@ -110,7 +110,7 @@ class LogSource:
             yield from map(self._entry, self._log.file.rest())
 
     def close(self) -> None:
-        """Give every file back; a second time does nothing."""
+        """Close every file; further calls do nothing."""
         for file, _ in self._past:
             if file is not self._log.file:
                 file.close()
@@ -118,7 +118,7 @@ class LogSource:
         self._log.close()
 
     def _files(self) -> Iterator[LogFile]:
-        """The log and the one before it; the latter is opened only if it is asked for."""
+        """The log, then the one before it, which is opened only when the iteration gets there."""
         file, older = self._log.open(), rotated(self.path)
         if file:
             yield file
@@ -127,7 +127,7 @@ class LogSource:
                 yield LogFile(older)
 
     def _first_since(self, file: LogFile) -> int:
-        """Where to begin, so that nothing is missed, found without reading everything."""
+        """An offset early enough to miss nothing, found without reading the whole file."""
         if file.modified < self._since:
             return file.line_start(file.size)
         clock, found = Clock(), 0
@@ -153,7 +153,7 @@ class LogSource:
         moment = self._clock.moment(text, _latest())
         if moment is not None:
             self._at = moment
-            # The log is in order: a line is no earlier than the one above it.
+            # Keeps a log in its own order: no line sorts before the one above it.
             self._order = max(self._order, moment)
         return self._order, LogLine(self.name, self._at, text)
 

@@ -1,4 +1,4 @@
-"""The moments that lines of logs tell: uWSGI's, Django's and those of servers for ASGI."""
+"""The timestamps in lines of logs: those of uWSGI, Django and ASGI servers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TIME = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
 _OFFSET = r"(?: ?(?P<offset>Z|[+-]\d\d:?\d\d))?"
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _CTIME = rf"\w{{3}} {_MONTH} (?P<day>[ \d]\d) {_TIME} (?P<year>\d{{4}})"
-# Times at the head of a line; the first two are uWSGI's own, the third is that of Python's logging.
+# Timestamps at the head of a line; the first two are uWSGI's, the third that of Python's logging.
 _HEADS = (
     re.compile(rf"(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d) {_TIME}{_OFFSET} - "),
     re.compile(rf"{_CTIME} - "),
@@ -22,26 +22,26 @@ _HEADS = (
         rf"(?:[.,](?P<fraction>\d{{1,6}}))?{_OFFSET}"
     ),
 )
-# Times in brackets further on: of uWSGI's requests and starts, and of access logs as Apache's.
+# Timestamps in brackets further on: of uWSGI's requests and starts, and of Apache-like access logs.
 _BRACKETS = (
     re.compile(rf"\[{_CTIME}\]"),
     re.compile(rf"\[(?P<day>\d\d)/{_MONTH}/(?P<year>\d{{4}})[: ]{_TIME}{_OFFSET}\]"),
 )
 _PATTERNS = (*_HEADS, *_BRACKETS)
-# Of the lines that uWSGI gives a time, workers write these once the application is loaded.
+# Lines with a timestamp of uWSGI that workers write once the application has loaded.
 _OF_WORKERS = ("WSGI app ", "announcing my loyalty", "...The work of process ")
 _START = "*** Starting uWSGI"
-# A request is logged when it ends, with the moment when it began: so many seconds earlier, mostly.
+# A request is logged at its end with the time of its beginning: mostly this many seconds at most.
 _SLOW = 120.0
-# Lines that are so near to each other, in seconds, are not of different time zones.
+# Lines this close to each other, in seconds, are in the same time zone.
 _NEAR = 60.0
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """The time that a line tells, as it is written.
+    """The timestamp of a line, as written.
 
-    `zone` is None where the line does not tell; `worker` is whether a worker process wrote it.
+    `zone` is None if the line names none; `worker` tells whether a worker process wrote it.
     """
 
     written: datetime
@@ -50,7 +50,7 @@ class Stamp:
 
 
 def stamp_of(line: str) -> Stamp | None:
-    """The time that a line tells; None for one that goes on with the line above it."""
+    """The timestamp of a line; None if it has none, as when it continues the line above."""
     if not line or line[0].isspace():
         return None
     for number, head in enumerate(_HEADS):
@@ -80,7 +80,7 @@ def _stamp(text: str, number: int, worker: bool) -> Stamp | None:
         )
         return Stamp(written, _zone(found.get("offset")), worker)
     except ValueError:
-        # It looks like a time, but there is no such one.
+        # It looks like a time, but is not a valid one.
         return None
 
 
@@ -94,29 +94,29 @@ def _zone(offset: str | None) -> tzinfo | None:
 
 
 class Clock:
-    """Reads the moments of one log's lines, from the first to the last.
+    """Computes the times of one log's lines, from the first to the last.
 
-    uWSGI names no time zone. Its master keeps that of this machine; a worker that has loaded Django
-    keeps Django's, which is UTC unless an earlier line tells another. Which of both it is follows
-    from the order of the lines where it can, and from who wrote the line where it cannot.
+    uWSGI logs no time zone. Its master uses that of this machine; a worker that has loaded Django
+    uses Django's, which is UTC unless an earlier line shows another. The order of the lines decides
+    which of the two applies or, if it cannot, the process that wrote the line.
     """
 
     def __init__(self) -> None:
         self._last = -math.inf
         self._read: Stamp | None = None
-        # None for that of this machine.
+        # None means the zone of this machine.
         self._workers: tzinfo | None = UTC
 
     def moment(self, line: str, latest: float) -> float | None:
-        """When a line was written, in seconds since the epoch; None where it does not tell.
+        """When a line was written, in seconds since the epoch; None if it has no timestamp.
 
-        What would be later than `latest` is no moment of this line.
+        A time after `latest` is not accepted.
         """
         stamp = stamp_of(line)
         if stamp is None:
             return None
         if stamp is self._read:
-            # Of the same second, as so many are.
+            # The same second as the line above: a common case.
             return self._last
         moment = self._resolve(stamp, latest)
         if moment is not None:

@@ -1,1 +1,1 @@
-"""The operating system: processes, files, users, sockets, locks and clocks."""
+"""The operating system: processes, programs, files, users, sockets, locks and timers."""

@@ -1,4 +1,4 @@
-"""Doing things as the user whom they concern, where root asks for them."""
+"""Run a task as another user, on behalf of root."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from . import users
 
 
 class TaskFailed(RuntimeError):
-    """Raised for a programming error in a process of another user; its cause shows where."""
+    """Raised for a programming error in another user's process; its cause has the traceback."""
 
 
 class _RemoteTraceback(Exception):
-    """The traceback of another process, as text: what comes from a user is never unpickled."""
+    """The traceback of another process, as text: data from another user is never unpickled."""
 
     def __str__(self) -> str:
         return f'\n"""\n{self.args[0]}"""'
 
 
 def run_as(uid: int | None, task: Callable[[], object]) -> object:
-    """Do a task as this user, in a process of its own; right here where `uid` is None.
+    """Run a task as this user in a separate process; if `uid` is None, in this process.
 
-    So root writes no file in another user's directory and follows none of his links. Returns what
-    the task returns, as JSON has it. Raises the BackstageError that it raises, one that tells of
-    an OSError, and TaskFailed for any other error.
+    So root neither writes files in another user's directories nor follows that user's links.
+    Returns the task's result after a round trip through JSON. Raises the task's own BackstageError,
+    a BackstageError for its OSError, and TaskFailed for any other error.
     """
     if uid is None:
         return task()
     reading, writing = os.pipe()
     with warnings.catch_warnings():
-        # Python warns of other threads; the child needs none of what they hold.
+        # Python warns about other threads; the child needs none of their locks.
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
@@ -47,12 +47,12 @@ def run_as(uid: int | None, task: Callable[[], object]) -> object:
         report = pipe.read()
     _, status = os.waitpid(child, 0)
     if status or not report:
-        raise BackstageError(f"a process of {users.name_of(uid)} {_ending(status)}")
+        raise BackstageError(f"a process of user {users.name_of(uid)} {_ending(status)}")
     return _result(uid, json.loads(report))
 
 
 def _run_child(uid: int, task: Callable[[], object], writing: int) -> None:
-    """What the child does; it never returns."""
+    """The child process; never returns."""
     status = 1
     try:
         with os.fdopen(writing, "wb") as pipe:
@@ -67,7 +67,7 @@ def _report(uid: int, task: Callable[[], object]) -> bytes:
         report = _encoded(value=_done(uid, task))
     except BackstageError as error:
         report = _encoded(kind=type(error).__name__, args=error.args, facts=error.__dict__)
-    except BaseException as error:  # noqa: BLE001 - raised again where the task was asked for
+    except BaseException as error:  # noqa: BLE001 - raised again in the parent
         what = traceback.format_exception_only(error)[-1].strip()
         report = _encoded(what=what, traceback="".join(traceback.format_exception(error)))
     return report
@@ -78,7 +78,7 @@ def _done(uid: int, task: Callable[[], object]) -> object:
         users.become(uid)
         return task()
     except ImportError as error:
-        # Where this library lies in root's home, not all of it may be loaded yet.
+        # If this library is in root's home, modules that are not loaded yet are out of reach now.
         name = users.name_of(uid)
         why = f"{error}; install django_backstage where {name} can read it"
         raise BackstageError(why) from error
@@ -97,7 +97,7 @@ def _result(uid: int, report: dict[str, object]) -> object:
         what = f"as {users.name_of(uid)}: {report['what']}"
         raise TaskFailed(what) from _RemoteTraceback(report["traceback"])
     kind = getattr(errors, str(report["kind"]), BackstageError)
-    # Not by its constructor, which takes other words than the message.
+    # Bypass the constructor, whose arguments differ from `args`.
     error = kind.__new__(kind)
     error.args = tuple(report["args"])  # type: ignore[arg-type]
     error.__dict__.update(report["facts"])
@@ -106,5 +106,5 @@ def _result(uid: int, report: dict[str, object]) -> object:
 
 def _ending(status: int) -> str:
     if os.WIFSIGNALED(status):
-        return f"was ended by {signal.Signals(os.WTERMSIG(status)).name} before it was done"
-    return f"ended before it was done, with exit code {os.waitstatus_to_exitcode(status)}"
+        return f"was killed by {signal.Signals(os.WTERMSIG(status)).name} before it finished"
+    return f"exited with code {os.waitstatus_to_exitcode(status)} before it finished"

@@ -1,4 +1,4 @@
-"""Waiting for something to become true, with an end to it."""
+"""Wait for a condition, but not forever."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Deadline:
-    """A moment `seconds` from now, on a clock that nobody sets back."""
+    """A moment `seconds` from now, on a monotonic clock."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -24,7 +24,7 @@ class Deadline:
 
 
 def until(condition: Callable[[], bool], deadline: Deadline, pause: float = 0.005) -> bool:
-    """Ask again every `pause` seconds until `condition` holds; False if time ran out first."""
+    """Check `condition` every `pause` seconds until it holds; False if time runs out first."""
     while not condition():
         if deadline.expired:
             return False

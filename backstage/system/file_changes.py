@@ -1,4 +1,4 @@
-"""Which files have changed: by the kernel's word, or by looking again where it gives none."""
+"""Find out which files have changed: by inotify or, if that is unavailable, by polling."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ else:
 
 _log = logging.getLogger("backstage")
 
-# Even if nothing is told, everything is to be looked at this often, in seconds, so that nothing is
-# missed and what was not there before is watched from now on …
+# Even without notifications, everything is checked at this interval, in seconds, so that nothing is
+# missed and new files and directories are watched from then on …
 INTERVAL = 1.0
-# … and this often where the kernel cannot tell.
+# … and at this interval where inotify is unavailable.
 _POLL = 0.1
 
 
 @dataclass(frozen=True)
 class Change:
-    """A file that may have changed, or a directory of which nothing closer is known.
+    """A file that may have changed, or a directory in which anything may have.
 
-    `complete` is False while somebody may still be writing in it.
+    `complete` is False if it may still be open for writing.
     """
 
     path: Path
@@ -38,11 +38,11 @@ class Change:
 
 
 class FileChanges:
-    """Collects changes of files; `wake` is called when there are new ones, in a thread of its own.
+    """Collects changes of files; calls `wake` from its own thread when there are new ones.
 
-    Watched are all files in the directories `contents`, those that come to and go from the
-    directories `names`, and what is written into the files `writes`, as soon as they are there.
-    Everything else is found by looking at it when `is_due` says so. Open and close it.
+    It watches all changes of files in the directories `contents`, files that are created in or
+    removed from the directories `names`, and writes to the files `writes`, as soon as these exist.
+    The caller has to check everything else when `is_due` says so. Open and close it.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class FileChanges:
         names: Collection[Path] = (),
         writes: Collection[Path] = (),
     ) -> None:
-        """`top` is what a warning names where the kernel cannot tell."""
+        """`top` is the directory named in the warning if inotify is unavailable."""
         self._top = top
         self._wake = wake
         self._contents = contents
@@ -67,7 +67,7 @@ class FileChanges:
         self.interval = INTERVAL
 
     def open(self) -> None:
-        """Begin to watch; what changes from now on is told."""
+        """Start watching; changes from now on are reported."""
         try:
             self._watch = inotify.Watch(self._on_hint)
         except OSError as error:
@@ -75,21 +75,21 @@ class FileChanges:
         self._add_watches()
 
     def take(self) -> list[Change]:
-        """The changes since the last time."""
+        """The changes since the last call."""
         with self._lock:
             hints, self._hints = self._hints, []
         for hint in hints:
             if not hint.name and hint.path not in self._writes:
-                # A directory has gone, or notices were lost.
+                # A directory is gone, or notifications were lost.
                 self._due = -math.inf
         return [Change(hint.path / hint.name, hint.complete) for hint in hints]
 
     def pause(self, now: float) -> float:
-        """Seconds until everything is to be looked at, on the clock of `time.monotonic`."""
+        """Seconds until the next full check, on the clock of `time.monotonic`."""
         return max(0.0, self._due - now)
 
     def is_due(self, now: float) -> bool:
-        """Whether everything is to be looked at now; if so, the next time is an interval later."""
+        """Whether a full check is due now; if so, the next one is due an interval later."""
         if now < self._due:
             return False
         self._add_watches()
@@ -97,13 +97,13 @@ class FileChanges:
         return True
 
     def close(self) -> None:
-        """End the thread and give every file descriptor back; a second time does nothing."""
+        """End the thread and close all file descriptors; further calls do nothing."""
         if self._watch:
             self._watch.close()
             self._watch = None
 
     def _add_watches(self) -> None:
-        """Watch what is there, unless it is watched already."""
+        """Watch every path that exists and is not watched yet."""
         if not self._watch:
             return
         try:
@@ -117,7 +117,7 @@ class FileChanges:
             self._fall_back(error)
 
     def _on_hint(self, hint: inotify.Hint) -> None:
-        # Called by the watch in its own thread.
+        # Called from the watch's own thread.
         with self._lock:
             self._hints.append(hint)
         self._wake()
@@ -126,7 +126,7 @@ class FileChanges:
         self.interval = _POLL
         self.close()
         _log.warning(
-            "%s is looked at every %g s, as the kernel cannot tell of changes there: %s",
+            "checking %s for changes every %g s, because inotify is unavailable: %s",
             self._top,
             _POLL,
             error.strerror,

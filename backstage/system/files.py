@@ -1,4 +1,4 @@
-"""Writing files so that nobody, the Emperor least of all, sees half of one."""
+"""Write files so that no reader, above all not the Emperor, sees an incomplete one."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _FLOCK = "hhqqi"
 def write_atomically(
     path: Path, content: str | bytes, *, mode: int = 0o644, mtime: float | None = None
 ) -> None:
-    """Write `path` under a hidden name, sync it, give it its name: old or new, never half.
+    """Write to a hidden file, sync it and rename it to `path`: readers see the old file or the new.
 
-    `mtime` is what the file is dated, in seconds since the epoch; by default it is now.
+    `mtime` is the file's mtime in seconds since the epoch; None means now.
     """
     data = content.encode() if isinstance(content, str) else content
-    # The Emperor reads dotfiles too, so it is the suffix that hides this one from it.
+    # The Emperor reads dotfiles too; the suffix hides this file from it.
     hidden = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:
         descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -44,13 +44,13 @@ def write_atomically(
 
 
 def read_whole(path: Path) -> bytes:
-    """Read `path` while nobody writes in it; who opens it meanwhile waits, some microseconds.
+    """Read `path` while nobody writes to it; a process that opens it then waits for microseconds.
 
-    Raises BlockingIOError where somebody has it open to write in. Of other users' files and on some
-    filesystems the kernel does not tell, and the file is read as it is.
+    Raises BlockingIOError if a process has it open for writing. For other users' files and on some
+    filesystems the kernel grants no lease; then the file is read as it is.
     """
     with path.open("rb") as file:
-        # By this signal, which nobody minds, the kernel asks for the lease; SIGIO would end us.
+        # The kernel asks for the lease back by this harmless signal; SIGIO would kill this process.
         fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
         try:
             fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
@@ -61,12 +61,12 @@ def read_whole(path: Path) -> bytes:
         try:
             return file.read()
         finally:
-            # Not by closing it, as a process forked meanwhile would still hold the lease.
+            # Closing is not enough: a process forked in the meantime would still hold the lease.
             fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 
 
 def lock_holder(path: Path) -> int | None:
-    """The pid of the process that holds a POSIX lock on the whole of `path`, if there is one."""
+    """The pid of the process that holds a POSIX lock on all of `path`; None if there is none."""
     question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     if not path.is_file():
         return None
@@ -80,13 +80,13 @@ def lock_holder(path: Path) -> int | None:
 
 
 def make_private(path: Path) -> None:
-    """Make a directory that nobody but the owner enters, also where it was there before."""
+    """Create a directory, or change an existing one, so that only its owner can enter it."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.chmod(0o700)
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a file or a directory with everything in it; silent where there is none."""
+    """Remove a file or a directory with everything in it; do nothing if it does not exist."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -94,10 +94,10 @@ def remove_tree(path: Path) -> None:
 
 
 def hand_over(top: Path, uid: int, gid: int) -> None:
-    """Give a directory and all in it to a user, links themselves and not what they name.
+    """Give a directory and everything in it to a user: of links the link, not its target.
 
-    A file that has other names elsewhere stays as it is there; a copy takes its place here. `top`
-    comes last, so that its new owner can move nothing while this goes on.
+    A file with other hard links is replaced here by a copy; the other names keep their owner. `top`
+    comes last, so that its new owner cannot move anything in the meantime.
     """
     for _, directories, names, descriptor in os.fwalk(top, topdown=False):
         for name in names:
@@ -108,7 +108,7 @@ def hand_over(top: Path, uid: int, gid: int) -> None:
 
 
 def refuse_writable_by_others(path: Path) -> None:
-    """Raise UnsafeDirectory where anybody but the owner can write in `path`."""
+    """Raise UnsafeDirectory if anybody but the owner can write to `path`."""
     facts = path.stat()
     if facts.st_mode & (stat.S_IWOTH | stat.S_IWGRP):
         who = "everybody" if facts.st_mode & stat.S_IWOTH else f"the group {facts.st_gid}"
@@ -116,7 +116,7 @@ def refuse_writable_by_others(path: Path) -> None:
 
 
 def refuse_foreign(path: Path) -> None:
-    """Raise UnsafeDirectory where `path` belongs to neither us nor root."""
+    """Raise UnsafeDirectory if `path` belongs to neither this user nor root."""
     owner = path.stat().st_uid
     if owner not in {os.geteuid(), 0}:
         remedy = f"chown -R {os.geteuid()} '{path}', or become uid {owner}"
@@ -125,7 +125,7 @@ def refuse_foreign(path: Path) -> None:
 
 @contextmanager
 def telling_disk_trouble(action: str) -> Iterator[None]:
-    """Turn an OSError from inside into CannotWrite, which says what stood in `action`'s way."""
+    """Turn an OSError in the body into CannotWrite, with the reason why `action` failed."""
     try:
         yield
     except OSError as error:
@@ -135,7 +135,7 @@ def telling_disk_trouble(action: str) -> Iterator[None]:
 
 
 def _take_apart(name: str, directory: int) -> None:
-    """Replace a file that has other names as well by a copy of its own."""
+    """Replace a file that has other hard links with a copy."""
     facts = os.stat(name, dir_fd=directory, follow_symlinks=False)
     if not stat.S_ISREG(facts.st_mode) or facts.st_nlink == 1:
         return

@@ -1,4 +1,4 @@
-"""Being told by the kernel, through watchdog's inotify, that files have changed."""
+"""Notifications of changed files from the kernel, through watchdog's inotify reader."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from watchdog.observers.inotify_c import (
 )
 
 _I = InotifyConstants
-# A file that was renamed, closed after writing, dated or removed is complete as it is.
+# After one of these events, the file is complete.
 _COMPLETE = _I.IN_CLOSE_WRITE | _I.IN_MOVED_FROM | _I.IN_MOVED_TO | _I.IN_ATTRIB | _I.IN_DELETE
 CONTENTS = Mask(_COMPLETE | _I.IN_CREATE | _I.IN_MODIFY)
 NAMES = Mask(_I.IN_CREATE | _I.IN_DELETE | _I.IN_MOVED_FROM | _I.IN_MOVED_TO)
@@ -29,7 +29,7 @@ WRITES = Mask(_I.IN_MODIFY)
 class Hint:
     """Something changed: the file `name` in a watched directory, or a watched file itself.
 
-    `complete` is False while somebody may still be writing.
+    `complete` is False if the file may still be open for writing.
     """
 
     path: Path
@@ -44,10 +44,10 @@ Callback = Callable[[Hint], None]
 
 
 class Watch:
-    """Watches files and directories, and calls `callback` from a thread of its own.
+    """Watches files and directories, and calls `callback` from its own thread.
 
-    watchdog's observers hold back what leaves a directory for half a second; its inotify reader,
-    which they are made of, does not. Raises OSError where the user has no inotify instance left.
+    It uses watchdog's inotify reader, because watchdog's observers delay the events of files that
+    leave a directory by half a second. Raises OSError if the user has no inotify instance left.
     """
 
     def __init__(self, callback: Callback) -> None:
@@ -57,9 +57,9 @@ class Watch:
         self._reader.start()
 
     def add(self, path: Path, mask: Mask) -> None:
-        """Watch a path unless it is watched, in its present incarnation, already.
+        """Watch a path unless it, with its present inode, is watched already.
 
-        Does nothing where there is no such path. Raises OSError where no watch is to be had.
+        Does nothing if the path does not exist. Raises OSError if it cannot be watched.
         """
         try:
             inode = path.stat().st_ino
@@ -81,13 +81,13 @@ class Watch:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
     def close(self) -> None:
-        """End the thread and give the instance back."""
+        """End the thread and release the inotify instance."""
         self._reader.stop()
         self._reader.join()
 
 
 class _Watched:
-    """What watchdog's reader calls for one path."""
+    """The callbacks of watchdog's reader for one path."""
 
     def __init__(self, path: Path, inode: int, callback: Callback) -> None:
         self.path = path

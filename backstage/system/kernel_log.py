@@ -1,4 +1,4 @@
-"""What the kernel's log tells."""
+"""Read the kernel's log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OUT_OF_MEMORY = re.compile(r"Killed process (\d+)")
 
 
 def killed_for_memory(kernel_log: Path = _KERNEL_LOG) -> set[int]:
-    """The pids that the kernel killed when memory ran out, as far as its log may be read."""
+    """The pids that the kernel killed when memory ran out; empty if its log is unreadable."""
     try:
         log = os.open(kernel_log, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
@@ -26,7 +26,7 @@ def killed_for_memory(kernel_log: Path = _KERNEL_LOG) -> set[int]:
 
 
 def _records(log: int) -> Iterator[bytes]:
-    # The device gives one record at a time and then no more; an ordinary file ends.
+    # The device returns one record per read and blocks after the last; an ordinary file ends.
     with suppress(BlockingIOError):
         while record := _record(log):
             yield record
@@ -37,5 +37,5 @@ def _record(log: int) -> bytes:
         try:
             return os.read(log, 8192)
         except BrokenPipeError:
-            # Overwritten before it could be read; the next record is the oldest there is.
+            # Overwritten before it could be read; the next read returns the oldest record left.
             continue

@@ -1,16 +1,16 @@
-"""Modules that are imported when something of them is first used.
+"""Modules that are imported on first use.
 
-`import backstage.shortcuts` and `backstage status` are to be quick, and most of this library and of
-what it stands on is there to change things. So what only some callers need is declared at the top
-of a file like any other import, for readers and the type checker, with this in its place at run
-time:
+`import backstage.shortcuts` and `backstage status` have to be quick, while most of this library and
+its dependencies serve to change things. So a module that only some callers need is declared at the
+top of a file like any other import, for readers and the type checker, and replaced by this one at
+run time:
 
     if TYPE_CHECKING:
         import psutil
     else:
         psutil = lazy.module("psutil")
 
-`tests/cli/test_loading.py` says what has to stay out of whom; Python 3.15 has a statement for it.
+`tests/cli/test_loading.py` lists what must not be loaded when; Python 3.15 has a statement for it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from importlib import import_module
 
 
 class _Module:
-    """Stands for a module; several threads may use it first at once."""
+    """A placeholder for a module; safe if several threads use it first at the same time."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -32,5 +32,5 @@ class _Module:
 
 
 def module(name: str) -> _Module:
-    """The module of this absolute name, imported at the first use of something in it."""
+    """The module with this absolute name, imported when one of its attributes is first used."""
     return _Module(name)

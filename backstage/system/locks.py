@@ -1,4 +1,4 @@
-"""Locks that hold between processes and go with the process that held them."""
+"""Locks between processes, released when the process that holds them ends."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 else:
     filelock = lazy.module("filelock")
 
-# Longer than the slowest thing done under a lock: the compilation of uWSGI.
+# Longer than the slowest task under a lock: compiling uWSGI.
 _PATIENCE = 300.0
 
 
 @contextmanager
 def locked(path: Path, doing: str) -> Iterator[None]:
-    """Hold the lock at `path`, made with its directory if need be. Raises Busy after 300 s."""
+    """Hold the lock at `path`, creating it and its directory. Raises Busy after 300 s."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = filelock.FileLock(path, timeout=_PATIENCE, poll_interval=0.005)
     try:
@@ -39,7 +39,7 @@ def locked(path: Path, doing: str) -> Iterator[None]:
 
 @contextmanager
 def locked_if_free(path: Path) -> Iterator[bool]:
-    """Hold the lock at `path`, or say False where somebody else does. Raises OSError."""
+    """Hold the lock at `path`; yields False if another process holds it. Raises OSError."""
     lock = filelock.FileLock(path, timeout=0)
     try:
         lock.acquire()

@@ -1,4 +1,4 @@
-"""Facts about processes: what the kernel knows of one, who belongs together, who has ended."""
+"""Facts about processes: their state, which of them belong together, which have ended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 else:
     psutil = lazy.module("psutil")
 
-# Set by emperor.ini for everything below the Emperor.
+# The variable that emperor.ini sets for every process below the Emperor.
 _MARK = "BACKSTAGE_VENUE"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -28,11 +28,11 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True)
 class ProcessFacts:
-    """What the kernel knows of a process.
+    """The kernel's facts about a process.
 
-    `halted` by a signal; `began` in seconds of `boot_clock`, good to a tick (10 ms); `memory` is
-    what it has in memory, shared pages included, in bytes; `cpu` the processor time it has used, in
-    seconds.
+    `halted` means suspended by a signal. `began` is in seconds of `boot_clock`, to within a tick
+    (10 ms). `memory` is its resident memory in bytes, including shared pages. `cpu` is the CPU time
+    that it has used, in seconds.
     """
 
     alive: bool
@@ -49,10 +49,10 @@ def alive(pid: int) -> bool:
 
 
 def facts(pid: int) -> ProcessFacts | None:
-    """What the kernel says of a process; None where there is none.
+    """The kernel's facts about a process; None if there is none.
 
-    Read from /proc directly: it is asked for hundreds of processes at a time, and psutil's creation
-    times hang on a boot time in whole seconds.
+    Read from /proc directly, because callers need hundreds at a time, and because psutil derives
+    creation times from a boot time in whole seconds.
     """
     try:
         descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
@@ -64,7 +64,7 @@ def facts(pid: int) -> ProcessFacts | None:
         return None
     finally:
         os.close(descriptor)
-    # proc(5): the fields are counted behind the program's name, which may hold anything.
+    # proc(5): count the fields after the program's name, which may contain any character.
     fields = line[line.rindex(b")") + 2 :].split()
     return ProcessFacts(
         alive=fields[0] not in {b"Z", b"X"},
@@ -76,7 +76,7 @@ def facts(pid: int) -> ProcessFacts | None:
 
 
 def family(pid: int) -> list[Process]:
-    """A process with all its descendants; empty where it is gone."""
+    """A process and all its descendants; empty if it is gone."""
     try:
         process = psutil.Process(pid)
         return [process, *process.children(recursive=True)]
@@ -85,10 +85,10 @@ def family(pid: int) -> list[Process]:
 
 
 def of_venue(session: int, top: Path) -> list[Process]:
-    """The processes that the Emperor which led a session has brought into the Venue at `top`.
+    """The processes below the Emperor that led a session, in the Venue at `top`.
 
-    Those are the members of the session, where their program or working directory lies in the
-    Venue, and what carries its mark in the environment, such as daemons in sessions of their own.
+    These are the members of the session with their program or working directory in the Venue, and
+    all processes with the Venue's mark in their environment, such as daemons in other sessions.
     """
     return [
         process
@@ -98,20 +98,20 @@ def of_venue(session: int, top: Path) -> list[Process]:
 
 
 def boot_clock() -> float:
-    """Seconds since the system booted: the clock by which the kernel notes when processes begin."""
+    """Seconds since the system booted: the kernel's clock for start times of processes."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def started_after(pid: int, moment: float) -> bool:
-    """Whether a process began after `moment` of `boot_clock`, give or take a tick (10 ms)."""
+    """Whether a process started after `moment` on `boot_clock`, to within a tick (10 ms)."""
     known = facts(pid)
     return known is not None and known.began >= moment - 0.01
 
 
 def wake_lone_master(family: Sequence[Process]) -> None:
-    """Wake a dying uWSGI master, the first of `family`, whose other processes have all ended.
+    """Wake a stopping uWSGI master, the first of `family`, once all its other processes have ended.
 
-    It sleeps for whole seconds between looks at them; a SIGTERM then only ends that sleep.
+    It checks them only every few seconds; a SIGTERM then does no more than end that sleep.
     """
     if running(family) == [family[0]]:
         with suppress(psutil.NoSuchProcess):
@@ -119,7 +119,7 @@ def wake_lone_master(family: Sequence[Process]) -> None:
 
 
 def describe(pid: int) -> str:
-    """A process in words for an error message: `nginx (pid 812)`."""
+    """A description of a process for an error message: `nginx (pid 812)`."""
     try:
         return f"{psutil.Process(pid).name()} (pid {pid})"
     except psutil.Error:
@@ -127,12 +127,12 @@ def describe(pid: int) -> str:
 
 
 def running(processes: Iterable[Process]) -> list[Process]:
-    """Those that have not ended; a pid that was given to another process counts as ended."""
+    """The processes that have not ended; one whose pid was reused counts as ended."""
     return [process for process in processes if process.is_running() and alive(process.pid)]
 
 
 def kill_remaining(processes: Iterable[Process], deadline: Deadline) -> list[Process]:
-    """Kill what is left of `processes`; returns those still there at the deadline."""
+    """Kill those of `processes` that still run; return the survivors at the deadline."""
     left = running(processes)
     for process in left:
         try:
@@ -144,7 +144,7 @@ def kill_remaining(processes: Iterable[Process], deadline: Deadline) -> list[Pro
 
 
 def belongs_to(pid: int, top: Path) -> bool:
-    """Whether a process is the Venue's at `top`, by its mark, its program or its directory."""
+    """Whether a process belongs to the Venue at `top`, by its mark, program or directory."""
     try:
         process = psutil.Process(pid)
     except psutil.NoSuchProcess:
@@ -153,9 +153,9 @@ def belongs_to(pid: int, top: Path) -> bool:
 
 
 def watch_end(pid: int) -> int | None:
-    """A file descriptor that becomes readable when the process ends; None where it has ended.
+    """A file descriptor that becomes readable when the process ends; None if it has ended.
 
-    Raises OSError where no more files can be opened.
+    Raises OSError if no more files can be opened.
     """
     try:
         return os.pidfd_open(pid)

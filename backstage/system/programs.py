@@ -1,4 +1,4 @@
-"""Running programs: to their end, beside this one, in its terminal, or on their own."""
+"""Run programs: to completion, in parallel, in this terminal, or detached."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ Started = subprocess.Popen[str]
 TookTooLong = subprocess.TimeoutExpired
 Done = subprocess.CompletedProcess[str]
 
-# What a service may know of the shell that happened to start it: the same from a terminal, from
-# cron and from a unit. Above all no DJANGO_SETTINGS_MODULE, no UWSGI_*, no PYTHON*.
+# The variables that a service inherits, so that it runs the same whether started from a terminal,
+# cron or a unit. Above all no DJANGO_SETTINGS_MODULE, no UWSGI_*, no PYTHON*.
 _KEPT_VARIABLES = {
     *("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "XDG_RUNTIME_DIR"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy", "no_proxy"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
 }
-# What programs in a terminal go by.
+# The variables that programs in a terminal need.
 _TERMINAL_VARIABLES = ("TERM", "COLORTERM", "NO_COLOR", "VISUAL", "EDITOR", "PAGER")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# By its path: what runs in a Venue is looked for in the Venue's bin/ first, where its owner may
-# have put what he likes, and root begins with this one.
+# An absolute path, because root runs it first, and a search would begin in the Venue's bin/, where
+# the owner of the Venue may have put any program.
 _SETPRIV = next(filter(os.path.exists, ("/usr/bin/setpriv", "/bin/setpriv")), "setpriv")
-# A helper that outlived a killed caller would go on writing where the next call builds anew.
+# A program that outlived its killed caller would go on writing into what the next call rebuilds.
 _DIES_WITH_US = (_SETPRIV, "--pdeathsig", "KILL")
 
 
 def service_environment(venue: Path) -> dict[str, str]:
-    """The environment for everything that runs in the Venue at `venue`."""
+    """The environment variables of every program that runs in the Venue at `venue`."""
     kept = {
         key: value
         for key, value in os.environ.items()
@@ -45,7 +45,7 @@ def service_environment(venue: Path) -> dict[str, str]:
 
 
 def tool_environment() -> dict[str, str]:
-    """The caller's own environment for tools such as pip, less what points them elsewhere."""
+    """The caller's environment for tools such as pip, without variables that misdirect them."""
     misleading = {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
     return {key: value for key, value in os.environ.items() if key not in misleading}
 
@@ -58,9 +58,9 @@ def run(
     timeout: float | None = None,
     uid: int | None = None,
 ) -> Done:
-    """Run a program to its end with nothing to read; its output is text, both streams in one.
+    """Run a program to completion, without input; its output is text, with both streams in one.
 
-    It does not outlive this process. `uid` is the user that root has it run as. Raises TookTooLong
+    It does not outlive this process. As root, `uid` is the user to run it as. Raises TookTooLong
     after `timeout` seconds.
     """
     with start(command, cwd=cwd, env=env, uid=uid) as process:
@@ -81,13 +81,13 @@ def start(
 ) -> Started:
     """Start a program that does not outlive this one; read its output with `.communicate()`.
 
-    `uid` is the user that root has it run as.
+    As root, `uid` is the user to run it as.
     """
     return subprocess.Popen(
         [*_DIES_WITH_US, *_as_user(uid), *(str(word) for word in command)],
         cwd=cwd,
         env=_at_home(env, uid),
-        # Whoever has root's terminal can type into it.
+        # A program with root's terminal could type into it.
         start_new_session=uid is not None or users.has_become(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -100,13 +100,13 @@ def start(
 def run_in_terminal(
     command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], uid: int | None = None
 ) -> int:
-    """Run a program in this terminal to its end; returns its exit code, as a shell would.
+    """Run a program in this terminal to completion; return its exit code as a shell would.
 
-    Ctrl-C is the program's: it may go on. `uid` is the user that root has it run as, in a terminal
-    of its own: whoever has root's can type into it.
+    Ctrl-C is left to the program, which may continue. As root, `uid` is the user to run it as,
+    in a separate terminal: with root's, the program could type into it.
     """
     terminal = {key: os.environ[key] for key in _TERMINAL_VARIABLES if key in os.environ}
-    # A handler, unlike ignoring, is not inherited.
+    # Unlike SIG_IGN, a handler is not inherited.
     handler = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         words = [*_in_terminal_as_user(uid), *(str(word) for word in command)]
@@ -117,12 +117,12 @@ def run_in_terminal(
 
 
 def detach(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], log: Path) -> int:
-    """Start a program that outlives this one, alone in a session of its own; returns its pid.
+    """Start a program that outlives this one, in a session of its own; return its pid.
 
-    It is nobody's child, so it leaves no zombie here when it ends. Both streams go to `log`.
+    It is not a child of this process, so it leaves no zombie here. Both streams go to `log`.
     """
-    # A background command of sh leads no process group, so setsid needs no fork of its own and
-    # the pid that sh tells stays the program's.
+    # A background command of sh leads no process group, so setsid does not fork, and the pid that
+    # sh prints is the program's.
     script = 'log=$1; shift; setsid "$@" >>"$log" 2>&1 </dev/null & echo $!'
     words = ["/bin/sh", "-c", script, "sh", str(log), *(str(word) for word in command)]
     started = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=True)
@@ -130,7 +130,7 @@ def detach(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], 
 
 
 def _as_user(uid: int | None) -> list[str]:
-    """What lets root's program run as a user, with that user's groups and no others."""
+    """The options of setpriv to run a program as a user, with exactly that user's groups."""
     if uid is None:
         return []
     user = pwd.getpwuid(uid)
@@ -146,7 +146,7 @@ def _at_home(env: Mapping[str, str] | None, uid: int | None) -> Mapping[str, str
 
 
 def _in_terminal_as_user(uid: int | None) -> list[str]:
-    """What runs a program as a user, in a terminal of its own if there is one."""
+    """The command that runs a program as a user, in its own terminal if this is a terminal."""
     if uid is None:
         return []
     if sys.stdin.isatty():

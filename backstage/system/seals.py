@@ -1,6 +1,6 @@
-"""Files that operators may edit after us: a seal in their first line tells whether somebody did.
+"""Generated files that operators may edit: a seal in the first line reveals whether they did.
 
-The line is a comment that ends in `sealed` and a digest of all that follows it.
+That line is a comment that ends in `sealed` and a digest of everything after it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ _SEAL = re.compile(r".* sealed (?P<digest>[0-9a-f]{16})\n", re.ASCII)
 
 
 def sealed(text: str) -> str:
-    """The text under a first line that seals it."""
+    """The text, preceded by a line that seals it."""
     return f"# Written by `backstage`, sealed {_digest(text)}\n{text}"
 
 
 def is_edited(text: str) -> bool:
-    """Whether a text is not as it was sealed, or never was."""
+    """Whether a text has changed since it was sealed, or was never sealed."""
     match = _SEAL.match(text)
     return not match or match["digest"] != _digest(text[match.end() :])
 

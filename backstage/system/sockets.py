@@ -1,4 +1,4 @@
-"""Ports of TCP on this host: whether one can be bound, and who listens on it."""
+"""TCP ports of this host: whether one is in use, and which process listens on it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ else:
 
 
 def in_use(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a program, ours or not, listens where this port would be bound."""
+    """Whether any program, ours or not, already listens at this address."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as attempt:
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -27,7 +27,7 @@ def in_use(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def listener(port: int) -> int | None:
-    """The pid of whoever listens on a port; None for nobody or where we may not know."""
+    """The pid of the process that listens on a port; None if there is none or it is not visible."""
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:
@@ -45,6 +45,6 @@ def listener(port: int) -> int | None:
 
 
 def holder(port: int) -> str:
-    """Whoever listens on a port that is in use, in words for an error message."""
+    """A description, for an error message, of the program that uses a port."""
     pid = listener(port)
     return processes.describe(pid) if pid else "another program"

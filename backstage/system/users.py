@@ -1,4 +1,4 @@
-"""The users of this system: who owns what, and becoming one of them."""
+"""Users and groups of this system, and becoming another user."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pathlib import Path
 from ..errors import NotAllowed, UnknownUser, UnsafeDirectory
 
 ROOT = 0
-# Where sudo looks for programs.
+# sudo's usual PATH.
 _ROOTS_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# What a shell of one user tells of its own directories, which another one cannot use.
+# Variables that name one user's directories, which another user cannot use.
 _PERSONAL = ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
 
 
 def am_root() -> bool:
-    """Whether this process may do as any user."""
+    """Whether this process runs as root."""
     return os.geteuid() == ROOT
 
 
@@ -35,7 +35,7 @@ def by_name(name: str) -> pwd.struct_passwd:
 
 
 def name_of(uid: int) -> str:
-    """The name of a user, as far as there is one."""
+    """The name of a user; `#` and the uid if there is none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -43,7 +43,7 @@ def name_of(uid: int) -> str:
 
 
 def home_of(uid: int) -> str:
-    """The home directory of a user; `/` where there is none."""
+    """The home directory of a user; `/` if there is no such user."""
     try:
         return pwd.getpwuid(uid).pw_dir
     except KeyError:
@@ -51,7 +51,7 @@ def home_of(uid: int) -> str:
 
 
 def group_of(user: pwd.struct_passwd) -> str:
-    """The name of a user's first group, as far as there is one."""
+    """The name of a user's primary group, or its gid if it has no name."""
     try:
         return grp.getgrgid(user.pw_gid).gr_name
     except KeyError:
@@ -59,29 +59,29 @@ def group_of(user: pwd.struct_passwd) -> str:
 
 
 def first_group(names: Iterable[str], default: int) -> int:
-    """The gid of the first of these groups that there is here."""
+    """The gid of the first of these groups that exists, else `default`."""
     known = {group.gr_name: group.gr_gid for group in grp.getgrall()}
     return next((known[name] for name in names if name in known), default)
 
 
 def mine() -> str:
-    """The name of whoever runs this process."""
+    """The name of the user who runs this process."""
     return name_of(os.geteuid())
 
 
 def root_command(*words: str) -> str:
-    """What to type to run a `backstage` command as root, whose PATH may not have it."""
+    """A command line that runs `backstage` as root, whose PATH may not include it."""
     found = shutil.which("backstage", path=_ROOTS_PATH)
     program = "backstage" if found else str(Path(sys.prefix, "bin", "backstage"))
     return shlex.join([*([] if am_root() else ["sudo"]), program, *words])
 
 
 def stand_in(venue: Path, act: Path | None = None) -> int | None:
-    """As root, the uid of who is to run what lies in a Venue, and in the directory of an Act there.
+    """The uid that root should run the programs of a Venue, or of an Act in it, as.
 
-    That is the owner of the Venue or, in a Venue of root's, that of the Act. None where all is
-    root's, or we are not root: then programs run as they are started. Raises UnsafeDirectory for
-    a Venue of root's where somebody else could put another one.
+    That is the owner of the Venue or, if root owns the Venue, the owner of the Act's directory.
+    None if root owns both or this process is not root: then the user does not change. Raises
+    UnsafeDirectory for a Venue of root's that somebody else could replace.
     """
     if not am_root():
         return None
@@ -94,14 +94,15 @@ def stand_in(venue: Path, act: Path | None = None) -> int | None:
 
 
 def has_become() -> bool:
-    """Whether this process was root's, and is somebody else's now."""
+    """Whether this process was root's and has become another user's."""
     return _Became.somebody
 
 
 def become(uid: int) -> None:
-    """Be this user from now on, for good; only root can.
+    """Become this user, permanently; only root can.
 
-    Raises UnknownUser for a bare number, and NotAllowed where that user cannot read this library.
+    Raises UnknownUser for a uid without a user, and NotAllowed if that user cannot read this
+    library.
     """
     try:
         user = pwd.getpwuid(uid)
@@ -119,7 +120,7 @@ def become(uid: int) -> None:
     here = Path(__file__).parents[1]
     if not os.access(here, os.R_OK | os.X_OK):
         raise NotAllowed(
-            f"this Venue is {user.pw_name}'s, who cannot read {here}; install backstage where "
+            f"the owner of this Venue, {user.pw_name}, cannot read {here}; install backstage where "
             f"everybody can read it, or type: runuser -u {user.pw_name} -- backstage …"
         )
 
@@ -129,12 +130,12 @@ class _Became:
 
 
 def _refuse_shared(venue: Path) -> None:
-    """Raise UnsafeDirectory unless root alone can change what lies at this path."""
+    """Raise UnsafeDirectory unless only root can replace the directory at this path."""
     for place in (venue, *venue.parents):
         facts = place.lstat()
-        # In a directory such as /tmp, nobody can take away what is another's.
+        # In a sticky directory such as /tmp, nobody can remove another user's files.
         kept = place != venue and facts.st_mode & stat.S_ISVTX
         loose = facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not kept
         if stat.S_ISLNK(facts.st_mode) or facts.st_uid != ROOT or loose:
-            why = f"is not root's alone, and so nothing of {venue} is"
+            why = f"is not under root's sole control, so nor is {venue}"
             raise UnsafeDirectory(place, why, f"chown root '{place}' && chmod go-w '{place}'")

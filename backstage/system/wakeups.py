@@ -1,4 +1,4 @@
-"""What wakes a thread that waits: another thread, processes that end, sockets that can be read."""
+"""Wake a waiting thread: by another thread, the end of a process or a readable socket."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from . import processes
 
 
 class Readable(Protocol):
-    """Something that a selector can wait for."""
+    """An object that a selector can wait for."""
 
     def fileno(self) -> int: ...
 
 
 class Wakeups:
-    """One place to wait in. Only `wake` may be called from other threads."""
+    """Waits for several sources at once. Only `wake` may be called from other threads."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
@@ -29,14 +29,14 @@ class Wakeups:
         self._closed = False
 
     def wake(self) -> None:
-        """End the present or the next wait."""
+        """End the present wait or, if there is none, the next one."""
         with self._lock, suppress(BlockingIOError):
-            # A full pipe wakes as well; a closed one may be another file by now.
+            # A full pipe wakes too; a closed descriptor may be another file by now.
             if not self._closed:
                 os.write(self._writing, b"!")
 
     def watch_end(self, pid: int, name: str) -> None:
-        """Have `wait` tell when a process ends; where no file can be opened, it does not."""
+        """Make `wait` return `name` when a process ends, unless no more files can be opened."""
         if pid in self._ends:
             return
         with suppress(OSError):
@@ -46,16 +46,16 @@ class Wakeups:
                 self._selector.register(descriptor, selectors.EVENT_READ, (name, pid))
 
     def watch(self, source: Readable, name: str) -> None:
-        """Have `wait` tell once when something can be read from `source`."""
+        """Make `wait` return `name`, once, when `source` becomes readable."""
         self._selector.register(source, selectors.EVENT_READ, (name, 0))
 
     def unwatch(self, source: Readable) -> None:
-        """Wait for `source` no more; call it before closing that."""
+        """Stop waiting for `source`; call this before closing it."""
         with suppress(KeyError, ValueError):
             self._selector.unregister(source)
 
     def wait(self, seconds: float) -> list[tuple[str, int]]:
-        """The names that have something to tell, each with the pid that has ended or 0."""
+        """Wait at most `seconds`; return the names that woke it, each with the ended pid or 0."""
         woken: list[tuple[str, int]] = []
         for key, _ in self._selector.select(seconds):
             if key.data is None:
@@ -69,7 +69,7 @@ class Wakeups:
         return woken
 
     def close(self) -> None:
-        """Give every file descriptor back; a second time does nothing."""
+        """Close all file descriptors; further calls do nothing."""
         with self._lock:
             if self._closed:
                 return

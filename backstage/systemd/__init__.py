@@ -1,1 +1,1 @@
-"""Talking to systemd, and the text of a unit."""
+"""The client of systemd, and the text of a unit."""

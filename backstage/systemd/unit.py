@@ -1,4 +1,4 @@
-"""The unit by which systemd runs the Emperor of a Venue, as a text."""
+"""The text of the unit with which systemd runs the Emperor of a Venue."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _TO_JOURNAL = "Environment=BACKSTAGE_JOURNAL=yes"
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """What the unit of a Venue is made of.
+    """The values in the unit of a Venue.
 
-    `user` is who the Emperor runs as, '' in a user's own systemd; `places` are the directories that
-    it reads its programs from, the Venue's own and that of its Python.
+    `user` is the user that the Emperor runs as, '' in a user's own systemd; `places` are the
+    directories that hold its programs: the Venue's own and that of its Python.
     """
 
     venue: Path
@@ -34,12 +34,12 @@ class Unit:
 
     @property
     def own(self) -> bool:
-        """Whether it is one of a user's own systemd."""
+        """Whether it belongs to a user's own systemd."""
         return not self.user
 
     @property
     def hardening(self) -> tuple[str, ...]:
-        """The files in `emperor/` that take away what this kind of unit never needs."""
+        """The files in `emperor/` that drop the rights that this kind of unit never needs."""
         if self.own:
             return ("hardening-user.conf",)
         machine = "hardening-system.conf"
@@ -47,7 +47,7 @@ class Unit:
 
     @property
     def markers(self) -> dict[str, str]:
-        """What the files in `emperor/` are filled in with."""
+        """The values of the placeholders in the files of `emperor/`."""
         return {
             "venue": str(self.venue),
             "python": str(self.python),
@@ -74,19 +74,19 @@ class Unit:
 
 
 def unit_names(venue: Path) -> tuple[str, str]:
-    """What the unit of a Venue may be called: by its name, or by its path where that is taken."""
+    """The possible names of a Venue's unit: from its name or, if that is taken, from its path."""
     path = "-".join(part for part in venue.parts[1:])
     return _file_name(venue.name), _file_name(path)
 
 
 def finished(text: str, name: str) -> str:
-    """A unit that knows its name, and is sealed, so that edits are noticed."""
+    """The text with the unit's name filled in, and a seal that reveals later edits."""
     named = text.replace("@UNIT@", name).replace("@NAME@", name.removesuffix(".service"))
     return sealed(named)
 
 
 def venue_of(text: str) -> Path | None:
-    """The Venue that a unit runs."""
+    """The Venue whose Emperor a unit runs; None if the text names none."""
     match = _WORKING_DIRECTORY.search(text)
     return Path(match["path"]) if match else None
 

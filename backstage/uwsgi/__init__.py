@@ -1,1 +1,1 @@
-"""uWSGI as it is: its ini files, its Emperor, its stats, its ports and what its logs say."""
+"""Everything specific to uWSGI: ini files, the Emperor, stats, ports, logs."""

@@ -1,4 +1,4 @@
-"""Whether a vassal file that was edited can work, tried without disturbing the Act that runs."""
+"""Check whether an edited vassal file can work, without disturbing the running Act."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .emperor import uwsgi_of
 from .includes import Line, Script
 from .ini import VassalFile
 
-# What a rehearsal takes at most, in seconds; one that hangs tells nothing.
+# Time limit of a dry run, in seconds; one that hangs proves nothing.
 _PATIENCE = 3.0
-# Their values uWSGI judges as soon as it is given them, and does nothing else with them.
+# uWSGI checks the values of these options as soon as it parses them, and does nothing else yet.
 _JUDGED = frozenset(
     {
         *("static-map", "static-map2", "chmod-socket", "logfile-chmod", "cron", "unique-cron"),
@@ -50,12 +50,12 @@ _PLUGINS = ("plugin", "plugins", "need-plugin", "need-plugins", "autoload")
 _HIGHEST_PORT = 65535
 _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 _FIND = Path(__file__).parent / "inside" / "find_module.py"
-# Shapes of scripts that a uWSGI has accepted, so that a new value is not read as if all were new.
+# Shapes of scripts that each uWSGI has accepted, so that a changed value needs no new dry run.
 _ACCEPTED: set[tuple[Path, tuple[tuple[str, str], ...]]] = set()
 
 
 class _Found(Exception):
-    """Raised when something is found that cannot work."""
+    """Raised when a check finds a fault."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(str(fault))
@@ -63,10 +63,10 @@ class _Found(Exception):
 
 
 def fault(act_paths: ActPaths, running: VassalFile | None = None) -> Fault | None:
-    """Why the Act's vassal file, as it is on disk now, cannot work; None where it may work.
+    """Why the Act's vassal file, as it is on disk now, cannot work; None if it may work.
 
-    `running` is the file that the running vassal was started from: ports that it has already are
-    not asked for again, and only what differs from it is tried in slow ways.
+    `running` is the file that the running vassal was started from: its ports are not checked again,
+    and the slow checks cover only what differs from it.
     """
     try:
         data = act_paths.vassal.read_bytes()
@@ -78,10 +78,10 @@ def fault(act_paths: ActPaths, running: VassalFile | None = None) -> Fault | Non
 
 
 def fault_in(text: str, act_paths: ActPaths, running: VassalFile | None = None) -> Fault | None:
-    """Why the Act could not work if its vassal file had this text, as `fault` tells it.
+    """Why the Act could not work if its vassal file had this text; otherwise like `fault`.
 
-    uWSGI reads a copy in `run/`, which the Emperor does not see. As there is one copy for an Act,
-    the Act has to be locked.
+    uWSGI reads a copy in `run/`, which the Emperor does not watch. There is one copy per Act, so
+    the caller must hold the Act's lock.
     """
     copy = act_paths.venue.run / act_paths.vassal.name
     data = text.encode(errors="surrogateescape")
@@ -94,12 +94,12 @@ def fault_in(text: str, act_paths: ActPaths, running: VassalFile | None = None) 
 
 
 def _whole(act_paths: ActPaths, what: str, line: int | None = None) -> Fault:
-    """A fault of the vassal file that is not one option's."""
+    """A fault in the vassal file as a whole rather than in one option."""
     return Fault(f"vassals/{act_paths.vassal.name}", line, "", what)
 
 
 def _as_if_in_place(text: str, act_paths: ActPaths, copy: Path) -> str:
-    """A text that means in the copy what the other would mean in `vassals/`, line by line."""
+    """Rewrite `text`, line by line, to mean in the copy what it would mean in `vassals/`."""
     signs = {
         sign: means.replace("%", "%%")
         for sign, means in ini.signs_of(act_paths.vassal, act_paths.vassal).items()
@@ -109,7 +109,7 @@ def _as_if_in_place(text: str, act_paths: ActPaths, copy: Path) -> str:
 
 
 def _own_section(act_paths: ActPaths) -> re.Pattern[str]:
-    """An include of another section of the vassal file itself, up to the section's name."""
+    """Matches an include of another section of the same vassal file, up to the section's name."""
     own = "|".join(re.escape(str(path)) for path in (act_paths.vassal, act_paths.vassal.name))
     return re.compile(rf"^([ \t]*(?:{'|'.join(includes.INCLUDES)})[ \t]*=[ \t]*)(?:{own}):", re.M)
 
@@ -117,7 +117,7 @@ def _own_section(act_paths: ActPaths) -> re.Pattern[str]:
 def _judge(
     act_paths: ActPaths, data: bytes, running: VassalFile | None, file: Path
 ) -> Fault | None:
-    """The fault in what would be the Act's vassal file; `file` is where uWSGI can read it."""
+    """The fault in `data` as the Act's vassal file; `file` is where uWSGI can read it."""
     try:
         script = includes.read(act_paths.venue, act_paths.vassal, _text(act_paths, data))
         before = (
@@ -146,7 +146,7 @@ def _text(act_paths: ActPaths, data: bytes) -> str:
     if not text:
         raise _Found(_whole(act_paths, "the file is empty"))
     if not ini.settings(text):
-        raise _Found(_whole(act_paths, "nothing in a section [uwsgi]", 1))
+        raise _Found(_whole(act_paths, "no options in the section [uwsgi]", 1))
     return text
 
 
@@ -157,9 +157,9 @@ def _refuse_includes(script: Script) -> None:
 
 
 def _read_by_uwsgi(act_paths: ActPaths, script: Script, file: Path) -> None:
-    """Let uWSGI read the file, and apply nothing of it: what it reads, it only complains about.
+    """Let uWSGI parse the file without applying it.
 
-    Were its options applied, then `vacuum` would remove the sockets of the running Act.
+    If the options were applied, `vacuum` would remove the sockets of the running Act.
     """
     if any(line.unread or line.hides for line in script.lines):
         return
@@ -171,7 +171,7 @@ def _read_by_uwsgi(act_paths: ActPaths, script: Script, file: Path) -> None:
     words: list[str | Path] = [binary, *switches, "--version", "--ini", named]
     status, said = _tried(words, act_paths.venue, act_paths.venue.vassals)
     if status == 1:
-        # It speaks of the copy that it was given.
+        # uWSGI names the copy.
         told = _last_words(said).replace(str(file), str(act_paths.vassal))
         raise _Found(_complaint(act_paths, script, told, binary))
     if status == 0:
@@ -179,7 +179,7 @@ def _read_by_uwsgi(act_paths: ActPaths, script: Script, file: Path) -> None:
 
 
 def _complaint(act_paths: ActPaths, script: Script, told: str, binary: Path) -> Fault:
-    """What uWSGI said last, at the line that it most likely speaks of."""
+    """uWSGI's last message, as a fault of the line that it most likely refers to."""
     what, remedy = told, ""
     if key := log_reasons.unknown_option(told):
         likely = get_close_matches(key, _options(binary), n=1, cutoff=0.75)
@@ -193,12 +193,12 @@ def _complaint(act_paths: ActPaths, script: Script, told: str, binary: Path) -> 
 
 def _last_words(said: str) -> str:
     words = [line for line in said.splitlines() if line.strip() and not _NOISE.match(line)]
-    return _SOURCE.sub("", words[-1]) if words else "uWSGI refuses it"
+    return _SOURCE.sub("", words[-1]) if words else "uWSGI rejects the file"
 
 
 @lru_cache
 def _options(binary: Path) -> frozenset[str]:
-    """The options that this uWSGI has."""
+    """The options that this uWSGI supports."""
     _, said = _tried([binary, "--help"], VenuePaths(binary.parent.parent), binary.parent)
     return frozenset(_OPTION.findall(said))
 
@@ -207,15 +207,16 @@ def _refuse_numbers(script: Script) -> None:
     for line in script.all(*_NUMBERS):
         value = script.value(line)
         if script.knows(line) and not _NUMBER.match(value):
-            raise _Found(line.blame(f"{line.key} wants a number, not '{value}'"))
+            raise _Found(line.blame(f"{line.key} must be a number, not '{value}'"))
     queue = script.last("listen")
     most = int(_SOMAXCONN.read_text()) if _SOMAXCONN.exists() else 0
     if queue and (length := _NUMBER.match(queue.value)) and 0 < most < int(length[0]):
-        raise _Found(queue.blame(f"the system allows {most} (net.core.somaxconn), not {length[0]}"))
+        limit = f"the limit is {most} (net.core.somaxconn)"
+        raise _Found(queue.blame(f"{length[0]} is too long a queue: {limit}"))
 
 
 def _refuse_values(act_paths: ActPaths, script: Script, before: Script) -> None:
-    """Let uWSGI judge what is new among the values that it judges without doing anything."""
+    """Let uWSGI check the new values of those options that it checks without side effects."""
     had = set(before.values(*_JUDGED))
     new = [
         (line, f"--{line.key}={script.value(line)}")
@@ -239,7 +240,7 @@ def _refuse_ports(script: Script, before: Script) -> None:
     had = {match["port"] for _, _, match in before.addresses()}
     for line, value, match in script.addresses():
         if not match["port"]:
-            raise _Found(line.blame(f"'{value}' names no port"))
+            raise _Found(line.blame(f"'{value}' has no port"))
         port = int(match["port"])
         if port > _HIGHEST_PORT:
             raise _Found(line.blame(f"port {port} is above {_HIGHEST_PORT}"))
@@ -258,7 +259,7 @@ def _refuse_port(line: Line, address: ini.Address) -> None:
             attempt.bind((address.bound_host, address.port))
         except OSError as error:
             if error.errno in {errno.EACCES, errno.EADDRNOTAVAIL}:
-                what = f"{address.bound_host}:{address.port} cannot be bound"
+                what = f"cannot bind {address.bound_host}:{address.port}"
                 raise _Found(line.blame(f"{what}: {error.strerror}")) from error
 
 
@@ -271,7 +272,7 @@ def _refuse_application(venue_paths: VenuePaths, script: Script, before: Script)
         raise _Found(chdir[0].blame(f"no directory {folder}"))
     home = _path(script, venue_paths.vassals, *_HOMES)
     if home and not home[1].is_dir():
-        raise _Found(home[0].blame(f"no environment in {home[1]}"))
+        raise _Found(home[0].blame(f"no virtual environment in {home[1]}"))
     if script.last("chdir") and not chdir:
         return
     file = _path(script, folder, *_FILES)
@@ -287,7 +288,7 @@ def _refuse_module(venue_paths: VenuePaths, script: Script, folder: Path, python
     match = _MODULE.match(script.value(found[0])) if found else None
     if found and match:
         added = [str(folder / value) for _, value in script.values(*_PYTHON_PATHS)]
-        # As text: whoever tries it may not be able to read this library.
+        # Passed as text, since the user who runs it may not be able to read this library.
         words = [python, "-c", _FIND.read_text(encoding="utf-8"), match["name"], *added]
         status, said = _tried(words, venue_paths, folder)
         if status == 0 and said.splitlines()[-1:] == ["missing"]:
@@ -295,17 +296,17 @@ def _refuse_module(venue_paths: VenuePaths, script: Script, folder: Path, python
 
 
 def _path(script: Script, base: Path, *keys: str) -> tuple[Line, Path] | None:
-    """The line that counts, with the path from `base` that it names, if both can be known."""
+    """The line in force and the path that it names, from `base`; None if either is unknown."""
     line = script.last(*keys)
     if line is None or not script.knows(line):
         return None
     if missing := script.unset(line):
-        raise _Found(line.blame(f"nothing sets the placeholder {missing}"))
+        raise _Found(line.blame(f"the placeholder {missing} is not set"))
     return line, Path(os.path.normpath(base / script.value(line)))
 
 
 def _tried(words: Sequence[str | Path], venue_paths: VenuePaths, cwd: Path) -> tuple[int, str]:
-    """Run a program; its status, below 0 if it had to be ended, and what it said."""
+    """Run a program; return its exit status, negative if it was killed, and its output."""
     environment = programs.service_environment(venue_paths.top)
     try:
         done = programs.run(words, cwd=cwd, env=environment, timeout=_PATIENCE)

@@ -1,4 +1,4 @@
-"""The one uWSGI Emperor of a Venue: finding, starting, waking and ending it."""
+"""The uWSGI Emperor of a Venue: find, start, wake and stop it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..system.locks import locked
 from ..systemd import client
 from . import stats
 
-# A log this long is set aside when the Emperor starts, in bytes.
+# A log longer than this, in bytes, is rotated when the Emperor starts.
 _LOG_MAX = 10_000_000
 _START_PATIENCE = 15.0
 _KILL_PATIENCE = 5.0
-# While an Emperor ends, its loop is woken this often, in seconds.
+# While an Emperor shuts down, its loop is woken at this interval, in seconds.
 _TENDING = 0.01
-# While systemd starts one, it is asked this often, in seconds.
+# While systemd starts an Emperor, it is polled at this interval, in seconds.
 _ASKING = 0.05
 
 
@@ -39,16 +39,16 @@ class Emperor:
 
     @property
     def pid(self) -> int | None:
-        """The pid of the live Emperor, by the kernel's word: who holds its lock.
+        """The pid of the running Emperor: the kernel names the process that holds its lock.
 
-        Neither a stale pid file nor a reused pid can be mistaken for it.
+        So neither a stale pid file nor a reused pid can mislead.
         """
         return lock_holder(self._paths.emperor_lock)
 
     def stats(self) -> stats.EmperorStats | None:
-        """What the Emperor says of its vassals; asking makes it look at `vassals/` too.
+        """The Emperor's report on its vassals; asking for it also makes it scan `vassals/`.
 
-        None where there is no Emperor, or where a signal has halted it.
+        None if no Emperor runs, or if a signal has suspended it.
         """
         pid = self.pid
         if pid and (facts := processes.facts(pid)) and facts.halted:
@@ -56,20 +56,20 @@ class Emperor:
         return stats.read_emperor(self._paths.emperor_stats)
 
     def wake(self) -> None:
-        """Make the Emperor look at `vassals/` now; returns when it has been told."""
+        """Make the Emperor scan `vassals/` now; returns as soon as it has been told."""
         self.stats()
 
     def forgive(self) -> None:
-        """Make the Emperor forget which vassals failed, so that they are tried again now."""
+        """Make the Emperor forget which vassals failed, so that it retries them now."""
         if pid := self.pid:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGURG)
 
     def start(self) -> None:
-        """Start the Emperor unless it is alive; returns when it watches.
+        """Start the Emperor unless it is running; returns when it watches `vassals/`.
 
-        Where a unit runs it, systemd is asked to. Raises EmperorFailed, UnsafeDirectory, and
-        NotAllowed where one may not start that unit.
+        If a unit runs it, systemd starts it. Raises EmperorFailed, UnsafeDirectory, and
+        NotAllowed if this user may not start that unit.
         """
         if self.pid and self.stats():
             return
@@ -88,11 +88,11 @@ class Emperor:
                 raise EmperorFailed(f"the Emperor (pid {self.pid}) does not answer", self._tail())
 
     def stop(self, wait: float) -> None:
-        """End the Emperor and every vassal; returns when no process is left.
+        """Stop the Emperor and every vassal; returns when no process is left.
 
-        Requests under way may finish; what is left after `wait` seconds is killed, or when its unit
-        says so. Raises EmperorFailed where even that does not help, and NotAllowed where one may
-        not stop its unit.
+        Requests in progress may finish. Processes that remain after `wait` seconds, or after the
+        unit's own timeout, are killed. Raises EmperorFailed if a process survives that, and
+        NotAllowed if this user may not stop the unit.
         """
         if service := client.service_of(self._paths.top):
             if service.at_work:
@@ -102,7 +102,7 @@ class Emperor:
         self.end(wait)
 
     def end(self, wait: float) -> None:
-        """What `stop` does to an Emperor that no unit has started."""
+        """Like `stop`, for an Emperor that no unit has started."""
         self._paths.run.mkdir(mode=0o700, exist_ok=True)
         with self._locked("stopping"):
             pid = self.pid
@@ -115,7 +115,7 @@ class Emperor:
                 until(lambda: self._gone(pid, families), Deadline(wait), pause=_TENDING)
                 left = processes.kill_remaining(everybody, Deadline(_KILL_PATIENCE))
                 if left or self.pid is not None:
-                    raise EmperorFailed(f"the Emperor (pid {pid}) cannot be ended", self._tail())
+                    raise EmperorFailed(f"the Emperor (pid {pid}) cannot be stopped", self._tail())
             self._sweep()
 
     def _have_started(self, service: client.Service) -> None:
@@ -128,7 +128,7 @@ class Emperor:
         )
         if self.stats() is None:
             said = f"see: {service.command('status')}\n{self._tail()}"
-            raise EmperorFailed(f"systemd does not start the Emperor of {self._paths.top}", said)
+            raise EmperorFailed(f"systemd did not start the Emperor of {self._paths.top}", said)
 
     def _locked(self, doing: str) -> AbstractContextManager[None]:
         return locked(self._paths.run / "emperor.lock", f"{doing} the Emperor")
@@ -139,7 +139,7 @@ class Emperor:
         for family in families:
             processes.wake_lone_master(family)
         with suppress(ProcessLookupError):
-            # Ends the Emperor's sleep between looks at its vassals, and nothing else.
+            # Only interrupts the Emperor's sleep between two scans of its vassals.
             os.kill(pid, signal.SIGWINCH)
         return False
 
@@ -157,7 +157,7 @@ class Emperor:
         until(lambda: self.stats() is not None or not processes.alive(pid), patience, pause=0.002)
         if self.pid is None or self.stats() is None:
             said = log_files.tail(self._paths.emperor_log, 15, since=offset)
-            raise EmperorFailed(f"the Emperor of {self._paths.top} does not start", said)
+            raise EmperorFailed(f"the Emperor of {self._paths.top} did not start", said)
 
     def _set_log_aside(self) -> None:
         log = self._paths.emperor_log
@@ -166,7 +166,7 @@ class Emperor:
             log.replace(log.with_suffix(".log.1"))
 
     def _sweep(self) -> None:
-        """End what a killed Emperor left behind; it would hold the ports of the Acts."""
+        """End the processes that a killed Emperor left behind; they would hold the Acts' ports."""
         session = self._last_session()
         if session is None:
             return
@@ -174,7 +174,7 @@ class Emperor:
         until(lambda: not processes.running(left), Deadline(0.5 if left else 0.0))
         if processes.kill_remaining(left, Deadline(_KILL_PATIENCE)):
             pids = ", ".join(str(process.pid) for process in processes.running(left))
-            raise EmperorFailed(f"processes of an earlier Emperor cannot be ended: {pids}")
+            raise EmperorFailed(f"processes of an earlier Emperor cannot be stopped: pid {pids}")
 
     def _last_session(self) -> int | None:
         try:
@@ -187,6 +187,6 @@ class Emperor:
 
 
 def uwsgi_of(venue_paths: VenuePaths) -> Path:
-    """The program that the Venue's Emperor and vassals run."""
+    """The uWSGI program of the Venue, for its Emperor and vassals."""
     shim = venue_paths.top / "bin" / "uwsgi-shim"
     return shim if shim.exists() else venue_paths.top / "bin" / "uwsgi"

@@ -1,4 +1,4 @@
-"""All that uWSGI reads for a vassal: its file and what that includes, line by line."""
+"""All the configuration that uWSGI reads for a vassal: its file and its includes, line by line."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from ..facts.faults import Fault
 from ..layout.paths import VenuePaths
 from . import ini
 
-# uWSGI reads these files the moment it meets them, before it fills in any placeholder.
+# uWSGI reads these files as soon as it meets the option, before it expands placeholders.
 _AT_ONCE = frozenset({"ini", "include"})
 _LATE = frozenset({"inherit"})
 INCLUDES = _AT_ONCE | _LATE
-# uWSGI does these the moment it reads them, in a dry run too: they end, signal or start others,
-# wait for a lock that the running Act has, or bring in options that are not seen here.
+# uWSGI acts on these options as soon as it reads them, even in a dry run: they stop, signal or
+# start other processes, wait for a lock that the running Act holds, or bring in options that are
+# not visible here.
 _ACTING = frozenset(
     {
         *("stop", "reload", "pause", "suspend", "resume", "signal", "fallback-config", "exit"),
@@ -30,23 +31,23 @@ _ACTING = frozenset(
     }
 )
 _LOGIC = re.compile(r"if(-|env|exists|plugin|dir)|for\b")
-# What only uWSGI can fill in: variables, contents of files, sums, and names in other schemes.
+# Values that only uWSGI can expand: variables, contents of files, sums, and other URL schemes.
 _OUTSIDE = re.compile(r"[$@]\(|%\([^)]* |://|%[a-zA-Z\[]")
 _PLACEHOLDER = re.compile(r"%\([^)]+\)")
 _NO = frozenset({"false", "off", "no", "0"})
 _PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:,]*):(?P<port>\d*)")
-# A section of a file: what uWSGI reads in one go.
+# A section of a file: the unit that uWSGI reads at once.
 _Part = tuple[Path, str]
 _MAIN = "uwsgi"
 
 
 @dataclass(frozen=True)
 class Line:
-    """An option of a vassal file or of what it includes, with `%n`, `%d` and the like spelt out.
+    """An option of a vassal file or of an included file, with `%n`, `%d` and the like expanded.
 
-    `file` is relative to the Venue where it lies in it, and `number` counts its lines from 1.
-    `unread` says why the file that it includes is not read; `circular` where that is because it
-    is being read already.
+    `file` is relative to the Venue if it is inside it; `number` counts lines from 1. `unread` says
+    why the file that this line includes was not read, `circular` whether the reason is that it
+    includes itself.
     """
 
     file: str
@@ -57,21 +58,21 @@ class Line:
     circular: bool = False
 
     def blame(self, what: str, remedy: str = "") -> Fault:
-        """The fault that lies in this line."""
+        """A fault located at this line."""
         return Fault(self.file, self.number, self.key, what, remedy)
 
     @property
     def shape(self) -> tuple[str, str]:
-        """As much of it as decides whether uWSGI can read it; for most options, not the value."""
+        """The part that decides whether uWSGI can read the line; mostly without the value."""
         if self.key in ini.PLACEHOLDERS:
             return self.key, "".join(self.value.partition("=")[:2])
         return self.key, self.value if self.key in INCLUDES or self.key == "strict" else ""
 
     @property
     def hides(self) -> bool:
-        """Whether uWSGI would do more for it than to read an ini, or read what is not seen here."""
+        """Whether uWSGI would act on this line, or read configuration that is not visible here."""
         elsewhere = "://" in self.value and (self.key in _AT_ONCE or "@(" in self.value)
-        # A section alone means the file that uWSGI opened last, which need not be this one.
+        # A section alone refers to the file that uWSGI opened last, which need not be this one.
         elsewhere |= self.key in _AT_ONCE and self.value.startswith(":")
         foreign = self.key == "include" and not self.value.endswith(".ini")
         set_key = self.value.partition("=")[0] if self.key == "set" else self.key
@@ -79,11 +80,11 @@ class Line:
 
     @property
     def waits(self) -> bool:
-        """Whether what it includes can be told only when all placeholders are known."""
+        """Whether the included file is known only once all placeholders are."""
         return self.key in _LATE or (self.unread != "" and "%(" in self.value)
 
     def fits(self, complaint: str) -> bool:
-        """Whether a complaint of uWSGI's that names no line is likely to be about this one."""
+        """Whether a message of uWSGI that names no line is likely to be about this one."""
         name = self.value.partition("=")[0]
         if self.key in ini.PLACEHOLDERS:
             nameless = " placeholder/" in complaint and "=" not in self.value
@@ -93,41 +94,41 @@ class Line:
 
 @dataclass(frozen=True)
 class Script:
-    """The lines that uWSGI reads for a vassal, and what they mean together."""
+    """The lines that uWSGI reads for a vassal, and their combined meaning."""
 
     lines: tuple[Line, ...] = ()
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """What `%(name)` means."""
+        """The values of `%(name)` placeholders, by name."""
         return ini.names((line.key, line.value) for line in self.lines)
 
     @cached_property
     def branches(self) -> bool:
-        """Whether some of its lines may count and others not."""
+        """Whether some lines apply only under a condition, or in a loop."""
         return any(_LOGIC.match(line.key) for line in self.lines)
 
     @property
     def shape(self) -> tuple[tuple[str, str], ...]:
-        """All by which uWSGI tells a script that it can read: options, includes, placeholders."""
+        """Everything that decides whether uWSGI can read it: options, includes, placeholders."""
         return tuple(line.shape for line in self.lines)
 
     @property
     def strict(self) -> bool:
-        """Whether uWSGI is told to refuse options that it does not know."""
+        """Whether uWSGI is told to reject unknown options."""
         line = self.last("strict")
         return line is not None and line.value.lower() not in _NO
 
     def value(self, line: Line) -> str:
-        """The value of a line with its placeholders filled in."""
+        """The value of a line with its placeholders expanded."""
         return ini.filled(line.value, self.names)
 
     def knows(self, line: Line) -> bool:
-        """Whether the value of a line holds nothing that only uWSGI can fill in."""
+        """Whether the value of a line can be expanded without uWSGI."""
         return not _OUTSIDE.search(self.value(line))
 
     def unset(self, line: Line) -> str:
-        """The first placeholder in a line that nothing sets; '' for none."""
+        """The first placeholder in a line that is not set; '' if there is none."""
         left = _PLACEHOLDER.search(self.value(line))
         return left[0] if left else ""
 
@@ -136,7 +137,7 @@ class Script:
         return [line for line in self.lines if line.key in keys]
 
     def last(self, *keys: str) -> Line | None:
-        """The line that counts of options that mean the same."""
+        """The line in force among options that mean the same: the last."""
         return next(iter(self.all(*keys)[::-1]), None)
 
     def values(self, *keys: str) -> list[tuple[str, str]]:
@@ -144,7 +145,7 @@ class Script:
         return [(line.key, self.value(line)) for line in self.all(*keys)]
 
     def addresses(self) -> Iterator[tuple[Line, str, re.Match[str]]]:
-        """Lines that bind a TCP port, their values, and what is host and port in them."""
+        """Lines that bind a TCP port, with their values and the match of host and port."""
         for line in self.lines:
             value = self.value(line) if line.key in ini.SOCKETS else ""
             if line.key in ini.PLACEHOLDERS and line.value.startswith("port="):
@@ -155,23 +156,23 @@ class Script:
 
 
 def read(venue_paths: VenuePaths, file: Path, text: str) -> Script:
-    """What uWSGI reads, before it applies any of it, for a vassal `file` that holds `text`.
+    """The lines that uWSGI reads, before it applies any, for a vassal `file` that holds `text`.
 
-    What cannot be read is left out, and the line that includes it says why.
+    An unreadable file is left out; the line that includes it says why.
     """
     return Script(tuple(_Reading(venue_paths, file, text).lines((file, _MAIN))))
 
 
 def read_all(venue_paths: VenuePaths, file: Path, text: str) -> Script:
-    """The same, with what waits for placeholders at its end.
+    """Like `read`, followed by the includes that depend on placeholders.
 
-    That is what an `inherit` names, as uWSGI does it, and what is meant by an include that has
-    placeholders: uWSGI refuses that one, so its line is `unread` all the same.
+    These are the files that `inherit` names, which uWSGI reads last too, and the files meant by
+    includes with placeholders: uWSGI rejects those, so their lines remain `unread`.
     """
     reading = _Reading(venue_paths, file, text)
     lines = list(reading.lines((file, _MAIN)))
     seen: set[_Part] = set()
-    # It grows while it is gone through.
+    # The list grows during the iteration.
     for line in lines:
         part = reading.part(Script(tuple(lines)).value(line)) if line.waits else None
         if part and part not in seen:
@@ -183,21 +184,21 @@ def read_all(venue_paths: VenuePaths, file: Path, text: str) -> Script:
 
 @dataclass(frozen=True)
 class _Reading:
-    """Reads for the vassal `file`, which holds `text`, or would if it were written."""
+    """Reads for the vassal `file` as if it held `text`."""
 
     venue_paths: VenuePaths
     file: Path
     text: str
 
     def lines(self, *chain: _Part) -> Iterator[Line]:
-        """The options of the last part of a chain of inclusions, and of what it includes itself.
+        """The options of the last part of a chain of includes, and of the files that it includes.
 
-        Raises OSError at once where that part cannot be read.
+        Raises OSError immediately, not on iteration, if that part cannot be read.
         """
         return self._lines(self._content(chain[-1][0]), *chain)
 
     def part(self, name: str) -> _Part:
-        """What an include names: uWSGI looks from vassals/ on."""
+        """The file and section that an include names; uWSGI resolves them from vassals/."""
         file, _, section = name.partition(":")
         return Path(os.path.normpath(self.venue_paths.vassals / file)), section or _MAIN
 
@@ -216,7 +217,7 @@ class _Reading:
             try:
                 included = self.lines(*chain, part)
             except OSError as error:
-                late = "; uWSGI fills in no placeholders here" if "%(" in line.value else ""
+                late = "; uWSGI does not expand placeholders here" if "%(" in line.value else ""
                 yield replace(line, unread=f"cannot read {line.value}: {error.strerror}{late}")
                 continue
             yield line

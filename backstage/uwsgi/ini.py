@@ -1,7 +1,7 @@
-"""What a vassal file says: an ini of uWSGI's, as far as the library has to know.
+"""The contents of a vassal file: the part of uWSGI's ini format that the library needs.
 
-The format is that of uWSGI's own reader: sections in brackets, `key = value`, comments that begin
-a line with `#` or `;`, keys that may repeat. Only the section `[uwsgi]` counts.
+The format is defined by uWSGI's own reader: sections in brackets, `key = value`, comment lines that
+begin with `#` or `;`, keys that may repeat. Only the section `[uwsgi]` counts.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from functools import cached_property
 from pathlib import PurePath
 from typing import NamedTuple
 
-# What stands behind the digits of a port, uWSGI does not read.
+# uWSGI ignores whatever follows the digits of a port.
 _ADDRESS = re.compile(r"(?P<host>\[[^\]]+\]|[^:,\s]*):(?P<port>\d{1,5})(?!\d)")
 _MAGIC = re.compile(r"%(.)")
 _BLANKS = " \t\r"
-# Signs that depend on the machine, the moment or the file's inode.
+# Signs whose value depends on the machine, the time or the file's inode.
 _UNTOLD_SIGNS = frozenset("bjiJIhtTVkuUgG[v")
-# A value that needs itself would be filled in for ever.
+# A value that refers to itself would be expanded forever.
 _LONGEST_VALUE = 10_000
 
-# Options that bind an HTTP port, in the order in which a URL would prefer them.
+# Options that bind an HTTP port, in order of preference for the Act's URL.
 _HTTP_SOCKETS = ("http-socket", "http11-socket", "http", "https", "https-socket")
 _OTHER_SOCKETS = ("socket", "uwsgi-socket")
 SOCKETS = (*_HTTP_SOCKETS, *_OTHER_SOCKETS)
 PLACEHOLDERS = frozenset({"set-placeholder", "set-ph", "set"})
-# Tells the port of a vassal whose daemon binds it, and no socket of uWSGI's.
+# The placeholder for the port of a vassal whose daemon, not uWSGI, binds it.
 _PORT = "port"
 
 
 class Setting(NamedTuple):
-    """An option as a file has it; lines count from 1."""
+    """An option as written in a file; lines count from 1."""
 
     line: int
     key: str
@@ -42,7 +42,7 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True)
 class Address:
-    """A TCP address that a vassal binds; `host` is empty where it binds every interface."""
+    """A TCP address that a vassal binds; `host` is empty if it binds every interface."""
 
     host: str
     port: int
@@ -54,12 +54,12 @@ class Address:
 
     @property
     def direct(self) -> bool:
-        """Whether workers listen there themselves, not a router or a daemon for them."""
+        """Whether the workers listen there themselves, rather than a router or a daemon."""
         return self.option.endswith("socket")
 
     @property
     def bound_host(self) -> str:
-        """The host as bind() wants it."""
+        """The host in the form that bind() takes."""
         return self.host.strip("[]") or "0.0.0.0"
 
     @property
@@ -76,19 +76,19 @@ class VassalFile:
     text: str
 
     def options(self) -> Iterator[tuple[str, str]]:
-        """Every option with its value as written, in order."""
+        """Every option with its value as written, in file order."""
         return ((key, value) for _, key, value in self._settings)
 
     def get(self, key: str) -> str | None:
-        """The value that counts, the last one, with placeholders filled in."""
+        """The value in force, that is the last one, with its placeholders expanded."""
         value = self._values.get(key)
         return None if value is None else self._expand(value)
 
     @cached_property
     def address(self) -> Address | None:
-        """The TCP address it answers at, preferring HTTP; None for none or a Unix socket.
+        """The TCP address of the Act, preferably HTTP; None if it has none or a Unix socket.
 
-        Where no socket has one, `set-placeholder = port=8005` tells the port of its daemon.
+        If no socket option has one, `set-placeholder = port=8005` gives the port of its daemon.
         """
         for option in SOCKETS:
             value = self._values.get(option)
@@ -97,7 +97,7 @@ class VassalFile:
         return tcp_address(_PORT, f"127.0.0.1:{self._expand(f'%({_PORT})')}")
 
     def differences(self, other: VassalFile) -> list[str]:
-        """What has changed since `other`, in words: `threads = 4 → 8`, `+ harakiri = 30`."""
+        """The changes since `other` as text: `threads = 4 → 8`, `+ harakiri = 30`."""
         now, before = list(self.options()), list(other.options())
         keys = dict.fromkeys(key for key, _ in (*before, *now))
         changes = [change for key in keys for change in _changes(key, before, now)]
@@ -125,7 +125,7 @@ class VassalFile:
 
 
 def settings(text: str, section: str = "uwsgi") -> tuple[Setting, ...]:
-    """Every option in one section of an ini, in order, as uWSGI reads it."""
+    """Every option in one section of an ini file, in order, as uWSGI reads them."""
     found = []
     current = ""
     for number, written in enumerate(text.split("\n"), 1):
@@ -141,13 +141,13 @@ def settings(text: str, section: str = "uwsgi") -> tuple[Setting, ...]:
 
 
 def signs_of(file: PurePath, first: PurePath) -> dict[str, str]:
-    """What `%n`, `%d` and the like mean in a file; capitals mean the `first` one of all."""
+    """The values of `%n`, `%d` and the like in a file; capitals refer to the `first` file."""
     capitals = {sign.upper(): text for sign, text in _signs(first).items() if sign.isalpha()}
     return {**_signs(file), **capitals}
 
 
 def magic(value: str, signs: Mapping[str, str]) -> str:
-    """A value with its signs spelt out; what depends on the machine is left as it is."""
+    """A value with its signs expanded, except those that depend on the machine."""
     if "%" not in value:
         return value
     return _MAGIC.sub(
@@ -156,7 +156,7 @@ def magic(value: str, signs: Mapping[str, str]) -> str:
 
 
 def names(options: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """What `%(name)` means; of two with one name, uWSGI takes the first."""
+    """The values of `%(name)`; of two with the same name, uWSGI takes the first."""
     known: dict[str, str] = {}
     for key, value in options:
         known.setdefault(key, value)
@@ -167,9 +167,9 @@ def names(options: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def filled(value: str, known: Mapping[str, str]) -> str:
-    """A value with its `%(name)`s filled in; unknown ones are left.
+    """A value with its `%(name)` placeholders expanded; unknown ones are left as they are.
 
-    As uWSGI does it: what is filled in may hold further ones, but not at the very beginning.
+    As in uWSGI, an expanded value may contain further placeholders, except at its very beginning.
     """
     start = 0
     while (begin := value.find("%(", start)) >= 0 and len(value) < _LONGEST_VALUE:
@@ -193,7 +193,7 @@ def tcp_address(option: str, value: str) -> Address | None:
 
 
 def _signs_of_name(name: str) -> dict[str, str]:
-    """What the signs mean in a file of which only the name is known, not where it lies."""
+    """The values of the signs in a file whose name is known, but not its directory."""
     return {"n": name, "N": name, "d": "%d", "D": "%D", "%": "%", "(": "%("}
 
 

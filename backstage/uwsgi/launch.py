@@ -1,7 +1,7 @@
-"""What `templates/launch` gives an Act when it starts: a user of its own and limits.
+"""The settings that `templates/launch` applies to an Act at start: its own user and limits.
 
-Both stand in venue.yaml, which the script cannot read. An Act with a user of its own has its files,
-its sockets and its log in directories that no other user enters.
+They come from venue.yaml, which that script cannot read. An Act with its own user has its files,
+sockets and log in directories that no other user can enter.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from ..system import files, users
 from . import vassal_files
 
 _HEAD = "# Written from venue.yaml with each start and restart.\n"
-# The kernel counts time for processors in periods of so many microseconds.
+# The kernel's accounting period for CPU time, in microseconds.
 _PERIOD = 100_000
-# Whoever serves static files for the Acts may enter their directories; these are nginx's groups.
+# nginx's groups: they may enter the Acts' directories to serve static files.
 _WEB_GROUPS = ("www-data", "nginx")
 _HTTP_SOCKET = re.compile(r"^http-socket\s*=.*$", re.MULTILINE)
-_CLOSED = "\n# Its directory lets in nobody but this Act's user and nginx.\nchmod-socket = 666\n"
+_CLOSED = "\n# Only this Act's user and nginx can enter its directory.\nchmod-socket = 666\n"
 
 
 def prepare(act_paths: ActPaths) -> bool:
-    """Write down how the Act is to be launched; whether that has changed. Lock the Act for it.
+    """Write the Act's launch settings; return whether they changed. The Act must be locked.
 
-    A running Act keeps what it was launched with until it is stopped: a reload is no launch.
-    Raises SettingsError, UnknownUser, and NotAllowed where only root can.
+    A running Act keeps its launch settings until it is stopped: a reload does not apply new ones.
+    Raises SettingsError, UnknownUser, and NotAllowed if the settings need root.
     """
     return _prepare(act_paths, read_settings(act_paths.venue.settings).act(act_paths.name))
 
 
 def prepare_all(venue_paths: VenuePaths, settings: Settings) -> None:
-    """The same for every Act that is wanted, before any of them is started."""
+    """Like `prepare`, for every Act that is to run, before any of them starts."""
     for name in sorted(vassal_files.names(venue_paths.vassals)):
         _prepare(venue_paths.act(name), settings.act(name))
 
@@ -60,12 +60,12 @@ def _user(act_paths: ActPaths, name: str) -> struct_passwd:
     if not users.am_root():
         again = ("--venue", str(act_paths.venue.top), "systemd", "install", "--run-as", "root")
         raise NotAllowed(
-            f"{act_paths.venue.settings} has {act_paths.name} run as {name}, for which the Emperor "
-            f"has to run as root; take run_as out, or type: {users.root_command(*again)}"
+            f"{act_paths.venue.settings} runs {act_paths.name} as {name}, so the Emperor must run "
+            f"as root; remove run_as, or type: {users.root_command(*again)}"
         )
     if user.pw_uid == users.ROOT:
         raise NotAllowed(
-            f"{act_paths.venue.settings} has {act_paths.name} run as root; name another user"
+            f"{act_paths.venue.settings} runs {act_paths.name} as root; name another user"
         )
     return user
 
@@ -87,7 +87,7 @@ def _text(limits: Limits, user: struct_passwd | None) -> str:
 
 
 def _seclude(act_paths: ActPaths, user: struct_passwd) -> None:
-    """Give the Act's files to its user, and close its directories to all others but nginx."""
+    """Give the Act's files to its user, and close its directories to everyone else but nginx."""
     group = _web_group(user)
     for shared in (act_paths.venue.run, act_paths.venue.log):
         shared.chmod(0o711)
@@ -105,14 +105,14 @@ def _web_group(user: struct_passwd) -> int:
 def _own_directory(path: Path, user: struct_passwd, group: int, mode: int) -> None:
     path.mkdir(mode=0o700, exist_ok=True)
     if path.lstat().st_uid != user.pw_uid:
-        # With what root, or the user before, has left there.
+        # Recursively: root or the previous user may have left files there.
         files.hand_over(path, user.pw_uid, user.pw_gid)
     os.chown(path, user.pw_uid, group, follow_symlinks=False)
     path.chmod(mode)
 
 
 def _leave_port(act_paths: ActPaths) -> None:
-    """Have the Act listen on a socket in its own directory: a port is open to every user here."""
+    """Make the Act listen on a socket in its directory: every local user can connect to a port."""
     for path in (act_paths.vassal, act_paths.kept):
         file = vassal_files.read(path)
         if file is None or file.address is None or file.address.option != "http-socket":

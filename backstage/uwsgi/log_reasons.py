@@ -1,4 +1,4 @@
-"""Why an Act fails, in one line, from what its log says last."""
+"""Find the one-line reason why an Act fails at the end of its log."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _PID = re.compile(r"\bpid:? (?P<pid>\d+)\b")
 _FRAME = re.compile(r'\s+File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _NAMED_ERROR = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Configured): ")
 _TIME = re.compile(r"^(?:\d{4}-\d\d-\d\d [\d:]{8} - |\w{3} \w{3} [ \d]\d [\d:]{8} \d{4} - )")
-# Where uWSGI says so in its own C code helps nobody who runs an Act.
+# The position in uWSGI's C code, which does not help an operator.
 _C_SOURCE = re.compile(r" \[\w+/\w+\.c line \d+\]$")
-# uWSGI's own words for what went wrong before any Python ran, most telling first.
+# uWSGI's own messages about failures before any Python code ran, the most specific first.
 _COMPLAINTS = (
     re.compile(r"\[strict-mode\] (?P<what>unknown config directive: .*)"),
     re.compile(r"(?P<what>error binding .*|bind\(\): .*|.*Address already in use.*)"),
@@ -25,7 +25,7 @@ _OPTION = re.compile(r"\[strict-mode\] unknown config directive: (?P<name>.*)")
 _NO_FILE = re.compile(r"realpath\(\) of (?P<name>.*) failed: No such file or directory")
 _TAKEN = re.compile(r"uWSGI is running on the same address \((?P<name>.*)\)")
 
-# A reload that breaks its configuration never gets as far as a start.
+# A reload with a broken configuration never logs a start.
 _START = re.compile(r"\*\*\* Starting uWSGI |binary reloading uWSGI\.\.\.")
 _READY = re.compile(r"WSGI app \d+ .* ready in \d+ seconds")
 _NOT_LOADED = re.compile(r"unable to load app|no app loaded|failed loading app")
@@ -46,7 +46,7 @@ _FATE = re.compile(
     r"\[emperor\] (?:curse the uwsgi instance|vassal) (?P<vassal>\S+) (?:\(pid|has been spawned)"
 )
 
-# Libraries are seldom to blame for what they raise; their caller is.
+# An exception raised in a library is usually its caller's fault.
 _LIBRARY = re.compile(r"/lib(?:64)?/python3[\d.]*/|^<")
 _IMPORTING = re.compile(r"/importlib/__init__\.py$|^<frozen importlib")
 _APP_LIST = re.compile(r"/django/apps/config\.py$")
@@ -56,10 +56,10 @@ _SYNTAX = re.compile(r"(?:SyntaxError|IndentationError|TabError)\b")
 
 @dataclass(frozen=True)
 class Death:
-    """How a worker ended, as its master told it; `signal` is 0 where it ended by itself.
+    """How a worker died, as its master logged it; `signal` is 0 if it exited by itself.
 
-    `request` is what it was at when it was killed for taking too long, `words` what it said last
-    when it ended while it was still loading.
+    `request` is the request that it was killed for when that took too long; `words` is its last
+    output if it died while loading.
     """
 
     who: str
@@ -85,16 +85,16 @@ class _Frame:
 
 
 def reason_from(log: str) -> str:
-    """The last exception with its file and line, else uWSGI's complaint, else nothing."""
+    """The last exception with its file and line, else uWSGI's own error, else ''."""
     lines = log.splitlines()
     return _exception(lines) or _complaint(lines)
 
 
 def trouble_in(life: str, worded: Callable[[Death], str]) -> str:
-    """Why one life of an Act went wrong; the last death, if that is why, in the words of `worded`.
+    """Why one life of an Act failed; if its last death is the reason, as `worded` describes it.
 
-    What was survived does not count: exceptions of an application that has loaded, and deaths
-    before it last did.
+    Failures that it survived do not count: exceptions after the application loaded, and deaths
+    before it last loaded.
     """
     lines = life.splitlines()
     loaded = _last(_READY, lines)
@@ -108,14 +108,14 @@ def trouble_in(life: str, worded: Callable[[Death], str]) -> str:
 
 
 def deaths_in(log: str, pids: Collection[int] | None = None) -> list[Death]:
-    """The deaths of workers that a log tells, in order; of some of them if `pids` are given."""
+    """The deaths of workers in a log, in order; only those with these `pids`, if given."""
     lines = log.splitlines()
     crashed = {match["pid"] for line in lines if (match := _SEGFAULT.search(line))}
     found = []
     for at, line in enumerate(lines):
         match = _DEATH.search(line)
         if match and (pids is None or int(match["pid"]) in pids):
-            # uWSGI catches this signal itself, tells of it and then exits.
+            # uWSGI catches this signal itself, logs it and then exits.
             told = match["signal"] or (_SIGSEGV if match["pid"] in crashed else 0)
             request = _overdue(lines[:at], match["pid"])
             words = "" if told else _last_words(lines[:at], line)
@@ -124,13 +124,13 @@ def deaths_in(log: str, pids: Collection[int] | None = None) -> list[Death]:
 
 
 def last_life(log: str) -> str:
-    """What was logged since uWSGI last started or began to reload."""
+    """The part of a log since uWSGI last started or began to reload."""
     lines = log.splitlines()
     return "\n".join(lines[max(_last(_START, lines), 0) :])
 
 
 def life_of(log: str, pids: Collection[int]) -> str:
-    """The last life in a log that names one of these processes; empty where none does."""
+    """The last life in a log that mentions one of these processes; '' if none does."""
     lines = log.splitlines()
     naming = (at for at in range(len(lines) - 1, -1, -1) if _names_one_of(pids, lines[at]))
     at = next(naming, -1)
@@ -141,41 +141,42 @@ def life_of(log: str, pids: Collection[int]) -> str:
 
 
 def silent_master(life: str) -> int | None:
-    """The pid of the master that a life names, if the life ends without its goodbye."""
+    """The pid of a life's master, unless the master logged its own end."""
     match = _MASTER.search(life)
     return int(match["pid"]) if match and not _PARTING.search(life) else None
 
 
 def starts_in(log: str) -> bool:
-    """Whether a log tells of a start of uWSGI."""
+    """Whether a log contains a start of uWSGI."""
     return "*** Starting uWSGI " in log
 
 
 def spawned_in(log: str) -> set[int]:
-    """The pids of the uWSGI processes that a log tells of."""
+    """The pids of the uWSGI processes that a log reports as spawned."""
     return {int(match["pid"]) for match in _SPAWNED.finditer(log)}
 
 
 def unknown_option(life: str) -> str:
-    """The option that uWSGI refused, being strict; empty where it did not."""
+    """The option that uWSGI rejected in strict mode; '' if none."""
     return _named(_OPTION, life)
 
 
 def missing_file(life: str) -> str:
-    """The configuration file that uWSGI did not find, as it was named; empty for none."""
+    """The configuration file that uWSGI did not find, as it was named; '' if none."""
     return _named(_NO_FILE, life)
 
 
 def taken_address(life: str) -> str:
-    """The address that uWSGI could not bind because it was taken, where the log tells it."""
+    """The address that uWSGI could not bind because it was in use; '' if the log names none."""
     return _named(_TAKEN, life)
 
 
 def told_by_emperor(log: str, vassal: str, included: Collection[str] = ()) -> str:
-    """What the Emperor's log says of the last start of `vassal` (`blog.ini`), as far as is certain.
+    """The lines of the Emperor's log that certainly belong to the last start of `vassal`.
 
-    All vassals may write there at once. It ends where another begins to start or meets its fate;
-    `included` are files read by this one, as they are named in it.
+    `vassal` is a file name (`blog.ini`). All vassals write to that log at once, so the excerpt ends
+    where another vassal starts, is ready or is given up. `included` are the files that this one
+    includes, as named there.
     """
     lines = log.splitlines()
     start = -1
@@ -195,7 +196,7 @@ def told_by_emperor(log: str, vassal: str, included: Collection[str] = ()) -> st
 
 
 def refused_in(log: str, vassal: str) -> str:
-    """Why `templates/launch` did not start this vassal the last time; '' where it did."""
+    """Why `templates/launch` did not start this vassal the last time; '' if it did."""
     refused = ""
     for line in log.splitlines():
         match = _CONFIGURED.search(line)
@@ -207,14 +208,14 @@ def refused_in(log: str, vassal: str) -> str:
 
 
 def cursed_in(log: str, vassal: str) -> set[int]:
-    """The pids under which the Emperor gave up this vassal, by its log."""
+    """The pids of this vassal's instances that the Emperor gave up, according to its log."""
     return {int(match["pid"]) for match in _CURSED.finditer(log) if match["file"] == vassal}
 
 
 def _is_strangers(line: str, vassal: str, included: Collection[str]) -> bool:
     if match := _CONFIGURED.search(line):
         file = match["file"].strip()
-        # The Emperor names its vassals without a directory; what they include mostly has one.
+        # The Emperor names its vassals without a directory; included files mostly have one.
         return file.endswith("emperor.ini") or ("/" not in file and file not in included)
     fate = _FATE.search(line)
     return fate is not None and fate["vassal"] != vassal
@@ -227,14 +228,14 @@ def _exception(lines: list[str]) -> str:
         if not line or line[0].isspace():
             continue
         place = _place(bare[:index], line)
-        # Any exception below its frames counts, and one without frames by its name.
+        # A line after frames is an exception; without frames, only its name tells.
         if place or _NAMED_ERROR.match(line):
             return line.strip() + place
     return ""
 
 
 def _place(lines: list[str], error: str) -> str:
-    """Where to look for the cause of the traceback that ends here, if one does."""
+    """Where to look for the cause, if a traceback ends here."""
     frames = _frames(lines)
     if not frames:
         return ""
@@ -250,7 +251,7 @@ def _place(lines: list[str], error: str) -> str:
 
 
 def _frames(lines: list[str]) -> list[_Frame]:
-    """The frames of the traceback that ends here, the innermost first."""
+    """The frames of the traceback that ends here, innermost first."""
     frames = []
     source = ""
     for line in reversed(lines):
@@ -276,7 +277,7 @@ def _names_one_of(pids: Collection[int], line: str) -> bool:
 
 
 def _overdue(lines: list[str], pid: str) -> str:
-    """The request for which uWSGI killed this worker; empty where it did not."""
+    """The request for which uWSGI killed this worker; '' if it did not kill it."""
     at = max((n for n, line in enumerate(lines) if _is_overdue(line, pid)), default=len(lines))
     requests = [match for line in lines[at:] if (match := _OVERDUE_REQUEST.search(line))]
     return requests[0]["request"] if requests else ""
@@ -288,11 +289,11 @@ def _is_overdue(line: str, pid: str) -> bool:
 
 
 def _last_words(lines: list[str], death: str) -> str:
-    """What a worker said last, if it ended before its application was loaded."""
+    """The last output of a worker, if it died before its application had loaded."""
     since = lines[_last(_SPAWNED, lines) + 1 :]
     if _last(_READY, since) >= 0:
         return ""
-    # Where uWSGI's own lines have a time, one without it is the application's.
+    # If uWSGI's own lines are timestamped, a line without a timestamp is the application's.
     own = [line for line in since if _TIME.match(death) and not _TIME.match(line) and line.strip()]
     return _exception(since) or (own[-1].strip() if own else "")
 
@@ -302,7 +303,7 @@ def _bare(lines: list[str]) -> list[str]:
 
 
 def _last(pattern: re.Pattern[str], lines: list[str]) -> int:
-    """The index of the last line that a pattern is in, -1 for none."""
+    """The index of the last line that contains the pattern; -1 if none does."""
     return max((at for at, line in enumerate(lines) if pattern.search(line)), default=-1)
 
 

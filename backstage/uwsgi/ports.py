@@ -1,4 +1,4 @@
-"""Which port an Act gets: chosen, claimed, held by another Act of this host, refused."""
+"""The ports of Acts: choose and claim one, refuse one that is taken."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .ini import VassalFile
 
 
 def claim(act_paths: ActPaths, port: int | None) -> None:
-    """Write a new Act's vassal file where a start finds it; from then on its port is taken.
+    """Write a new Act's vassal file to where a start will find it; that reserves its port.
 
-    That is `port` or, without one, the lowest free one of the Venue's range. Raises
+    The port is `port` or, if None, the lowest free one in the Venue's range. Raises
     PortUnavailable.
     """
     venue_paths = act_paths.venue
@@ -34,9 +34,9 @@ def claim(act_paths: ActPaths, port: int | None) -> None:
 
 
 def first_free(candidates: range, held: set[int], settings: Path) -> int:
-    """The lowest port of the range that is neither held by an Act nor in use.
+    """The lowest port in the range that no Act holds and no process uses.
 
-    Raises PortUnavailable when the range, which `settings` names, is used up.
+    Raises PortUnavailable if the range, which is set in the file `settings`, is used up.
     """
     for port in candidates:
         if port not in held and not sockets.in_use(port):
@@ -48,7 +48,7 @@ def first_free(candidates: range, held: set[int], settings: Path) -> int:
 
 
 def refuse_taken(port: int, host: str = "127.0.0.1") -> None:
-    """Raise PortUnavailable, naming the holder where it may be known, if the port is in use."""
+    """Raise PortUnavailable, naming the holder if it can be found, if the port is in use."""
     if sockets.in_use(port, host):
         holder = sockets.holder(port)
         raise PortUnavailable(
@@ -59,7 +59,7 @@ def refuse_taken(port: int, host: str = "127.0.0.1") -> None:
 
 
 def refuse_held(port: int, held: set[int]) -> None:
-    """Raise PortUnavailable if an Act of any Venue, running or not, has the port."""
+    """Raise PortUnavailable if the port is in `held`: the ports of Acts, running or not."""
     if port in held:
         raise PortUnavailable(
             f"port {port} belongs to another Act on this host; give this one another port", port
@@ -67,7 +67,7 @@ def refuse_held(port: int, held: set[int]) -> None:
 
 
 def of_files(files: Iterable[Path]) -> set[int]:
-    """The ports that these vassal files name."""
+    """The ports named in these vassal files."""
     held = set()
     for path in files:
         try:
@@ -90,7 +90,7 @@ def _chosen(venue_paths: VenuePaths, port: int | None) -> int:
 
 
 def _files_of_host(venue_paths: VenuePaths) -> Iterator[Path]:
-    """The vassal files of every Venue that this user knows of, and of this one."""
+    """The vassal files of this Venue and of every other one in this user's register."""
     for top in {*registry.venues(), venue_paths.top}:
         paths = VenuePaths(top)
         yield from paths.vassals.glob("*.ini")

@@ -1,4 +1,4 @@
-"""Asking a port whether somebody answers there."""
+"""Probe a port: does a service answer there?"""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from contextlib import ExitStack, suppress
 from ..system.deadlines import Deadline
 from .ini import Address
 
-# Answered by scaffolded Acts before anything else of theirs; any answer of others counts as well.
+# Scaffolded Acts answer this before any other code of theirs; any answer of other Acts counts too.
 _REQUEST = b"GET /healthz HTTP/1.0\r\nHost: localhost\r\nUser-Agent: backstage\r\n\r\n"
 
 
 class Probe:
-    """One question to an address, asked again whenever the connection is refused or lost.
+    """One request to an address, sent again whenever the connection is refused or lost.
 
-    A request that arrives while the application is still loading waits in the socket's queue and
-    is answered the moment it can be: no polling could be faster.
+    A request that arrives while the application is loading waits in the socket's queue and is
+    answered as soon as possible: no polling could be faster.
     """
 
     def __init__(self, address: Address) -> None:
@@ -28,14 +28,14 @@ class Probe:
         self._asked = False
 
     def begin(self) -> bool:
-        """Ask, unless a question is under way; whether there is somebody to ask."""
+        """Connect unless connected; return whether a connection is open or in progress."""
         if self._socket is None:
             self._socket = connecting(self.address)
             self._asked = False
         return self._socket is not None
 
     def answered(self, wait: float) -> bool:
-        """Whether an answer came within `wait` seconds from now."""
+        """Whether an answer arrives within `wait` seconds from now."""
         deadline = Deadline(wait)
         if not self.begin() or self._socket is None:
             return False
@@ -58,11 +58,11 @@ class Probe:
 
     @property
     def asking(self) -> bool:
-        """Whether a question is under way; otherwise nobody listens."""
+        """Whether a request is in progress; if not, nothing listens at the address."""
         return self._socket is not None
 
     def fileno(self) -> int:
-        """What to wait on for the answer to a question under way."""
+        """The descriptor that becomes readable when the answer arrives; -1 if not connected."""
         return self._socket.fileno() if self._socket else -1
 
     def close(self) -> None:
@@ -80,7 +80,7 @@ class Probe:
 
 
 def connecting(address: Address) -> socket.socket | None:
-    """A socket on its way to an address, as far as it may be: a full queue there takes its time."""
+    """A non-blocking socket that is connecting to an address; None if that is refused."""
     family = socket.AF_INET6 if ":" in address.reachable_host else socket.AF_INET
     connection = socket.socket(family, socket.SOCK_STREAM)
     connection.setblocking(False)
@@ -95,14 +95,14 @@ def connecting(address: Address) -> socket.socket | None:
 
 
 def _ready(connection: socket.socket, event: int, wait: float) -> bool:
-    # poll, not select, which fails where a process has more than a thousand files open.
+    # poll, because select fails in a process with more than a thousand open files.
     waiting = select.poll()
     waiting.register(connection, event)
     return bool(waiting.poll(wait * 1000))
 
 
 def answering(addresses: Iterable[Address], wait: float) -> set[Address]:
-    """Those addresses that answer a request within `wait` seconds, all asked at once."""
+    """The addresses that answer a request within `wait` seconds; all are probed at once."""
     deadline = Deadline(wait)
     with ExitStack() as closing:
         probes = [Probe(address) for address in addresses]

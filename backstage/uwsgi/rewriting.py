@@ -1,4 +1,4 @@
-"""New texts for vassal files: tried first, then written so that the Emperor takes them."""
+"""Rewrite vassal files: check the new text, then write it so that the Emperor notices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .stats import EmperorStats
 
 
 def present(act_paths: ActPaths) -> VassalFile:
-    """The Act's vassal file, the kept one while it is stopped. Raises ActFailed for neither."""
+    """The Act's vassal file, or the kept one while it is stopped; raises ActFailed without one."""
     file = vassal_files.load(act_paths)
     if file is None:
         raise ActFailed(
@@ -24,9 +24,9 @@ def present(act_paths: ActPaths) -> VassalFile:
 
 
 def check(act_paths: ActPaths, text: str, known: EmperorStats | None) -> None:
-    """Raise EditRefused where the Act could not work with this text. Lock the Act for it.
+    """Raise EditRefused if the Act could not work with this text. The Act must be locked.
 
-    `known` is what the Emperor says: what the running Act has already is not asked for again.
+    `known` is the Emperor's report: the ports of the running Act are not checked again.
     """
     if fault := dry_run.fault_in(text, act_paths, _running(act_paths, known)):
         raise _refusal(act_paths, fault)
@@ -35,20 +35,20 @@ def check(act_paths: ActPaths, text: str, known: EmperorStats | None) -> None:
 def rewrite(
     act_paths: ActPaths, text: str, based_on: str, known: EmperorStats | None
 ) -> tuple[str, ...]:
-    """Write a text that can work; returns what has changed in words, as `VassalFile` tells it.
+    """Check and write a text; return the changes as lines of `VassalFile.differences`.
 
-    Raises EditRefused as `check` does, and where the file is not `based_on` any more. Lock the Act
-    for it.
+    Raises EditRefused as `check` does, and if the file no longer equals `based_on`. The Act must be
+    locked.
     """
     check(act_paths, text, known)
     before, after = present(act_paths), VassalFile(act_paths.name, text)
     if before.text != based_on or vassal_files.is_being_written(act_paths):
-        why = "was changed by somebody else meanwhile; read it again and repeat the edit"
+        why = "was changed in the meantime; read it again and repeat the edit"
         raise EditRefused(_place(act_paths), None, why)
     if act_paths.vassal.exists():
         files.refuse_writable_by_others(act_paths.venue.vassals)
         vassal = known.vassals.get(act_paths.vassal.name) if known else None
-        # What a link names is what the operator edits.
+        # Of a symbolic link, the operator edits the target.
         target = act_paths.vassal.resolve()
         vassal_files.write(target, text, not_before=vassal.last_mod if vassal else 0.0)
         vassal_files.keep(act_paths, after)
@@ -58,7 +58,7 @@ def rewrite(
 
 
 def _running(act_paths: ActPaths, known: EmperorStats | None) -> VassalFile:
-    """The file that the Act runs with, or did before it was stopped."""
+    """The file that the Act runs with, or ran with before it was stopped."""
     vassal = known.vassals.get(act_paths.vassal.name) if known else None
     version = vassal_files.version(act_paths)
     is_taken = not vassal or not version or version.second <= vassal.last_mod

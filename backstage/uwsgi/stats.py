@@ -1,4 +1,4 @@
-"""What uWSGI's stats sockets say: JSON, sent to whoever connects."""
+"""Read uWSGI's stats sockets, which send JSON to every client that connects."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 from ..facts.sightings import Penalty, Vassal
 from ..system.deadlines import Deadline
 
-# Enough for the whole answer of most vassals in one go, in bytes.
+# In bytes; most vassals' answers fit in one chunk.
 _CHUNK = 262_144
 
 
 @dataclass(frozen=True)
 class EmperorStats:
-    """One answer of the Emperor, by file name of the vassal (`blog.ini`)."""
+    """One report of the Emperor, by file name of the vassal (`blog.ini`)."""
 
     pid: int
     vassals: dict[str, Vassal]
@@ -29,9 +29,10 @@ class EmperorStats:
 
 @dataclass(frozen=True)
 class WorkerStats:
-    """One worker of a vassal; `pid` is 0 where it is not running, `cheap` if until a request.
+    """One worker of a vassal.
 
-    `latency` is how long answers take lately, in seconds.
+    `pid` is 0 if it is not running; `cheap` means that a request will start it. `latency` is the
+    recent average response time in seconds.
     """
 
     pid: int
@@ -46,16 +47,16 @@ class WorkerStats:
 
 @dataclass(frozen=True)
 class VassalStats:
-    """One answer of a vassal's master."""
+    """One report of a vassal's master."""
 
     pid: int
     workers: tuple[WorkerStats, ...]
 
 
 def read_emperor(path: Path, timeout: float = 5.0) -> EmperorStats | None:
-    """Ask the Emperor, which then looks at its directory once; None where none answers.
+    """Ask the Emperor, which then scans its directory once; None if none answers.
 
-    The answer was composed before that look: ask twice to see its effect.
+    The answer is composed before that scan: ask twice to see its effect.
     """
     document = _read([path], timeout).get(path)
     if document is None:
@@ -68,9 +69,9 @@ def read_emperor(path: Path, timeout: float = 5.0) -> EmperorStats | None:
 
 
 def read_vassals(paths: Iterable[Path], timeout: float) -> dict[Path, VassalStats]:
-    """Ask vassals' masters all at once, which makes each tend to its workers.
+    """Ask the masters of vassals, all at once; this makes each of them check its workers.
 
-    Those that do not answer within `timeout` seconds are left out.
+    Masters that do not answer within `timeout` seconds are left out.
     """
     return {path: _vassal_stats(document) for path, document in _read(paths, timeout).items()}
 
@@ -91,8 +92,8 @@ def _vassal(entry: dict[str, Any]) -> Vassal:
 
 
 def _penalty(entry: dict[str, Any]) -> Penalty:
-    # throttle_level is in milliseconds, last_attempt in seconds since the epoch; the first attempt
-    # is called 0.
+    # throttle_level is in milliseconds, last_attempt in seconds since the epoch; attempts count
+    # from 0.
     return Penalty(
         attempts=entry["attempt"] + 1,
         retry_at=entry["last_attempt"] + entry["throttle_level"] / 1000,
@@ -122,10 +123,10 @@ def _worker(entry: dict[str, Any]) -> WorkerStats:
 
 
 def _read(paths: Iterable[Path], timeout: float) -> dict[Path, dict[str, Any]]:
-    """The answers of several sockets, all asked before the first is heard."""
+    """The answers of several sockets, all connected to before the first is read."""
     said: dict[Path, dict[str, Any]] = {}
     asked: dict[int, tuple[Path, socket.socket, bytearray]] = {}
-    # poll, not select, which fails where a process has more than a thousand files open.
+    # poll, because select fails in a process with more than a thousand open files.
     waiting = select.poll()
     _drop_the_late()
     try:
@@ -150,12 +151,12 @@ def _read(paths: Iterable[Path], timeout: float) -> dict[Path, dict[str, Any]]:
     return said
 
 
-# Connections on which nobody has answered yet. Were they closed, uWSGI would complain of it in the
-# Act's log once it comes to answer; so the next question waits on them instead of asking again.
+# Connections without an answer yet. If they were closed, uWSGI would log an error in the Act's log
+# when it tries to answer; so the next call waits on them instead of connecting again.
 _late: dict[Path, socket.socket] = {}
 
 
-# A connection is its process's own.
+# A child process must not read its parent's connections.
 os.register_at_fork(after_in_child=_late.clear)
 
 
@@ -165,7 +166,7 @@ def _leave(path: Path, connection: socket.socket, *, answered: bool) -> None:
 
 
 def _drop_the_late() -> None:
-    """Close those where an answer has come by now: it is from before the next question."""
+    """Close connections whose answer has arrived by now: it is older than the next call."""
     for path in list(_late):
         # Another thread may have taken it.
         if connection := _late.pop(path, None):
@@ -180,18 +181,18 @@ def _connected(path: Path) -> socket.socket | None:
     try:
         connection.connect(str(path))
     except OSError:
-        # Nobody there, so many asking that there is no room left, or no path for a socket.
+        # Nobody listens, the queue is full, or the path cannot be a socket's.
         connection.close()
         return None
     return connection
 
 
 def _hear(connection: socket.socket, heard: bytearray) -> bool:
-    """Take what is there; whether that was the end."""
+    """Read what has arrived; return whether that was the end."""
     try:
         chunk = connection.recv(_CHUNK)
     except OSError:
-        # Gone in the middle of a sentence.
+        # The connection broke in the middle of an answer.
         return True
     heard += chunk
     return not chunk
@@ -199,7 +200,7 @@ def _hear(connection: socket.socket, heard: bytearray) -> bool:
 
 def _document(heard: bytearray) -> Any:
     try:
-        # From text: from bytes, it would look for the encoding first, which takes as long again.
+        # Decoded here: given bytes, loads() detects the encoding first, which takes as long again.
         return json.loads(heard.decode())
     except ValueError:
         return None

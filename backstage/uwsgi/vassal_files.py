@@ -1,4 +1,4 @@
-"""The vassal file of an Act on disk: read, kept for the next start, put back, dated."""
+"""The vassal file of an Act on disk: read it, keep it for the next start, put it back, date it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ..layout.paths import ActPaths
 from ..system import files
 from .ini import VassalFile
 
-# Longer than any tick of a kernel's clock, in nanoseconds.
+# Longer than any tick of the kernel's clock, in nanoseconds.
 _TICK = 100_000_000
-# A file that is open to write in, but was not written in for so long, counts as it is: nanoseconds.
+# A file that is open for writing but has not changed for this long, in nanoseconds, counts as is.
 _AT_REST = 1_000_000_000
 
 
@@ -32,20 +32,20 @@ class Version:
 
     @property
     def second(self) -> int:
-        """The mtime as the Emperor compares it."""
+        """The mtime in whole seconds, as the Emperor compares it."""
         return self.mtime // 1_000_000_000
 
     def dated(self, second: int) -> int:
-        """An mtime in that second; vim takes a file that moved by a whole second for the same."""
+        """The same mtime moved to that second; vim ignores a change by whole seconds."""
         return second * 1_000_000_000 + self.mtime % 1_000_000_000
 
 
 class Overtaken(Exception):
-    """Raised where somebody has changed a vassal file meanwhile."""
+    """Raised when a vassal file was changed in the meantime."""
 
 
 def act_of(file_name: str) -> str:
-    """The Act that a file of this name is for; '' for backups, swap files and hidden ones."""
+    """The Act whose vassal file has this name; '' for backups, swap files and hidden files."""
     name, _, suffix = file_name.rpartition(".")
     return name if suffix == "ini" and not name.startswith(".") else ""
 
@@ -58,17 +58,17 @@ def names(directory: Path) -> set[str]:
 
 
 def load(act_paths: ActPaths) -> VassalFile | None:
-    """The Act's vassal file, the kept one while it is stopped; None where there is neither."""
+    """The Act's vassal file, or the kept one while it is stopped; None if there is neither."""
     return current(act_paths) or kept(act_paths)
 
 
 def current(act_paths: ActPaths) -> VassalFile | None:
-    """The file in `vassals/`, if it is there; as it was before while somebody writes in it."""
+    """The file in `vassals/`, if it exists; while it is being written, its previous content."""
     return read(act_paths.vassal)
 
 
 def version(act_paths: ActPaths) -> Version | None:
-    """The version of the file in `vassals/`, if it is there."""
+    """The version of the file in `vassals/`, if it exists."""
     try:
         facts = act_paths.vassal.stat()
     except FileNotFoundError:
@@ -77,7 +77,7 @@ def version(act_paths: ActPaths) -> Version | None:
 
 
 def is_being_written(act_paths: ActPaths) -> bool:
-    """Whether somebody has the file in `vassals/` open to write in, and did so a second ago."""
+    """Whether the file in `vassals/` is open for writing and changed within the last second."""
     try:
         files.read_whole(act_paths.vassal)
     except BlockingIOError:
@@ -89,14 +89,15 @@ def is_being_written(act_paths: ActPaths) -> bool:
 
 
 def kept(act_paths: ActPaths) -> VassalFile | None:
-    """The file that a start would put back, if it is there."""
+    """The file that a start would put back, if it exists."""
     return read(act_paths.kept)
 
 
 def keep(act_paths: ActPaths, file: VassalFile | None = None) -> None:
-    """Remember the file in `vassals/`, as it is now or as it was read, hand edits and all.
+    """Keep `file`, or else the file now in `vassals/`, including edits by hand.
 
-    The kept file is never older than the other, so that what is put back later is newer than both.
+    The kept file is never older than the one in `vassals/`, so the file that is put back later is
+    newer than both.
     """
     file = file or current(act_paths)
     if not file:
@@ -109,7 +110,7 @@ def keep(act_paths: ActPaths, file: VassalFile | None = None) -> None:
 
 
 def put_back(act_paths: ActPaths) -> None:
-    """Put the kept file into `vassals/`. Raises FileNotFoundError where none was kept."""
+    """Put the kept file into `vassals/`. Raises FileNotFoundError if none was kept."""
     text = act_paths.kept.read_bytes().decode()
     write(act_paths.vassal, text, not_before=act_paths.kept.stat().st_mtime)
 
@@ -117,27 +118,27 @@ def put_back(act_paths: ActPaths) -> None:
 def write(path: Path, content: str, *, not_before: float = 0.0) -> None:
     """Write a vassal file so that the Emperor, which compares whole seconds, sees a change.
 
-    Its mtime is later by a second at least than that of the file it replaces and than `not_before`,
-    in seconds since the epoch.
+    Its mtime is at least a second later than that of the file it replaces and than `not_before`, in
+    seconds since the epoch.
     """
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
     files.write_atomically(path, content, mode=mode, mtime=_later_second(path, not_before))
 
 
 def touch(path: Path) -> None:
-    """Give a vassal file an mtime that the Emperor takes for a change. Raises FileNotFoundError."""
+    """Update the mtime so that the Emperor sees a change. Raises FileNotFoundError."""
     mtime = _later_second(path, 0.0)
     os.utime(path, (mtime, mtime))
 
 
 def refuse(act_paths: ActPaths, refused: Version, fault: Fault) -> None:
-    """Note why that version of the file in `vassals/` is not used."""
+    """Record why this version of the file in `vassals/` is not used."""
     noted = {"version": asdict(refused), "fault": asdict(fault)}
     files.write_atomically(act_paths.refused, json.dumps(noted))
 
 
 def refusal(act_paths: ActPaths) -> Fault | None:
-    """Why the file in `vassals/` is not used; None unless it was refused as it is now."""
+    """Why the file in `vassals/` is not used; None unless its present version was refused."""
     try:
         noted = json.loads(act_paths.refused.read_bytes())
         is_present = Version(**noted["version"]) == version(act_paths)
@@ -145,14 +146,14 @@ def refusal(act_paths: ActPaths) -> Fault | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
-        # An older version noted it in words; without a note, the edit is tried again.
+        # An older release recorded it as plain text; without a record, the edit is tried again.
         return None
 
 
 def date(act_paths: ActPaths, present: Version, mtime: int) -> Version:
     """Give the file in `vassals/` an mtime, in nanoseconds since the epoch.
 
-    Returns its version then. Raises Overtaken where the file is not in the version `present` now.
+    Returns its new version. Raises Overtaken if the file is no longer the version `present`.
     """
     if version(act_paths) != present:
         raise Overtaken
@@ -162,7 +163,7 @@ def date(act_paths: ActPaths, present: Version, mtime: int) -> Version:
 
 
 def read(path: Path) -> VassalFile | None:
-    """The file at a path, if it is there; as it was before while somebody writes in it."""
+    """The file at a path, if it exists; while it is being written, its previous content."""
     try:
         facts = path.stat()
         version = (facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
@@ -179,9 +180,9 @@ def read(path: Path) -> VassalFile | None:
         if file == slot.held[1]:
             file = slot.held[1]
     except OSError:
-        # None there, or none that can be read: a directory, another user's, a link to nowhere.
+        # Missing or unreadable: a directory, another user's file, a dangling link.
         return None
-    # Two writes within a tick of the kernel's clock leave the same dates.
+    # Two writes within one tick of the kernel's clock leave the same timestamps.
     is_sure = time.time_ns() - facts.st_ctime_ns > _TICK
     slot.held = (version if is_sure else None, file)
     return file
@@ -198,7 +199,7 @@ def _rests(facts: os.stat_result) -> bool:
 
 @dataclass
 class _Slot:
-    """What one file held last, and its inode, size, mtime and ctime if it can be told by them."""
+    """The last content of one file, with its inode, size, mtime and ctime if they identify it."""
 
     held: tuple[tuple[int, int, int, int] | None, VassalFile | None] = (None, None)
 

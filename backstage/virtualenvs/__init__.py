@@ -1,1 +1,1 @@
-"""Virtual environments: found, built, copied, cached."""
+"""Find, build, copy and cache virtual environments."""

@@ -1,7 +1,7 @@
-"""Where the environment of a Venue is copied from: Django, and a uWSGI that runs its Python.
+"""The environments that Venues are copied from: Django, and a uWSGI linked with the right Python.
 
-That is the environment that this library runs in or, for another Python, one that is built once and
-kept in the cache. Only building that needs an index and a compiler, so uWSGI is never compiled
+The source is the environment that this library runs in or, for another Python, one that is built
+once and cached. Only that build needs a package index and a compiler, so uWSGI is never compiled
 twice for one interpreter.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 else:
     distributions = lazy.module("backstage.virtualenvs.distributions")
 
-# The scaffold's settings read their environment with the second one.
+# The scaffold's settings read their environment with django-environ.
 _BASE = ("Django", "django-environ")
 _PROGRAM = "../../../bin/uwsgi"
 _MISSING_IN_PYUWSGI = "TLS, signed subscriptions, capabilities and the legion"
@@ -38,14 +38,14 @@ _SMOKE = "import math, sqlite3, sys\nprint('runs', repr(sys.version))\n"
 
 
 class PyuwsgiWarning(UserWarning):
-    """Given when a Venue gets the prebuilt uWSGI because none could be compiled."""
+    """Issued when a Venue gets the prebuilt uWSGI because none could be compiled."""
 
 
 @dataclass(frozen=True)
 class ReadyEnvironment:
-    """An environment to copy from: `files` are named relative to its `site_packages`.
+    """An environment to copy from; the paths in `files` are relative to its `site_packages`.
 
-    `uwsgi` is the distribution that brings uWSGI there, `django` the version of Django.
+    `uwsgi` is the distribution that provides uWSGI there, `django` the version of Django.
     """
 
     site_packages: str
@@ -54,12 +54,12 @@ class ReadyEnvironment:
     django: str
 
     def fill(self, top: Path, interpreter: Interpreter) -> None:
-        """Make `top` a virtual environment with all this in it.
+        """Make `top` a virtual environment with a copy of these files.
 
-        Raises EnvironmentFailed or OSError; what was made until then is left to the caller.
+        Raises EnvironmentFailed or OSError; then the caller has to remove what was created.
         """
         site_packages = interpreter.site_packages(top)
-        # Side by side: one waits for the disk where the other wants the processor.
+        # In parallel: one mostly waits for the disk, the other uses the CPU.
         with tools.making(top, interpreter):
             copying.copy(self.files, Path(self.site_packages), top, site_packages)
         if self.uwsgi == "pyuwsgi":
@@ -69,14 +69,14 @@ class ReadyEnvironment:
 
 
 def find(interpreter: Interpreter) -> ReadyEnvironment:
-    """The environment to copy from for this interpreter, built now if there is none yet.
+    """The environment to copy from for this interpreter; builds one if there is none yet.
 
     Raises EnvironmentFailed.
     """
     source = _own(interpreter) or _cached(interpreter)
     if source.uwsgi == "pyuwsgi":
         warnings.warn(
-            f"using the prebuilt pyuwsgi, which lacks {_MISSING_IN_PYUWSGI}; for all of uWSGI "
+            f"using the prebuilt pyuwsgi, which lacks {_MISSING_IN_PYUWSGI}; for a complete uWSGI, "
             "install gcc, python3-dev, libssl-dev, libpcre2-dev and libcap-dev, then remove "
             f"{_cache_of(interpreter)}",
             PyuwsgiWarning,
@@ -86,7 +86,7 @@ def find(interpreter: Interpreter) -> ReadyEnvironment:
 
 
 def _own(interpreter: Interpreter) -> ReadyEnvironment | None:
-    """The environment that this library runs in, where it will do."""
+    """The environment that this library runs in, if it is suitable."""
     if interpreter != current():
         return None
     source = _source_in(Path(sysconfig.get_path("purelib")), interpreter)
@@ -94,7 +94,7 @@ def _own(interpreter: Interpreter) -> ReadyEnvironment | None:
 
 
 def _cached(interpreter: Interpreter) -> ReadyEnvironment:
-    """The environment kept for this interpreter, made now if it is not there."""
+    """The cached environment for this interpreter; builds it if there is none yet."""
     top = _cache_of(interpreter)
     complete = top / "complete"
     if not complete.exists():
@@ -105,7 +105,7 @@ def _cached(interpreter: Interpreter) -> ReadyEnvironment:
                 write_atomically(complete, f"{interpreter.build}\n")
     source = _source_in(interpreter.site_packages(top), interpreter)
     if source is None:
-        raise EnvironmentFailed(f"{top} was damaged; remove it and call again")
+        raise EnvironmentFailed(f"{top} is damaged; remove it and try again")
     return source
 
 
@@ -119,10 +119,10 @@ def _build(top: Path, interpreter: Interpreter) -> None:
 
 
 def _source_in(site_packages: Path, interpreter: Interpreter) -> ReadyEnvironment | None:
-    """The source in an environment, None where that lacks what a Venue needs.
+    """An environment as a source to copy from; None if it lacks anything that a Venue needs.
 
-    Finding out takes a tenth of a second, so the answer is noted in the cache. Installing and
-    uninstalling change the directory's mtime, and so outdate the note.
+    The check takes a tenth of a second, so its result is cached. Installing and uninstalling
+    change the directory's mtime, which invalidates the cached result.
     """
     identity = f"{site_packages}\0{site_packages.stat().st_mtime_ns}\0{interpreter.key}"
     name = hashlib.sha256(identity.encode()).hexdigest()[:32]
@@ -142,7 +142,7 @@ def _examine(site_packages: Path) -> ReadyEnvironment | None:
     uwsgi = "uwsgi" if library.get("uwsgi") else "pyuwsgi"
     files = library.files_of([*_BASE, uwsgi])
     if files and uwsgi == "uwsgi" and _PROGRAM not in files:
-        # Its setup.py installs the program without a note of it.
+        # uWSGI's setup.py installs the program without listing it in RECORD.
         files.append(_PROGRAM)
     django = library.get("django")
     return (
@@ -153,7 +153,7 @@ def _examine(site_packages: Path) -> ReadyEnvironment | None:
 
 
 def _runs(source: ReadyEnvironment, interpreter: Interpreter) -> bool:
-    """Whether that uWSGI runs that very Python; a wrong one starts all the same and fails later."""
+    """Whether that uWSGI runs exactly this Python; a wrong one starts too, and fails later."""
     if source.uwsgi == "pyuwsgi":
         return True
     home = Path(source.site_packages).parents[2]
@@ -169,7 +169,7 @@ def _runs(source: ReadyEnvironment, interpreter: Interpreter) -> bool:
 
 
 def _write_shim(top: Path) -> None:
-    """Let pyuwsgi be started over as a program: on a reload uWSGI executes itself again."""
+    """Make pyuwsgi executable as a program, because uWSGI executes itself again on a reload."""
     script = top / "bin" / "_pyuwsgi"
     write_atomically(script, "from pyuwsgi import run\n\nrun()\n")
     write_atomically(
@@ -180,7 +180,7 @@ def _write_shim(top: Path) -> None:
 
 
 def _django_series(interpreter: Interpreter) -> str:
-    """The first release of the newest series of Django that this Python runs."""
+    """The first release of the newest Django series that supports this Python."""
     return "6.0" if interpreter.version >= (3, 12) else "5.2"
 
 

@@ -1,4 +1,4 @@
-"""Copying the files of installed distributions from one environment into another."""
+"""Copy the files of installed distributions from one environment to another."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-# How deep site-packages lies below the top of an environment: lib/python3.x/site-packages.
+# From site-packages (lib/python3.x/site-packages) to the top of an environment.
 _TO_TOP = "../../../"
-# The longest interpreter path that every kernel takes in a `#!` line.
+# The longest interpreter path that every kernel accepts in a `#!` line.
 _SHEBANG_MAX = 127
-# How installed scripts begin; the second way where the path is too long or has a space.
+# How installed scripts begin; the second form is for a path that is too long or has a space.
 _PYTHON_SCRIPT = re.compile(
     rb"#![^\n]*\bpython[^\n]*\n|#!/bin/sh\n'''exec' [^\n]*python[^\n]*\n' '''\n"
 )
 
 
 def copy(files: Iterable[str], source: Path, top: Path, site_packages: Path) -> None:
-    """Copy files, named as RECORD does relative to `source`, into the environment at `top`.
+    """Copy files, given relative to `source` as in a RECORD, into the environment at `top`.
 
-    Scripts are made to run the Python of `top`. Files that are there already are overwritten.
-    Raises OSError.
+    Scripts are changed to run the Python of `top`. Existing files are overwritten. Raises OSError.
     """
     pairs = [
         (os.path.join(source, name), target)
@@ -41,7 +40,7 @@ def copy(files: Iterable[str], source: Path, top: Path, site_packages: Path) -> 
 
 def _target(name: str, top: Path, site: Path) -> str | None:
     base, inside = (top, name[len(_TO_TOP) :]) if name.startswith(_TO_TOP) else (site, name)
-    # Absolute paths and other ways out of the environment are nothing to copy.
+    # Absolute paths and others that leave the environment are not copied.
     if inside.startswith("/") or ".." in inside.split("/"):
         return None
     return os.path.join(base, inside)
@@ -57,7 +56,7 @@ def _make_directory(path: str) -> None:
 
 
 def _copy_file(original: str, target: str) -> None:
-    # Thousands of small files: bare system calls take half the time of shutil's.
+    # For thousands of small files, plain system calls take half the time of shutil.
     source = os.open(original, os.O_RDONLY)
     try:
         facts = os.fstat(source)
@@ -67,7 +66,7 @@ def _copy_file(original: str, target: str) -> None:
                 view = memoryview(block)
                 while view:
                     view = view[os.write(copy, view) :]
-            # Bytecode is valid only beside a source of the very same time.
+            # Bytecode is valid only if its source has exactly the same mtime.
             os.utime(copy, ns=(facts.st_atime_ns, facts.st_mtime_ns))
         finally:
             os.close(copy)

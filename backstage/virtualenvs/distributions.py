@@ -1,4 +1,4 @@
-"""What is installed in an environment: distributions, what they need, and their files."""
+"""The distributions installed in an environment, their requirements and their files."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Library:
     site_packages: Path
 
     def get(self, name: str) -> Distribution | None:
-        """An installed distribution, None where it is not there."""
+        """An installed distribution; None if it is not installed."""
         return next(iter(distributions(name=name, path=[str(self.site_packages)])), None)
 
     def files_of(self, names: Iterable[str]) -> list[str] | None:
-        """Every file of these distributions and of all that they need, relative to site-packages.
+        """Every file of these distributions and their requirements, relative to site-packages.
 
-        By their RECORDs (https://packaging.python.org/specifications/recording-installed-packages/):
-        whoever copies these has made an installation that pip agrees with. None where one of them
-        is missing or kept no list.
+        The list comes from their RECORDs, so pip accepts a copy of these files as an installation:
+        https://packaging.python.org/specifications/recording-installed-packages/. None if one of
+        the distributions is missing or has no list of files.
         """
         closure = self._closure(names)
         records = [_files(self.site_packages, distribution) for distribution in closure or []]
@@ -60,7 +60,7 @@ def _needs(distribution: Distribution) -> Iterator[str]:
 def _files(site_packages: Path, distribution: Distribution) -> list[str]:
     if record := distribution.read_text("RECORD"):
         return [row[0] for row in csv.reader(record.splitlines()) if row]
-    # What a pip before 23.1 writes when it installs a source without the wheel package.
+    # Written by pip before 23.1 when it installs from source without the wheel package.
     installed = distribution.read_text("installed-files.txt") or ""
     info = next(site_packages.glob(f"{distribution.name}-*.egg-info"), site_packages)
     return [os.path.normpath(f"{info.name}/{line}") for line in installed.splitlines()]

@@ -1,4 +1,4 @@
-"""Finding the Python that a Venue is to run."""
+"""Find the Python for a Venue."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import EnvironmentFailed
 
 _OLDEST = (3, 11)
-# Where pyenv and uv keep interpreters that are not on the PATH, or only as shims.
+# Interpreters of pyenv and uv, which are not on the PATH, or only as shims.
 _KEPT_ELSEWHERE = (
     "{PYENV_ROOT}/versions/*/bin/python3",
     "~/.pyenv/versions/*/bin/python3",
@@ -30,40 +30,40 @@ class Interpreter:
 
     @property
     def key(self) -> str:
-        """A name for everything compiled for this very interpreter and no other.
+        """A name for files compiled for exactly this interpreter.
 
-        Two Pythons 3.11 may be built so differently that one's extensions do not load in the other.
+        Two builds of Python 3.11 can differ so much that one cannot load the other's extensions.
         """
         digest = hashlib.sha256(f"{self.executable}\0{self.build}".encode()).hexdigest()
         return f"cpython-{'.'.join(map(str, self.version))}-{digest[:12]}"
 
     def site_packages(self, top: Path) -> Path:
-        """Where modules are installed in an environment of this interpreter at `top`."""
+        """The site-packages directory of an environment of this interpreter at `top`."""
         major, minor, _ = self.version
         return top / "lib" / f"python{major}.{minor}" / "site-packages"
 
 
 def current() -> Interpreter:
-    """The Python that runs this library, without the environment it may run in."""
+    """The Python that runs this library, outside its virtual environment."""
     base = getattr(sys, "_base_executable", None) or sys.executable
     return Interpreter(Path(base).resolve(), sys.version_info[:3], sys.version)
 
 
 def find(wish: str | Path | None) -> Interpreter:
-    """The interpreter for a path, a version such as '3.12', or None for the current one.
+    """The interpreter for a path or a version such as '3.12'; for None, the current one.
 
-    Versions are looked for on the PATH and among those that pyenv and uv installed.
-    Raises EnvironmentFailed where there is none.
+    Versions are looked up on the PATH and among those installed by pyenv and uv.
+    Raises EnvironmentFailed if there is none.
     """
     if wish is None:
         return current()
-    # It asks candidates by running them, so it is imported only where one was asked for.
+    # Slow, since it runs each candidate, so it is imported only when needed.
     from python_discovery import get_interpreter
 
     try:
         found = get_interpreter(str(wish), try_first_with=list(map(str, _elsewhere())))
     except (RuntimeError, OSError, ValueError) as error:
-        raise EnvironmentFailed(f"{wish} is no Python that can be run", str(error)) from error
+        raise EnvironmentFailed(f"cannot run {wish} as a Python interpreter", str(error)) from error
     if found is None or not found.system_executable:
         raise EnvironmentFailed(
             f"no Python found for {str(wish)!r}; install it, or give the path of its executable"

@@ -1,8 +1,8 @@
-"""The other django_backstage: an older program that the package index has under this name.
+"""The other django_backstage: an older program with the same name on the package index.
 
-It is written for Python 2, and its package is called `backstage` as well. Installed over this
-program it leaves a mixture of both, in which some of our modules are gone. So this one imports none
-of them.
+It is written for Python 2, and its package is called `backstage` too. Installing it over this
+program leaves a mixture of both, in which some of our modules are missing. So this module imports
+none of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NAME = "django_backstage"
 
 @dataclass(frozen=True)
 class Namesake:
-    """The other program, as it is installed in `site_packages`."""
+    """The other program, installed in `site_packages`."""
 
     version: str
     site_packages: Path
@@ -33,13 +33,13 @@ class Namesake:
 
 
 def found_in(path: Iterable[str | Path]) -> Namesake | None:
-    """The other program, where one of these directories has it."""
+    """The other program, if it is installed in one of these directories."""
     others = (each for each in _installed(path) if not _is_ours(each))
     return next((Namesake(each.version, Path(str(each.locate_file("")))) for each in others), None)
 
 
 def origin() -> str:
-    """What to tell pip to install this program: where it came from, else its name and version."""
+    """The argument for pip to install this program: its origin, else its name and version."""
     import json
 
     ours = next(filter(_is_ours, _installed(sys.path)), None)
@@ -51,27 +51,27 @@ def origin() -> str:
 
 
 def complaint() -> str | None:
-    """What to say where the other program keeps this one from running, None where it is not there.
+    """The message if the other program keeps this one from running; None if it is not installed.
 
-    Two distributions of one name take two calls to uninstall.
+    Two distributions with the same name take two calls to uninstall.
     """
     if (other := found_in(sys.path)) is None:
         return None
     pip = [sys.executable, "-m", "pip"]
     uninstall = join([*pip, "uninstall", "--yes", _NAME])
     return (
-        f"{other}, and {other.site_packages / 'backstage'} has files of it, so that this one "
-        f"cannot run. Type: {uninstall} && {uninstall} && {join(pip)} install {quote(origin())}"
+        f"{other}, and its files in {other.site_packages / 'backstage'} keep this one from "
+        f"running. Type: {uninstall} && {uninstall} && {join(pip)} install {quote(origin())}"
     )
 
 
 def _installed(path: Iterable[str | Path]) -> Iterator[Distribution]:
-    # Takes longer to import than all that the command needs to start.
+    # Slower to import than everything else that the command needs to start.
     from importlib.metadata import distributions
 
     return iter(distributions(name=_NAME, path=[str(directory) for directory in path]))
 
 
 def _is_ours(distribution: Distribution) -> bool:
-    """The other one brings no command of the name `backstage`."""
+    """Whether it is this program: the other one has no command called `backstage`."""
     return bool(distribution.entry_points.select(group="console_scripts", name="backstage"))

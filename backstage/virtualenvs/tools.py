@@ -1,4 +1,4 @@
-"""The tools that make and fill virtual environments: virtualenv, uv, pip."""
+"""The tools that create and fill virtual environments: virtualenv, uv, pip."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .interpreters import Interpreter
 
 @contextmanager
 def making(top: Path, interpreter: Interpreter) -> Iterator[None]:
-    """Make the directory `top` a virtual environment with pip in it while the body runs.
+    """Create a virtual environment with pip at `top` while the body runs.
 
     Raises EnvironmentFailed.
     """
-    # In a process of its own, as importing virtualenv takes longer than its work.
+    # In a separate process, because importing virtualenv takes longer than its work.
     command = [
         *(sys.executable, "-m", "virtualenv", "--python", str(interpreter.executable)),
         *("--no-download", "--no-periodic-update", "--no-setuptools", "--no-vcs-ignore"),
@@ -29,15 +29,15 @@ def making(top: Path, interpreter: Interpreter) -> Iterator[None]:
         yield
         output, _ = work.communicate()
     if work.returncode:
-        raise EnvironmentFailed(f"virtualenv could not make {top}", output)
-    # It says "only a cache" to backup programs, which would leave the whole Venue out.
+        raise EnvironmentFailed(f"virtualenv could not create {top}", output)
+    # The tag tells backup programs to skip the directory, which here is the whole Venue.
     (top / "CACHEDIR.TAG").unlink(missing_ok=True)
 
 
 def install(top: Path, requirements: Sequence[str] | Path) -> None:
-    """Install what a requirements file or a list of requirements asks for.
+    """Install a list of requirements or a requirements file.
 
-    From uv's cache where that suffices, else from the index. Raises EnvironmentFailed.
+    From uv's cache if it has everything, else from the index. Raises EnvironmentFailed.
     """
     if not isinstance(requirements, Path):
         _uv_install(top, list(requirements), offline_first=True)
@@ -48,16 +48,16 @@ def install(top: Path, requirements: Sequence[str] | Path) -> None:
 
 
 def install_newest(top: Path, requirements: list[str]) -> None:
-    """Install from the index, or from uv's cache where it is out of reach. EnvironmentFailed."""
+    """Install from the index or, if it is unreachable, from uv's cache; or EnvironmentFailed."""
     _uv_install(top, requirements, offline_first=False)
 
 
 def compile_uwsgi(top: Path) -> bool:
-    """Compile and install uWSGI for the environment at `top`; False where that cannot be done."""
+    """Compile and install uWSGI for the environment at `top`; return whether that worked."""
     if not any(shutil.which(compiler) for compiler in ("cc", "gcc", "clang")):
         return False
-    # Not from pip's cache: its wheels do not tell two builds of one Python version apart. Not by
-    # uv: it would link with the flags of whichever Python came first.
+    # Without pip's cache, whose wheels do not distinguish two builds of one Python version. Not
+    # with uv, which would link with the flags of the first Python that it built for.
     command: list[str | Path] = [top / "bin" / "python", "-m", "pip", "install", "--no-cache-dir"]
     return programs.run([*command, "uwsgi"], env=programs.tool_environment()).returncode == 0
 
@@ -73,7 +73,7 @@ def _uv_install(top: Path, wanted: list[str], *, offline_first: bool) -> None:
     command = [
         find_uv_bin(),
         *("pip", "install", "--quiet", "--python", str(top / "bin" / "python")),
-        # Hard links into uv's cache would let an edit in one Venue reach all of them.
+        # With hard links into uv's cache, an edit in one Venue would change all of them.
         *("--link-mode", "copy", "--compile-bytecode"),
         *wanted,
     ]
@@ -87,6 +87,6 @@ def _uv_install(top: Path, wanted: list[str], *, offline_first: bool) -> None:
     online = outputs[-1] if offline_first else outputs[0]
     raise EnvironmentFailed(
         f"cannot install {' '.join(wanted)} into {top}: neither the cache nor the package index "
-        "has it, or the index cannot be reached; check the network and the names, then call again",
+        "has it, or the index is unreachable; check the network and the names, then try again",
         online,
     )

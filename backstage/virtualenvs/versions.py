@@ -1,4 +1,4 @@
-"""Versions of distributions, and the series of releases that they belong to."""
+"""Versions of distributions and their release series."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ def series_of(version: str) -> Version:
 
 
 def is_older(version: str, other: str) -> bool:
-    """Whether a version came before another one, as 6.0rc1 before 6.0."""
+    """Whether a version precedes another one, as 6.0rc1 precedes 6.0."""
     return Version(version) < Version(other)

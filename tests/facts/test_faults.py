@@ -1,4 +1,4 @@
-"""A fault as the one sentence that people read."""
+"""A fault as one sentence for people."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ FAULT = Fault("vassals/blog.ini", 4, "threds", "unknown option 'threds'", "did y
     ],
 )
 def test_a_fault_in_words(fault: Fault, told: str) -> None:
-    """The place first, where there is one, and at the end what helps."""
+    """The place comes first, if there is one, and the remedy last."""
     assert str(fault) == told
     assert told.endswith(f": {fault.why}")

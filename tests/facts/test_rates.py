@@ -1,4 +1,4 @@
-"""What an Act does in a second, from two snapshots of it."""
+"""What an Act does per second, from two snapshots of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snapshots as people read them."""
+"""Snapshots as text for people."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ FAILING = replace(STOPPED, state=State.FAILING, port=8001, reason="No module nam
             replace(FAILING, attempts=3, next_try=NEXT_TRY),
             "blog failing, port 8001, No module named 'shop', tried 3 times, again at 09:08:07",
         ),
-        # Nobody knows when: nothing is made up.
+        # The time is unknown, so none is shown.
         (replace(FAILING, attempts=3), "blog failing, port 8001, No module named 'shop'"),
         (replace(RUNNING, next_try=NEXT_TRY), "blog running, port 8001, pid 4242"),
     ],
 )
 def test_a_snapshot_reads_as_one_line(snapshot: Snapshot, told: str) -> None:
-    """What there is to say and no more."""
+    """Only known facts appear."""
     assert str(snapshot) == told
 
 

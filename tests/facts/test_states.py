@@ -6,7 +6,7 @@ from backstage.facts.states import State
 
 
 def test_a_state_reads_as_its_word() -> None:
-    """Both ways: in messages, and where a caller gives a word for a state."""
+    """A state converts to its word in messages, and a caller's word to its state."""
     assert [f"{state}" for state in State] == [
         *("stopped", "waiting", "starting", "running"),
         *("reloading", "sleeping", "failing", "stopping"),

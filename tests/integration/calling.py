@@ -1,4 +1,4 @@
-"""Calling the real `backstage`: with pipes, or in a terminal that a test types into."""
+"""Call the real `backstage`: with pipes, or in a terminal that a test types into."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[=>])")
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This one's, with UTF-8, and without what tells the command how to show or what to use."""
+    """This process's, with UTF-8, without variables that change what the command uses or shows."""
     told = {"BACKSTAGE_VENUE", "NO_COLOR", "COLUMNS", "LINES", "PYTHONIOENCODING", "LC_ALL"}
     kept = {key: value for key, value in os.environ.items() if key not in told}
     path = f"{BACKSTAGE.parent}:{kept['PATH']}"
@@ -35,7 +35,7 @@ def environment(**more: str) -> dict[str, str]:
 def call(
     *words: str | Path, cwd: Path, env: Mapping[str, str] | None = None, typed: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end, both streams being pipes."""
+    """Run the command to completion, with pipes for both streams."""
     return subprocess.run(
         [BACKSTAGE, *words],
         cwd=cwd,
@@ -48,7 +48,7 @@ def call(
 
 
 def slow_act(venue: Venue, name: str, gate: Path) -> Act:
-    """An Act that is loaded only once the file `gate` is there; it is stopped."""
+    """A stopped Act whose application loads only once the file `gate` exists."""
     assert call("new-act", name, "--no-start", cwd=venue.path).returncode == 0
     act = venue[name]
     wsgi = act.paths.top / name / "wsgi.py"
@@ -58,7 +58,7 @@ def slow_act(venue: Venue, name: str, gate: Path) -> Act:
 
 
 class Terminal:
-    """A program in a terminal of its own; `shown` is all that it has written so far."""
+    """A program in its own terminal; `shown` is all its output so far."""
 
     def __init__(self, master: int, process: subprocess.Popen[bytes]) -> None:
         self.process = process
@@ -71,7 +71,7 @@ class Terminal:
 
     @property
     def shown(self) -> str:
-        """What a person can read of it, escape sequences taken out."""
+        """The output without escape sequences, as a person would read it."""
         return _ESCAPES.sub("", self.raw).replace("\r", "")
 
     def type(self, text: str) -> None:
@@ -79,7 +79,7 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def await_text(self, pattern: str) -> str:
-        """Wait until a text is shown, and return it. What was shown up to there counts no more."""
+        """Wait until a text is shown, and return it; discard the output up to its end."""
         deadline = time.monotonic() + PATIENCE
         while not (found := re.search(pattern, self.shown, re.M)):
             assert self._read(deadline), f"{pattern!r} is not in {self.shown!r}"
@@ -87,19 +87,19 @@ class Terminal:
         return found[0]
 
     def end(self) -> int:
-        """Wait for the program to end; returns its exit code."""
+        """Wait for the program to end; return its exit code."""
         deadline = time.monotonic() + PATIENCE
         while self._read(deadline):
             pass
         return self.process.wait(timeout=PATIENCE)
 
     def _read(self, deadline: float) -> bool:
-        """Read on; False where the program is gone."""
+        """Read more output; False if the program is gone."""
         ready, _, _ = select.select([self._master], [], [], deadline - time.monotonic())
         assert ready, f"nothing more after {self.shown!r}"
         try:
             more = os.read(self._master, 65536)
-        except OSError:  # Linux's word for the other side being closed
+        except OSError:  # on Linux: the other side is closed
             return False
         self._written += more
         return bool(more)
@@ -113,11 +113,11 @@ def terminal(
     program: Sequence[str | Path] = (BACKSTAGE,),
     columns: int = 80,
 ) -> Iterator[Terminal]:
-    """Run a program, by itself the command, in a terminal of 24 lines."""
+    """Run a program, by default the command, in a terminal of 24 lines."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen(
-        # Only who leads a session can have a terminal, and only then is Ctrl-C a signal.
+        # Only a session leader can have a terminal, and only with one is Ctrl-C a signal.
         ["setsid", "--ctty", *program, *words],
         cwd=cwd,
         env=environment(**(env or {})),
@@ -129,7 +129,7 @@ def terminal(
     try:
         yield Terminal(master, process)
     finally:
-        # Whoever runs in a terminal that is closed gets SIGHUP.
+        # Closing the terminal sends SIGHUP to the programs in it.
         os.close(master)
         if process.poll() is None:
             process.kill()

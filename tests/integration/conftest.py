@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stage() -> Iterator[Path]:
-    """A directory for Venues, near the root as socket paths are short; no process stays in it."""
+    """A directory for Venues, near the root because socket paths are short; no process is left."""
     top = Path(tempfile.mkdtemp(prefix="bs-")).resolve()
     yield top
     if ENDING.begun:
@@ -49,13 +49,13 @@ def stage() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def venue(stage: Path) -> Venue:
-    """One Venue that tests share: each makes its own Acts."""
+    """One Venue for all tests, each of which creates its own Acts."""
     return new_venue("shared", stage)
 
 
 @pytest.fixture
 def make_venue(stage: Path, spares: list[Venue]) -> Iterator[MakeVenue]:
-    """Makes Venues of a test's own; without options one that another test has left may do."""
+    """Makes Venues for one test; without options, it may reuse one that another test left."""
     lent: list[Venue] = []
 
     def make(*, start: bool = True, **options: Any) -> Venue:
@@ -77,13 +77,13 @@ def make_venue(stage: Path, spares: list[Venue]) -> Iterator[MakeVenue]:
 
 @pytest.fixture(scope="session")
 def spares() -> list[Venue]:
-    """Venues as good as new: building one and removing it takes longer than most tests."""
+    """Venues for reuse, as good as new: building and removing one takes longer than most tests."""
     return []
 
 
 @pytest.fixture(scope="session")
 def machine() -> Iterator[Machine]:
-    """A machine with systemd and nginx, booted once for all tests that want one."""
+    """A machine with systemd and nginx, booted once for all tests that need one."""
     if reason := missing():
         pytest.skip(reason)
     with ExitStack() as ending:
@@ -110,7 +110,7 @@ def _make_new(venue: Venue) -> None:
 
 @pytest.fixture
 def fresh_name() -> str:
-    """A name that no other test gives its Act."""
+    """A name for an Act that no other test uses."""
     return f"act{next(_numbers)}"
 
 
@@ -118,12 +118,12 @@ _numbers = count(1)
 
 
 def processes_within(top: Path) -> list[psutil.Process]:
-    """Every process whose program, working directory or command line lies within `top`."""
+    """Every process whose program, working directory or command line is inside `top`."""
     return [process for process in psutil.process_iter() if _is_within(process, top)]
 
 
 def kill_within(top: Path) -> None:
-    """End all of them at once: a run that was told to end has seconds for it."""
+    """Kill all of these processes: a run that was told to end has only seconds left."""
     while found := processes_within(top):
         for process in found:
             with suppress(psutil.Error):
@@ -141,7 +141,7 @@ def _is_within(process: psutil.Process, top: Path) -> bool:
 
 
 def fetch(act: Act, path: str = "") -> tuple[int, str]:
-    """The status and the text that an Act answers with, errors included."""
+    """The status and text of an Act's answer, errors included."""
     try:
         with urllib.request.urlopen(act.url + path, timeout=20) as answer:
             return answer.status, answer.read().decode()

@@ -1,8 +1,8 @@
-"""A throw-away machine with a kernel of its own: Debian's user-mode Linux, a kernel as a process.
+"""A throw-away machine with its own kernel: Debian's user-mode Linux, a kernel as a process.
 
-It has what this host's kernel may lack, control groups v2 above all, and one slow processor. Its
-files are those of `machine`, below one more overlay of its own, since user-mode Linux cannot give
-the host's files to users. It takes root and the Debian packages user-mode-linux and kmod.
+It has features that this host's kernel may lack, above all cgroups v2, and one slow processor. Its
+files are those of `machine` under another overlay, since user-mode Linux cannot change the owners
+of the host's files. It needs root and the Debian packages user-mode-linux and kmod.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .machine import MACHINES, Unbootable, free_name, furnish, lay, link, needed
 PATIENCE = 120.0
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CLEAN = {"PATH": _PATH, "LANG": "C.UTF-8", "TERM": "dumb", "SYSTEMD_COLORS": "0"}
-# Its first program. What this host has in /tmp would be removed by systemd, file by file.
+# Its first program. It hides this host's /tmp, which systemd would empty, file by file.
 _INIT = f"""#!/bin/sh -e
 PATH={_PATH}
 insmod /usr/lib/uml/modules/$(uname -r)/kernel/fs/overlayfs/overlay.ko
@@ -35,7 +35,7 @@ mount -t tmpfs -o mode=1777 tmpfs tmp
 pivot_root . mnt
 exec chroot . /lib/systemd/systemd </dev/console >/dev/console 2>&1
 """
-# Runs what the host asks for, one after the other: a line of JSON each way, over a serial port.
+# Runs the host's commands one by one: a line of JSON each way, over a serial port.
 _AGENT = """
 import json, os, subprocess, tty
 port = os.open("/dev/ttyS0", os.O_RDWR | os.O_NOCTTY)
@@ -54,7 +54,7 @@ After=multi-user.target
 [Service]
 ExecStart={sys.executable} /agent.py
 """
-# Runs a program over the files of a machine that is switched off; $1 is their directory.
+# Runs a program in the files of a machine that is switched off; $1 is their directory.
 _CHROOT = """
 mount --rbind /dev "$1/dev"
 mount -t proc proc "$1/proc"
@@ -68,19 +68,19 @@ _KERNEL = (
 
 
 def missing() -> str:
-    """Why there can be no guest here, in one line; empty where there can."""
+    """Why a guest cannot run here, in one line; '' if it can."""
     if os.geteuid() != 0:
-        return "a guest with a kernel of its own needs root"
+        return "booting a guest needs root"
     if not shutil.which("linux.uml") or not shutil.which("insmod", path=_PATH):
-        return "a guest needs the Debian packages user-mode-linux and kmod"
+        return "booting a guest needs the Debian packages user-mode-linux and kmod"
     if hidden := [path for path in needed() if path.parts[1] in {"tmp", "run"}]:
-        return f"{hidden[0]} cannot be seen in a guest, which has a /tmp and a /run of its own"
+        return f"{hidden[0]} is not visible in a guest, which has its own /tmp and /run"
     return ""
 
 
 @contextmanager
 def guest(name: str) -> Iterator[Guest]:
-    """A machine that is switched off; all of it is gone afterwards."""
+    """A guest that is switched off; it is removed completely afterwards."""
     with free_name(name) as free, ExitStack() as ending:
         machine = Guest(MACHINES / free)
         machine.remove()
@@ -90,7 +90,7 @@ def guest(name: str) -> Iterator[Guest]:
 
 
 class Guest:
-    """One guest; `root` is its `/` as it was before it was booted."""
+    """One guest; `root` is its `/` as it was before the boot."""
 
     def __init__(self, top: Path) -> None:
         self.root = top / "disk" / "root"
@@ -109,21 +109,21 @@ class Guest:
         link(units / "multi-user.target.wants/agent.service", "/etc/systemd/system/agent.service")
 
     def prepare(self, *words: str | Path) -> None:
-        """Run a program over its files by this host's kernel, which is faster by a multiple."""
+        """Run a program in its files on this host's kernel, which is several times faster."""
         apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
         command = [*apart, "sh", "-ec", _CHROOT, "sh", self.root, *words]
         done = subprocess.run(command, env=_CLEAN, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
 
     def boot(self) -> None:
-        """Switch it on, and wait until systemd has started all that it starts by itself."""
+        """Switch it on and wait until systemd has started all its own units."""
         inward, self._asks = os.pipe()
         self._tells, outward = os.pipe()
         places = [f"rootflags={self.root}", f"uml_dir={self._top}/"]
         port = f"ssl0=fd:{inward},fd:{outward}"
         with (self._top / "console").open("wb") as console:
             self._kernel = subprocess.Popen(
-                # A run that is killed takes its guest along.
+                # If this run is killed, so is its guest.
                 ["setpriv", "--pdeathsig", "TERM", "linux.uml", *_KERNEL, *places, port],
                 env=_CLEAN,
                 stdin=subprocess.DEVNULL,
@@ -150,9 +150,9 @@ class Guest:
         return done
 
     def remove(self) -> None:
-        """Switch it off and remove all of it, at any time."""
+        """Switch it off and remove it completely, in whatever state it is."""
         if self._kernel:
-            # It then ends the processes that it runs, which are processes of this host.
+            # On SIGTERM it ends the processes that it runs, which are processes of this host.
             self._kernel.terminate()
             self._kernel.wait()
             os.close(self._asks)
@@ -168,7 +168,9 @@ class Guest:
             more = os.read(self._tells, 65536) if ready else b""
             if not more:
                 console = (self._top / "console").read_text(errors="replace")
-                raise Unbootable(f"the guest says no more; at last: {console[-2000:]}")
+                raise Unbootable(
+                    f"the guest does not answer; its console ends with: {console[-2000:]}"
+                )
             said += more
         answer = json.loads(said)
         assert isinstance(answer, dict)

@@ -1,4 +1,4 @@
-"""Following the events of one Act in a test."""
+"""Follow the events of one Act in a test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ START = (State.STARTING, State.RUNNING)
 
 
 class Listener:
-    """The events of one Act, in order; asks for the next one until it is as expected."""
+    """The events of one Act, in order; each must follow the one before."""
 
     def __init__(self, act: Act, stream: EventStream, last: State | None = None) -> None:
         self.act = act
@@ -33,7 +33,7 @@ class Listener:
         raise AssertionError(f"no event after {self.last}; {self.act!r}")
 
     def until(self, state: State) -> list[Event]:
-        """The events up to the first that ends in a state."""
+        """The events up to the first one that leads to a state."""
         events = [self.next()]
         while events[-1].after is not state:
             events.append(self.next())

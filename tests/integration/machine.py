@@ -1,9 +1,9 @@
-"""A throw-away machine: a real systemd as PID 1, over this host's files, which stay as they are.
+"""A throw-away machine: a real systemd as PID 1 over this host's files, which it does not change.
 
-Its `/` is an overlay of the host's, its network a loopback, its `/tmp` and `/run` are empty: what
-pytest keeps in `/tmp` is not seen inside, unless this checkout lies there too. It takes root,
-Debian's systemd-container and libpam-systemd, dbus-user-session for `systemd-run --user`, and nginx
-for nginx.service.
+Its `/` is an overlay of the host's, its network is only a loopback, and its `/tmp` and `/run` are
+empty: pytest's files in `/tmp` are not visible inside, unless this checkout is in `/tmp` too. It
+needs root, Debian's systemd-container and libpam-systemd, dbus-user-session for
+`systemd-run --user`, and nginx for nginx.service.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 NSPAWN = Path("/run/systemd/nspawn")
 _TMP = Path("/tmp")
 PATIENCE = 60.0
-POWEROFF = signal.SIGRTMIN + 4  # systemd's own word for it, to PID 1
+POWEROFF = signal.SIGRTMIN + 4  # makes systemd, as PID 1, power off
 _PREFIX = Path(sys.prefix)
 _CHECKOUT = Path(backstage.__file__).resolve().parents[1]
 _PYTHON = Path(sys.base_prefix).resolve()
@@ -55,9 +55,9 @@ _OPTIONS = (
     "--notify-ready=yes",
 )
 _TOOLS = ("systemd-nspawn", "loginctl", "dbus-daemon", "nsenter", "setpriv")
-# Without it no user has a service manager.
+# Without this module, no user has a service manager.
 _SESSIONS = ("lib*/security/pam_systemd.so", "lib/*/security/pam_systemd.so")
-# Of no use in a container, and not enabled by links of the host's that could be left out.
+# Useless in a container, and not enabled by symbolic links that could be removed.
 _MASKED = ("getty.target", "e2scrub_reap.service", "systemd-networkd.service")
 _REHEARSAL = (
     "mount -t tmpfs tmpfs /mnt && mkdir /mnt/u /mnt/w /mnt/r"
@@ -66,29 +66,29 @@ _REHEARSAL = (
 
 
 class Unbootable(Exception):
-    """Raised when the machine does not come up; says in one line what it said last."""
+    """Raised when the machine does not boot; the message has the last line of its console."""
 
 
 def missing() -> str:
-    """Why there can be no machine here, in one line; empty where there can."""
+    """Why a machine cannot run here, in one line; '' if it can."""
     if os.geteuid() != 0:
-        return "a machine of its own needs root"
+        return "booting a machine needs root"
     sessions = [path for pattern in _SESSIONS for path in Path("/usr").glob(pattern)]
     if not sessions or not all(map(shutil.which, _TOOLS)):
-        return "a machine of its own needs the Debian packages systemd-container and libpam-systemd"
+        return "booting a machine needs the Debian packages systemd-container and libpam-systemd"
     if hidden := [path for path in needed() if path.is_relative_to("/run")]:
-        return f"{hidden[0]} cannot be seen in a machine, which has a /run of its own"
+        return f"{hidden[0]} is not visible in a machine, which has its own /run"
     if not (trees := _hierarchies()) or not all(os.access(tree, os.W_OK) for tree in trees):
-        return f"a machine of its own needs cgroups, and {CGROUPS} cannot be written"
+        return f"booting a machine needs cgroups, and {CGROUPS} is not writable"
     rehearsal = ["unshare", "--mount", "sh", "-c", _REHEARSAL]
     if subprocess.run(rehearsal, capture_output=True).returncode:
-        return "a machine of its own needs an overlay of /, which cannot be mounted here"
+        return "booting a machine needs an overlay of /, which cannot be mounted here"
     return ""
 
 
 @contextmanager
 def skipping_unbootable() -> Iterator[None]:
-    """Skip the tests of a machine that does not boot; on CI, where it has to, they fail."""
+    """Skip the tests of a machine that does not boot; on CI, where it must boot, they fail."""
     try:
         yield
     except Unbootable as error:
@@ -99,10 +99,10 @@ def skipping_unbootable() -> Iterator[None]:
 
 @contextmanager
 def booted(name: str) -> Iterator[Machine]:
-    """A machine that is up; all of it is gone afterwards.
+    """A running machine, which is removed completely afterwards.
 
-    Whatever a killed run has left under that name is removed first. While another run uses the
-    name, the machine gets the next free one.
+    Leftovers of a killed run under that name are removed first. While another run uses the name,
+    the machine gets the next free one.
     """
     with free_name(name) as free, ExitStack() as ending:
         machine = Machine(free)
@@ -134,7 +134,7 @@ class Machine:
         timeout: float = 120,
         stdin: str = "",
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program inside, in the home of its user if nowhere else."""
+        """Run a program inside, by default in the home of its user."""
         result = subprocess.run(
             self._inside(words, user, cwd),
             input=stdin,
@@ -161,14 +161,14 @@ class Machine:
         return process
 
     def linger(self, user: str) -> None:
-        """Have a service manager of that user's own, now and from every boot on."""
+        """Start that user's own service manager, now and at every boot."""
         self.run("loginctl", "enable-linger", user)
-        # Lingering alone is granted before the manager can be talked to.
+        # Enabling lingering returns before the manager can be reached.
         uid = self.run("id", "--user", user).stdout.strip()
         self.run("systemctl", "start", f"user@{uid}.service")
 
     def boot(self) -> None:
-        """Switch it on and wait until systemd has started all that it starts by itself."""
+        """Switch it on and wait until systemd has started all its own units."""
         if not self.root.exists():
             lay(self.root.parent)
             furnish(self.root)
@@ -184,9 +184,9 @@ class Machine:
             self._free_controllers()
 
     def reboot(self) -> None:
-        """Shut it down and boot it again: what is on its disk stays, all else is gone."""
+        """Shut it down and boot it again: only the contents of its disk remain."""
         assert self._nspawn
-        # systemd would wait a minute for programs that it has not started itself.
+        # systemd would wait a minute for programs that it did not start itself.
         self._end_started()
         with suppress(ProcessLookupError):
             os.kill(self._leader, POWEROFF)
@@ -196,7 +196,7 @@ class Machine:
         self.boot()
 
     def stop(self) -> None:
-        """Remove all of it, at once and at any time."""
+        """Remove it completely and immediately, in whatever state it is."""
         self._end_processes()
         self._tidy_up()
         unmount(self._top)
@@ -206,7 +206,7 @@ class Machine:
             MACHINES.rmdir()
 
     def _tidy_up(self) -> None:
-        """Remove what nspawn leaves when it is killed."""
+        """Remove the leftovers of a killed nspawn."""
         if self.root.exists():
             seen = self.root.stat()
             (NSPAWN / "locks" / f"inode-{seen.st_dev}:{seen.st_ino}").unlink(missing_ok=True)
@@ -221,12 +221,12 @@ class Machine:
         join: list[str | Path] = ["sh", "-c", _JOIN, "sh", *self._joined, "--"]
         enter = ["nsenter", "--target", str(self._leader), "--all"]
         clean = ["env", "--ignore-environment", "--chdir", cwd or home, *_CLEAN, *variables]
-        # Killing nsenter would leave what it has started.
+        # Killing nsenter does not kill the program that it started.
         tied = ["setpriv", "--pdeathsig", "KILL", *become, "--"]
         return [*join, *enter, *clean, *tied, *words]
 
     def _become(self, user: str | None) -> tuple[list[str], str, list[str]]:
-        """How to become a user, where that one is at home, and the variables that tell so."""
+        """The options of setpriv to become a user, its home, and the variables that name both."""
         name = user or "root"
         lines = (self.root / "etc" / "passwd").read_text().splitlines()
         found = [line.split(":") for line in lines if line.startswith(f"{name}:")]
@@ -240,7 +240,7 @@ class Machine:
         return [f"--reuid={uid}", f"--regid={gid}", "--init-groups"], home, variables
 
     def _switch_on(self) -> subprocess.Popen[bytes]:
-        # A run that is killed takes its machine along.
+        # If this run is killed, so is its machine.
         tied = ["setpriv", "--pdeathsig", "KILL"]
         procs = [cgroup / "cgroup.procs" for cgroup in self._cgroups]
         join: list[str | Path] = ["sh", "-c", _JOIN, "sh", *procs, "--"]
@@ -260,7 +260,7 @@ class Machine:
             )
 
     def _await_ready(self, bell: socket.socket) -> None:
-        """Wait for nspawn's word that all is up; it also tells the pid of the PID 1 inside."""
+        """Wait for nspawn to report that all is up, and the host's pid of the PID 1 inside."""
         assert self._nspawn
         bell.settimeout(0.2)
         deadline = time.monotonic() + PATIENCE
@@ -284,7 +284,7 @@ class Machine:
         self.run("systemctl", "daemon-reexec")
 
     def _end_processes(self) -> None:
-        # Without its PID 1, nspawn tidies up by itself.
+        # When its PID 1 dies, nspawn cleans up by itself.
         if self._nspawn and self._nspawn.poll() is None:
             if self._leader:
                 with suppress(ProcessLookupError):
@@ -304,9 +304,9 @@ class Machine:
         self._started = []
 
     def _is_cleared(self) -> bool:
-        """Kill what is left in its cgroups, and remove them; True once they are gone."""
+        """Kill the processes left in its cgroups and remove these; True once they are gone."""
         for cgroup in self._cgroups:
-            # They vanish while they are looked at: nspawn tidies up too.
+            # They may vanish meanwhile, because nspawn cleans up too.
             with suppress(OSError):
                 _clear(cgroup)
         return not any(cgroup.exists() for cgroup in self._cgroups)
@@ -314,7 +314,7 @@ class Machine:
 
 @contextmanager
 def free_name(name: str) -> Iterator[str]:
-    """A name that no other run uses: the kernel forgets the socket when its holder dies."""
+    """A name that no other run uses; the kernel frees its socket when the holder dies."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as holder:
         for number in count(1):
             free = name if number == 1 else f"{name}-{number}"
@@ -325,17 +325,17 @@ def free_name(name: str) -> Iterator[str]:
 
 
 def needed() -> list[Path]:
-    """What must be there for `backstage` to run."""
+    """The directories that `backstage` needs to run."""
     return [_PREFIX, _CHECKOUT, _PYTHON]
 
 
 def _needs_tmp() -> bool:
-    """Whether some of it lies in `/tmp`, which is then an overlay of the host's like all else."""
+    """Whether one of them is in `/tmp`, which then is an overlay of the host's, too."""
     return any(path.is_relative_to(_TMP) for path in needed())
 
 
 def lay(disk: Path) -> None:
-    """Mount the overlay, and one more for each file system beneath `/` that is needed."""
+    """Mount the overlay of `/`, and one for each needed file system below it."""
     disk.mkdir(parents=True)
     _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", disk)
     (disk / "root").mkdir()
@@ -349,15 +349,15 @@ def lay(disk: Path) -> None:
 
 
 def furnish(root: Path) -> None:
-    """Make a machine of its own out of a copy of this one."""
+    """Turn a copy of this machine into a separate one."""
     units = root / "etc" / "systemd" / "system"
-    # What packages have enabled is there, but is started only by who wants it.
+    # The units of packages are installed, but not enabled.
     for wants in [*units.glob("*.wants"), *(root / "etc").glob("rc[2-5S].d")]:
         shutil.rmtree(wants)
     for unit in _MASKED:
         link(units / unit, "/dev/null")
     if _needs_tmp():
-        # What would be mounted over it, and what would empty it with each boot.
+        # One would be mounted over /tmp, the other would empty it at each boot.
         link(units / "tmp.mount", "/dev/null")
         link(root / "etc" / "tmpfiles.d" / "tmp.conf", "/dev/null")
     link(units / "default.target", "/lib/systemd/system/multi-user.target")
@@ -373,13 +373,13 @@ def furnish(root: Path) -> None:
 
 
 def _open_to_all(root: Path, path: Path) -> None:
-    """Let every user read what lies there; the directories above can be passed, not listed."""
+    """Let every user read this path; the directories above it can be entered, not listed."""
     for parent in path.parents:
         there = _below(root, parent)
         there.chmod(there.stat().st_mode | 0o001)
     if path == Path("/usr"):
         return
-    # Looked for outside, which is faster by a multiple.
+    # Searched outside the overlay, which is several times faster.
     closed = ("(", "-type", "d", "!", "-perm", "-5", "-o", "-type", "f", "!", "-perm", "-4", ")")
     found = subprocess.run(["find", path, *closed, "-print0"], capture_output=True, check=True)
     for name in filter(None, found.stdout.decode().split("\0")):
@@ -408,7 +408,7 @@ def _mount_point(path: Path) -> Path:
 
 
 def unmount(top: Path) -> None:
-    """Unmount all that is mounted there, used or not."""
+    """Unmount everything mounted at or below `top`, even if it is in use."""
     lines = Path("/proc/self/mounts").read_text().splitlines()
     for place in reversed([Path(line.split()[1]) for line in lines]):
         if place.is_relative_to(top):
@@ -430,19 +430,19 @@ def _make_cgroup(cgroup: Path) -> None:
     cgroup.mkdir(exist_ok=True)
     tree = cgroup.parent
     if (tree / "cpuset.mems").exists() and not _is_unified():
-        # It takes no process before it is told where that may run.
+        # A cpuset accepts no process before its CPUs and memory nodes are set.
         for file in ("cpuset.cpus", "cpuset.mems"):
             (cgroup / file).write_text((tree / file).read_text())
         (cgroup / "cgroup.clone_children").write_text("1")
     if _is_unified():
         for controller in ("cpu", "memory", "pids"):
-            # Within another container it is not ours to say, and limits are then without effect.
+            # Inside another container this is not allowed; then limits have no effect.
             with suppress(OSError):
                 (tree / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
 def _place(cgroup: Path, pid: int) -> Path:
-    """The file to write to for being beside that process, where systemd keeps track of it."""
+    """The `cgroup.procs` file that puts a process beside this one, where systemd tracks it."""
     files = list(cgroup.rglob("cgroup.procs"))
     if cgroup.parent.name in {"systemd", "unified", CGROUPS.name}:
         return next(file for file in files if str(pid) in file.read_text().split())

@@ -1,4 +1,4 @@
-"""A real nginx on ports of its own, and asking it as browsers do."""
+"""A real nginx on its own ports, and a client that sends requests as browsers do."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ VISITOR = "127.0.0.2"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; the headers by their names in lower case."""
+    """An HTTP response; `headers` has lower-case names."""
 
     status: int
     headers: Mapping[str, str]
@@ -47,7 +47,7 @@ class Answer:
 
 @dataclass
 class Web:
-    """The nginx of the tests; `top` holds all that is its own."""
+    """The nginx of the tests; all its files are in `top`."""
 
     top: Path
     http: int
@@ -64,7 +64,7 @@ class Web:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What makes the command use it."""
+        """The environment variables that make the command use it."""
         ports = f"{self.http},{self.https}"
         return {"BACKSTAGE_NGINX_CONF": str(self.conf), "BACKSTAGE_NGINX_PORTS": ports}
 
@@ -98,7 +98,7 @@ class Web:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run it; no process of it is left."""
+        """Run it; no process of it is left afterwards."""
         command = [str(PROGRAM), "-c", str(self.conf), "-g", "daemon off;"]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as master:
             try:
@@ -112,7 +112,7 @@ class Web:
 
     @property
     def workers(self) -> set[int]:
-        """The processes that take requests; those of before a reload only finish theirs."""
+        """The processes that accept requests; those from before a reload only finish theirs."""
         master = self.nginx.pid
         family = processes.family(master) if master else []
         titles = {each.pid: " ".join(each.cmdline()) for each in family}
@@ -121,11 +121,11 @@ class Web:
 
     @property
     def listing(self) -> dict[str, str]:
-        """All that is configured, as a failed call must leave it."""
+        """The contents of all site files, which a failed call must not change."""
         return {path.name: path.read_text() for path in self.sites.iterdir()}
 
     def certificate(self, *names: str, days: int = 30) -> Tls:
-        """A certificate of our own for these names."""
+        """A self-signed certificate for these names."""
         folder = self.top / f"cert-{'-'.join(names)}-{days}"
         tls = Tls(str(folder / "fullchain.pem"), str(folder / "privkey.pem"))
         if not folder.exists():
@@ -143,7 +143,7 @@ class Web:
         headers: Mapping[str, str] | None = None,
         body: bytes | Iterable[bytes] | None = None,
     ) -> Answer:
-        """Ask for a path of a host, from another address than this host's usual one."""
+        """Request a path of a host, from another loopback address than the usual one."""
         connection = http.client.HTTPConnection(host, timeout=60)
         connection.sock = self.connect(host, tls=tls)
         port = self.https if tls else self.http
@@ -172,7 +172,7 @@ class Web:
 
 
 def make_certificate(tls: Tls, names: Iterable[str], days: int) -> None:
-    """Write a certificate that its own key has signed; of no days, it ends at once."""
+    """Write a self-signed certificate; with 0 days, it expires at once."""
     alternatives = ",".join(f"DNS:{name}" for name in names)
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     command += ["-nodes", "-subj", "/CN=test", "-days", str(days)]

@@ -146,7 +146,7 @@ def test_what_somebody_else_has_written_meanwhile_stays(
     other = f"{GOOD} '{act.paths.vassal}'; echo '# mine' >>\"$1\""
     done = edit(act, drafts, script(tmp_path / "both", other))
     assert done.returncode == 4
-    assert "was changed by somebody else meanwhile" in done.stderr
+    assert "was changed in the meantime" in done.stderr
     assert "Your text is kept in" in done.stderr
     assert "threads = 6" in act.vassal_text
     assert "# mine" not in act.vassal_text

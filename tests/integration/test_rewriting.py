@@ -89,7 +89,7 @@ def test_a_bad_text_leaves_the_running_act_alone(running: Act, venue: Venue) -> 
 def test_a_text_based_on_another_one_is_refused(running: Act) -> None:
     text = running.vassal_text
     running.rewrite(text.replace("threads = 4", "threads = 5"), based_on=text)
-    with pytest.raises(EditRefused, match="was changed by somebody else meanwhile"):
+    with pytest.raises(EditRefused, match="was changed in the meantime"):
         running.rewrite(text.replace("threads = 4", "threads = 6"), based_on=text)
     assert threads(running) == 5
 

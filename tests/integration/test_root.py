@@ -111,7 +111,7 @@ def test_a_venue_where_everybody_writes_is_nobodys(lair: Machine) -> None:
     as_mallory(lair, "cp V/venue.yaml V/emperor.ini V/pyvenv.cfg /tmp/; mkdir /tmp/vassals /tmp/w")
     done = lair.run("backstage", "status", cwd="/tmp/w", check=False)
     assert done.returncode == 6
-    assert "/tmp is not root's alone" in done.stderr
+    assert "/tmp is not under root's sole control" in done.stderr
     as_mallory(lair, "cd /tmp; rm -r venue.yaml emperor.ini pyvenv.cfg vassals w")
 
 

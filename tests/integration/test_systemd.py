@@ -282,7 +282,12 @@ def test_only_root_installs_units_of_the_machine(bare: House) -> None:
     ("settings", "words", "code", "why"),
     [
         ("", ("--run-as", "nobody-such"), Exit.REFUSED, "nobody-such"),
-        ("#\nlimits: {memory: much}\n", (), Exit.REFUSED, "venue.yaml, line 2: memory is a size"),
+        (
+            "#\nlimits: {memory: much}\n",
+            (),
+            Exit.REFUSED,
+            "venue.yaml, line 2: memory must be a size",
+        ),
         ("acts: {blog: {run_as: shows}}\n", (), Exit.SYSTEM, "install with --run-as root"),
     ],
 )

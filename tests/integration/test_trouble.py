@@ -80,7 +80,7 @@ def test_names_no_venue_can_have(tmp_path: Path, name: str) -> None:
 def test_a_place_too_deep_for_sockets(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 40) / ("e" * 40)
     deep.mkdir(parents=True)
-    with pytest.raises(NameNotAllowed, match="the system allows 107"):
+    with pytest.raises(NameNotAllowed, match="the limit is 107"):
         new_venue("venue", deep)
     assert not list(deep.iterdir())
 

@@ -1,4 +1,4 @@
-"""Which kind of service a vassal file runs."""
+"""The kind of service that a vassal file runs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_kinds_have_names_of_their_own() -> None:
 
 
 def test_what_waits_for_a_boot_recognises_daemons_by_the_same_options() -> None:
-    """`ready.py` runs where the library may not be, so it is told them when it is written."""
+    """`ready.py` may run without the library, so the options are written into it."""
     text = (shelf("scaffolds") / "venue" / "templates" / "ready.py").read_text()
     assert "@DAEMONS@" in text
     assert not any(option in text for option in OPTIONS)

@@ -1,4 +1,4 @@
-"""What was seen of an Act, and the state that it means."""
+"""Observations of an Act, and the resulting states."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def unwanted(
 
 
 def orphaned(workforce: Workforce | None = None, *, answers: bool | None = None) -> Sighting:
-    """A wanted Act, and no Emperor who would read its file."""
+    """An Act that should run, without an Emperor to read its file."""
     return Sighting(wanted=True, emperor=False, workforce=workforce, answers=answers)
 
 
@@ -69,7 +69,7 @@ def wanted(
     alive: bool = True,
     answers: bool | None = None,
 ) -> Sighting:
-    """A wanted Act below an Emperor."""
+    """An Act that should run, with an Emperor."""
     return Sighting(
         wanted=True,
         emperor=True,
@@ -84,7 +84,7 @@ def wanted(
 @pytest.mark.parametrize(
     ("seen", "state"),
     [
-        # No vassal file: only what is still there of it counts.
+        # No vassal file: only its remaining processes count.
         (unwanted(emperor=False), State.STOPPED),
         (unwanted(answers=False), State.STOPPED),
         (unwanted(penalty=PENALTY), State.STOPPED),
@@ -95,7 +95,7 @@ def wanted(
         (unwanted(ASLEEP), State.STOPPING),
         (unwanted(workforce=IDLE), State.STOPPING),
         (unwanted(emperor=False, workforce=IDLE), State.STOPPING),
-        # A vassal file, but nobody who reads it: a vassal that goes on is what it is.
+        # A vassal file without an Emperor: a surviving vassal may still serve.
         (orphaned(), State.WAITING),
         (orphaned(answers=False), State.WAITING),
         (orphaned(IDLE), State.RUNNING),
@@ -105,14 +105,14 @@ def wanted(
         (orphaned(HALTED), State.WAITING),
         (orphaned(NOBODY), State.WAITING),
         (orphaned(answers=True), State.RUNNING),
-        # Not in the Emperor's list: new, or being punished.
+        # Not in the Emperor's list: new, or on its blacklist.
         (wanted(), State.STARTING),
         (wanted(answers=True), State.STARTING),
         (wanted(penalty=PENALTY), State.FAILING),
         (wanted(penalty=PENALTY, answers=True), State.FAILING),
         # After a first failure the Emperor does not wait.
         (wanted(penalty=Penalty(attempts=1, retry_at=9.0, last_attempt=9.0)), State.STARTING),
-        # In the list, and only the Emperor and the port have been asked.
+        # In the list; only the Emperor and the port were asked.
         (wanted(NEW, answers=False), State.STARTING),
         (wanted(LOADING, answers=False), State.STARTING),
         (wanted(AGAIN, answers=False), State.RELOADING),
@@ -126,23 +126,23 @@ def wanted(
         (wanted(ASLEEP), State.SLEEPING),
         (wanted(AWAKE, answers=True), State.RUNNING),
         (wanted(replace(ASLEEP, cursed=True), answers=False), State.STOPPING),
-        # Without an address to ask at, the Emperor's word is all there is.
+        # Without an address, only the Emperor's report counts.
         (wanted(UP), State.RUNNING),
         (wanted(NEW), State.STARTING),
         (wanted(AGAIN), State.RELOADING),
-        # Its master has told of the workers.
+        # Its master has reported the workers.
         (wanted(UP, IDLE), State.RUNNING),
         (wanted(UP, IDLE, answers=False), State.FAILING),
         (wanted(AGAIN_UP, IDLE), State.RUNNING),
         (wanted(AWAKE, IDLE), State.RUNNING),
         (wanted(UP, PARTLY_HALTED), State.RUNNING),
         (wanted(UP, HALTED), State.FAILING),
-        # All threads at work: the port tells.
+        # All threads are busy: the port decides.
         (wanted(UP, FULL), State.RUNNING),
         (wanted(UP, FULL, answers=True), State.RUNNING),
         (wanted(UP, FULL, answers=False), State.FAILING),
         (wanted(UP, PARTLY_REPLACED, answers=False), State.FAILING),
-        # A worker that was lost is replaced while the Emperor still counts on it.
+        # A lost worker is being replaced, while the Emperor still reports the vassal as accepting.
         (wanted(UP, REPLACED), State.STARTING),
         (wanted(AGAIN_UP, REPLACED), State.STARTING),
         (wanted(UP, REPLACED, answers=False), State.STARTING),
@@ -154,21 +154,21 @@ def wanted(
         (wanted(AGAIN, IDLE), State.RELOADING),
         (wanted(AGAIN, REPLACED), State.RELOADING),
         (wanted(AGAIN, NOBODY), State.RELOADING),
-        # Workers that end again and again before they accept are no start any more, …
+        # Workers that repeatedly die before they accept mean failing, …
         (wanted(NEW, DIED_ONCE), State.STARTING),
         (wanted(NEW, DIED_TWICE), State.FAILING),
         (wanted(LOADING, DIED_TWICE), State.FAILING),
         (wanted(AGAIN, DIED_TWICE), State.FAILING),
-        # … but old ones, which go at last, may have been replaced as often as they like.
+        # … but old workers, which end last, may have been replaced any number of times.
         (wanted(AGAIN, replace(IDLE, respawns=2)), State.RELOADING),
         (wanted(UP, replace(IDLE, respawns=2)), State.RUNNING),
         (wanted(UP, DIED_TWICE), State.STARTING),
-        # Cheap: without a worker until somebody asks.
+        # Cheap: no worker until a request arrives.
         (wanted(UP, CHEAP), State.SLEEPING),
         (wanted(NEW, CHEAP), State.SLEEPING),
         (wanted(UP, WAKING), State.STARTING),
         (wanted(UP, PARTLY_CHEAP), State.RUNNING),
-        # Wanted and dead: about to be replaced, whatever else is told of it.
+        # It should run but is dead: about to be replaced, whatever else is reported.
         (wanted(UP, alive=False), State.STARTING),
         (wanted(UP, IDLE, alive=False), State.STARTING),
         (wanted(DYING, alive=False), State.STARTING),
@@ -191,7 +191,7 @@ def test_state_is_what_was_seen(seen: Sighting, state: State) -> None:
         (wanted(AGAIN, answers=False), State.RELOADING),
         (wanted(UP, answers=False), State.FAILING),
         (wanted(UP, answers=True), State.RUNNING),
-        # … and by their being ready where there is none; once reloaded, nobody says that again.
+        # … or, without a port, by `ready`, which is never reported again after a reload.
         (wanted(NEW), State.STARTING),
         (wanted(LOADING), State.RUNNING),
         (wanted(AGAIN), State.RUNNING),
@@ -207,7 +207,7 @@ def test_the_workers_of_a_daemon_tell_nothing(seen: Sighting, state: State) -> N
 
 @pytest.mark.parametrize("emperor", [True, False])
 def test_what_is_dead_and_unwanted_is_still_leaving(emperor: bool) -> None:
-    """Until the Emperor has forgotten it, or the last of it has gone."""
+    """This lasts until the Emperor has forgotten it, or its last process is gone."""
     seen = Sighting(wanted=False, emperor=emperor, vassal=UP if emperor else None, alive=False)
     assert judge(seen, WSGI) is (State.STOPPING if emperor else State.STOPPED)
 
@@ -215,12 +215,12 @@ def test_what_is_dead_and_unwanted_is_still_leaving(emperor: bool) -> None:
 @pytest.mark.parametrize(
     ("seen", "serves"),
     [
-        # The port has the last word, …
+        # The port decides first, …
         (wanted(UP, IDLE, answers=False), False),
         (wanted(UP, HALTED, answers=True), True),
         (wanted(UP, answers=True), True),
         (wanted(UP, answers=False), False),
-        # … a free thread the one before that; …
+        # … then a free thread; …
         (wanted(UP, IDLE), True),
         (wanted(UP, replace(IDLE, busy=3)), True),
         (wanted(UP, PARTLY_HALTED), True),
@@ -228,7 +228,7 @@ def test_what_is_dead_and_unwanted_is_still_leaving(emperor: bool) -> None:
         (wanted(UP, REPLACED), False),
         (wanted(UP, CHEAP), False),
         (wanted(UP, NOBODY), False),
-        # … where none is free, or nobody tells, only asking can tell.
+        # … without a free thread or a report, only a probe can tell.
         (wanted(UP, FULL), None),
         (wanted(UP), None),
         (orphaned(), None),
@@ -245,7 +245,7 @@ def test_a_request_is_answered_where_a_thread_is_free(seen: Sighting, serves: bo
         (wanted(UP, IDLE), True),
         (wanted(UP, FULL), True),
         (wanted(AWAKE), True),
-        # A request would wait in its queue, wake it, or reach another.
+        # A request would wait in its queue, wake it, or reach another process.
         (wanted(NEW), False),
         (wanted(AGAIN, IDLE), False),
         (wanted(UP, REPLACED), False),
@@ -259,7 +259,7 @@ def test_a_request_is_answered_where_a_thread_is_free(seen: Sighting, serves: bo
         (wanted(penalty=PENALTY), False),
         (unwanted(UP), False),
         (unwanted(emperor=False), False),
-        # Nobody else can tell of these.
+        # Only the port can tell the state of these.
         (orphaned(), True),
         (orphaned(FULL), True),
     ],

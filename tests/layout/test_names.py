@@ -1,4 +1,4 @@
-"""Which names are allowed, and what is suggested instead of the others."""
+"""Allowed names, and suggestions for the others."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def test_act_names_that_are_fine(name: str) -> None:
         ("class", "try 'class_site'"),
         ("None", "try 'None_site'"),
         ("emperor", "the Emperor's own"),
-        # Its source would lie among the published files.
+        # Its source would be among the published files.
         ("static", "try 'static_site'"),
         ("staticfiles", "try 'staticfiles_site'"),
     ],
 )
 def test_act_names_that_are_refused(name: str, why: str) -> None:
-    """The error carries the name and says what could be used instead."""
+    """The error carries the name and suggests another."""
     with pytest.raises(NameNotAllowed) as caught:
         check_act_name(name)
     assert caught.value.name == name
@@ -76,7 +76,7 @@ def test_nothing_is_suggested_that_would_be_refused_too(name: str) -> None:
     ],
 )
 def test_a_module_that_exists_is_no_name_for_an_act(tmp_path: Path, name: str, taken: bool) -> None:
-    """Neither Python's modules nor packages, modules and extensions of the environment."""
+    """These are Python's modules and the environment's packages, modules and extensions."""
     (tmp_path / "django").mkdir()
     for file in ("six.py", "_speed.cpython-311-x86_64-linux-gnu.so"):
         (tmp_path / file).touch()

@@ -1,4 +1,4 @@
-"""Where everything of a Venue lies, and how deep a Venue may lie."""
+"""The paths of a Venue, and their maximum length."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ ACT_LAYOUT = {
     "lock": "run/blog.lock",
     "log": "log/blog.log",
 }
-# As many bytes as a socket's path may have.
+# The most bytes that a socket's path may have.
 ROOM = 107
 
 
 @pytest.mark.parametrize(("noun", "place"), LAYOUT.items())
 def test_layout_of_a_venue(noun: str, place: str) -> None:
-    """A Venue made by one version is found by the next, so that nothing may move."""
+    """No path may change, because new versions must find Venues made by old ones."""
     assert getattr(VenuePaths(Path("/srv/MyVenue")), noun) == Path("/srv/MyVenue") / place
 
 
@@ -78,10 +78,10 @@ def act_called(name: str) -> Callable[[Path], None]:
 def test_a_socket_path_has_room_for_107_bytes(
     below_top: str, check: Callable[[Path], None]
 ) -> None:
-    """Bytes, not characters; the error tells the length."""
+    """The limit counts bytes, not characters; the error names the length."""
     fits = ROOM - len(below_top)
     check(Path("/" + "v" * (fits - 1)))
     check(Path("/" + "v" * (fits - 3) + "ü"))
     for top in ("/" + "v" * fits, "/" + "v" * (fits - 2) + "ü"):
-        with pytest.raises(NameNotAllowed, match="would need 108 bytes"):
+        with pytest.raises(NameNotAllowed, match="would have 108 bytes"):
             check(Path(top))

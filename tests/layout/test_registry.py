@@ -1,4 +1,4 @@
-"""The register of Venues, kept in a directory of the test's own."""
+"""The register of Venues, in a directory of the test."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def make_venue(path: Path) -> Path:
 def test_a_relative_place_is_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configured: str | None
 ) -> None:
-    """So that the register is the same from wherever it is asked for."""
+    """So the register does not depend on the working directory."""
     monkeypatch.setenv("HOME", str(tmp_path))
     for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME"):
         if configured is None:
@@ -83,7 +83,7 @@ def test_the_register_is_nobody_elses_business(tmp_path: Path, state: Path) -> N
 
 
 def test_locks_lie_outside_of_the_venue(tmp_path: Path, state: Path) -> None:
-    """A Venue that is being made must stay empty, and two of them do not wait for each other."""
+    """A Venue must be empty before it is built, and two builds do not wait for each other."""
     venue, other = tmp_path / "blog", tmp_path / "shop"
     with registry.building(venue), registry.building(other), registry.choosing_ports():
         assert not venue.exists()

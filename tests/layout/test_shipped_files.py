@@ -1,4 +1,4 @@
-"""The files that the library ships, and projects rendered from them."""
+"""The files shipped with the library, and projects rendered from them."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def test_no_marker_is_left(shelf_name: str, file: str) -> None:
 
 
 def test_a_value_is_put_in_as_it_stands() -> None:
-    """No backslash or marker in it means anything."""
+    """A backslash or marker in it has no special meaning."""
     text = configuration("vassal_templates", "vassal.ini", venue=r"/srv/\1 @ACT@", act="blog")
     assert r"ini = /srv/\1 @ACT@/templates/django.ini" in text
 
 
 def test_a_template_is_rendered_by_djangos_convention(tmp_path: Path) -> None:
-    """Names, suffixes and variables change; the rest stays byte for byte, with its mode."""
+    """Names, suffixes and variables are replaced; all other bytes and the mode are kept."""
     code = b"name = '{{ project_name }}'\nother = '{{ unknown }}' + '{{project_name}}'\n"
     sources = {
         "project_name/settings.py-tpl": (code, 0o644),

@@ -1,4 +1,4 @@
-"""Several logs as one: in order of time, and as they grow."""
+"""Several logs merged into one, in order of time, and as they grow."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def add(path: Path, *lines: str) -> None:
 
 
 def at(second: int, text: str) -> str:
-    """A line as Django writes it, so many seconds after noon."""
+    """A line as Django writes it, this many seconds after noon."""
     moment = datetime.fromtimestamp(NOON + second, UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")
     return f"{moment} {text}"
 
 
 def shown(lines: list[LogLine]) -> list[str]:
-    """Lines as tests expect them: without their time."""
+    """Lines as tests expect them: without their timestamps."""
     return [f"{line.source}: {line.text.split('+0000 ')[-1]}" for line in lines]
 
 
@@ -89,7 +89,7 @@ def test_tracebacks_stay_whole(paths: VenuePaths) -> None:
 
 
 def test_the_order_of_one_log_never_changes(paths: VenuePaths) -> None:
-    """Also where a request tells when it began, and not when it was logged."""
+    """This holds even if a request has the time of its beginning, not of its logging."""
     add(paths.act("blog").log, at(5, "five"), at(2, "slow"), at(6, "six"))
     add(paths.act("shop").log, at(3, "three"), at(6, "six"))
     expected = ["shop: three", "blog: five", "blog: slow", "blog: six", "shop: six"]
@@ -97,7 +97,7 @@ def test_the_order_of_one_log_never_changes(paths: VenuePaths) -> None:
 
 
 def test_a_time_to_come_is_none(paths: VenuePaths) -> None:
-    """Who writes such a thing does not keep all other lines behind it."""
+    """A line with a future time does not delay all later lines."""
     add(paths.act("blog").log, at(1, "one"), "2999-01-01T00:00:00+0000 ha", at(3, "three"))
     add(paths.act("shop").log, at(2, "two"))
     assert read(paths, "blog", "shop") == ["blog: one", "blog: ha", "shop: two", "blog: three"]
@@ -137,7 +137,7 @@ def test_since_a_moment(paths: VenuePaths) -> None:
     add(paths.act("blog").log, "  and more")
     expected = ["blog: 8", "blog: 9", "blog:   and more"]
     assert read(paths, "blog", span=Span(since=NOON + 8)) == expected
-    # Lines tell whole seconds: this one may be from later in the same second.
+    # Timestamps are in whole seconds: this line may be from later in the same second.
     assert read(paths, "blog", span=Span(since=NOON + 8.7)) == expected
     assert read(paths, "blog", span=Span(since=NOON + 3, lines=3)) == expected
     assert read(paths, "blog", span=Span(since=NOON + 8, lines=30)) == expected
@@ -145,14 +145,14 @@ def test_since_a_moment(paths: VenuePaths) -> None:
 
 
 def test_a_slow_request_is_of_the_moment_when_it_was_logged(paths: VenuePaths) -> None:
-    """It tells when it began, but the line above it was written since."""
+    """Its timestamp is that of its beginning, but the line above it was written later."""
     add(paths.act("blog").log, at(7, "seven"), at(9, "nine"), at(4, "slow"), at(10, "ten"))
     expected = ["blog: nine", "blog: slow", "blog: ten"]
     assert read(paths, "blog", span=Span(since=NOON + 8)) == expected
 
 
 def test_a_moment_in_a_long_log_is_found(paths: VenuePaths) -> None:
-    """Wherever it is."""
+    """Its position does not matter."""
     filling = "x" * 1000
     add(paths.act("blog").log, *(at(second, f"{second} {filling}") for second in range(2000)))
     for first in (0, 1, 500, 1000, 1999, 2000):
@@ -162,7 +162,7 @@ def test_a_moment_in_a_long_log_is_found(paths: VenuePaths) -> None:
 
 @pytest.fixture
 def lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many bytes are read, each time."""
+    """The number of bytes of each read."""
     lengths = []
     pread = os.pread
 
@@ -213,7 +213,7 @@ def used_files() -> int:
 @pytest.mark.parametrize("follow", [True, False])
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_closing_gives_every_file_back(paths: VenuePaths, follow: bool, count: int) -> None:
-    """However much was read."""
+    """This holds however much was read."""
     for name in ("blog", "shop"):
         add(paths.act(name).log, at(1, "one"))
         add(paths.log / f"{name}.log.1", at(0, "zero"))
@@ -236,7 +236,7 @@ def test_what_was_read_to_its_end_needs_no_closing(paths: VenuePaths) -> None:
 
 
 class Follower:
-    """Reads a journal in a thread of its own."""
+    """Reads a journal in a separate thread."""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
@@ -249,7 +249,7 @@ class Follower:
             self.lines.append(line)
 
     def sees(self, *expected: str) -> None:
-        """These lines next, and no others."""
+        """Exactly these lines come next."""
         until(lambda: len(self.lines) >= len(expected), Deadline(PATIENCE))
         lines, self.lines[:] = list(self.lines), []
         assert shown(lines) == list(expected)
@@ -279,12 +279,12 @@ def follow(paths: VenuePaths) -> Iterator[Follow]:
 
 @pytest.fixture
 def only_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a first look, nothing is looked at without a reason."""
+    """After the first check, nothing is read without a notification."""
     monkeypatch.setattr("backstage.system.file_changes.INTERVAL", 3600.0)
 
 
 def test_what_is_added_is_told(paths: VenuePaths, follow: Follow, only_told: None) -> None:
-    """After what was there, in order of time as far as it is written together."""
+    """New lines follow existing ones; lines written together are in order of time."""
     blog, shop = paths.act("blog").log, paths.act("shop").log
     add(blog, at(1, "one"))
     follower = follow("blog", "shop")
@@ -298,7 +298,7 @@ def test_what_is_added_is_told(paths: VenuePaths, follow: Follow, only_told: Non
 def test_tracebacks_stay_whole_while_they_are_written(
     paths: VenuePaths, follow: Follow, only_told: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Line by line, while another Act has something to say as well."""
+    """This holds even if it is written line by line while another Act logs too."""
     monkeypatch.setattr("backstage.logs.journal._GATHER", 1.0)
     blog, shop = paths.act("blog").log, paths.act("shop").log
     add(blog, at(1, "one"))
@@ -311,7 +311,7 @@ def test_tracebacks_stay_whole_while_they_are_written(
         (blog, "ValueError: no"),
     ):
         add(log, line)
-        # So that who does not wait would have read it.
+        # Long enough for a reader that does not wait to read it.
         time.sleep(0.05)
     follower.sees("blog: failed", "blog: Traceback:", "blog: ValueError: no", "shop: three")
 
@@ -336,7 +336,7 @@ def test_half_a_line_is_held(paths: VenuePaths, follow: Follow) -> None:
 
 
 def test_rotation_loses_nothing(paths: VenuePaths, follow: Follow) -> None:
-    """Each time the one before it is overwritten, while somebody writes on."""
+    """Each rotation overwrites the previous log while the writer goes on."""
     blog = paths.act("blog").log
     add(blog, at(0, "0"))
     follower = follow("blog")
@@ -361,7 +361,7 @@ def test_a_truncated_log_is_read_on(paths: VenuePaths, follow: Follow) -> None:
 
 
 def test_logs_come_later(paths: VenuePaths, follow: Follow) -> None:
-    """Even their directory may."""
+    """Even their directory may be created later."""
     paths.log.rmdir()
     follower = follow("blog", EMPEROR)
     paths.log.mkdir()
@@ -374,7 +374,7 @@ def test_logs_come_later(paths: VenuePaths, follow: Follow) -> None:
 def test_a_log_that_lies_elsewhere_is_followed(
     paths: VenuePaths, follow: Follow, tmp_path: Path
 ) -> None:
-    """The kernel does not tell of it, so it is looked at."""
+    """inotify does not report its changes, so it is polled."""
     elsewhere = tmp_path / "elsewhere.log"
     add(elsewhere, at(1, "one"))
     paths.act("blog").log.symlink_to(elsewhere)
@@ -387,7 +387,7 @@ def test_a_log_that_lies_elsewhere_is_followed(
 def test_acts_that_are_made_later_are_followed_too(
     paths: VenuePaths, follow: Follow, only_told: None
 ) -> None:
-    """Their whole log, but not what an earlier Act of that name has left; and no other files."""
+    """Their whole log is read, but no lines of an earlier Act of that name, and no other files."""
     names = {"blog"}
     old = paths.act("old").log
     add(old, at(1, "long ago"))
@@ -413,7 +413,7 @@ def test_who_named_logs_follows_no_others(paths: VenuePaths, follow: Follow) -> 
 def test_closing_ends_a_follower_that_waits(
     paths: VenuePaths, follow: Follow, only_told: None
 ) -> None:
-    """At once, and not when it would have looked again."""
+    """It ends immediately, not at the next check."""
     follower = follow("blog")
     add(paths.act("blog").log, at(1, "one"))
     follower.sees("blog: one")
@@ -433,7 +433,7 @@ def test_what_was_left_open_ends_with_its_journal(paths: VenuePaths) -> None:
 
 @pytest.fixture
 def no_inotify() -> Iterator[None]:
-    """Every inotify instance that this user may have is taken."""
+    """All inotify instances of this user are in use."""
     libc = ctypes.CDLL(None)
     taken = []
     while (descriptor := libc.inotify_init()) >= 0:
@@ -452,11 +452,11 @@ def test_without_inotify_it_polls_and_says_so_once(
             add(paths.act("blog").log, at(second, "polled"))
             follower.sees("blog: polled")
     (record,) = caplog.records
-    assert "looked at every 0.1 s" in record.getMessage()
+    assert "for changes every 0.1 s" in record.getMessage()
 
 
 def test_many_long_logs_are_read_with_little_memory(paths: VenuePaths) -> None:
-    """One open file and one block of each."""
+    """Each has one open file and one block in memory."""
     lines = [at(second, "x" * 80) for second in range(5000)]
     for number in range(20):
         add(paths.act(f"act{number}").log, *lines)

@@ -1,4 +1,4 @@
-"""The ends of log files and what is added to them, also to broken, rotated and very long ones."""
+"""The ends of log files and the lines added to them, even to broken, rotated and very long ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONG = "".join(f"line {number}\n" for number in range(200_000))
         (b"one\ntwo\nthree\n", 5, 4, "two\nthree"),
         (b"one\ntwo\nthree\n", 1, 4, "three"),
         (b"one\ntwo\n", 5, 8, ""),
-        # Shorter than it was when the mark was made: it was rotated.
+        # Shorter than at the time of the mark: it was rotated.
         (b"new\n", 5, 5000, "new"),
         (b"caf\xe9\n", 5, 0, "caf\N{REPLACEMENT CHARACTER}"),
     ],
@@ -80,7 +80,7 @@ def news(log: GrowingLog) -> list[str]:
         ("one\ntwo\nthree\n", 9, (0, 3)),
         ("one\ntwo\nhalf", 9, (0, 3)),
         ("one\ntwo\n", 0, (8, 0)),
-        # Somebody will want to see this one when it is complete.
+        # This one must be returned once it is complete.
         ("one\ntwo\nhalf", 0, (8, 0)),
         (LONG, 2, (len(LONG) - len("line 199998\n") * 2, 2)),
         (LONG, 199_999, (len("line 0\n"), 199_999)),
@@ -98,7 +98,7 @@ def test_where_the_last_lines_begin(
 
 
 def test_only_the_end_of_a_huge_log_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few blocks of half a gigabyte."""
+    """Only a few blocks of half a gigabyte are read."""
     with path.open("wb") as file:
         file.seek(500_000_000)
         file.write(b"\n" + LONG.encode())
@@ -119,7 +119,7 @@ def test_only_the_end_of_a_huge_log_is_read(path: Path, monkeypatch: pytest.Monk
 
 
 def test_lines_of_all_kinds(path: Path, growing: GrowingLog) -> None:
-    """Only newlines end a line; what is no UTF-8 does no harm."""
+    """Only newlines end a line; invalid UTF-8 does no harm."""
     path.write_bytes(b"caf\xe9\r\n\n\x1b[31mred\x0b\x85\xe2\x80\xa8 \x00\n")
     assert news(growing) == ["caf\ufffd", "", "\x1b[31mred\x0b\ufffd\u2028 \x00"]
 
@@ -153,7 +153,7 @@ def test_a_log_that_comes_later(path: Path, growing: GrowingLog) -> None:
 
 
 def test_nothing_is_lost_when_a_log_is_rotated(path: Path, growing: GrowingLog) -> None:
-    """Neither what was added before, nor a last line that nobody completes."""
+    """Lines added before the rotation and an incomplete last line are kept."""
     path.write_text("one\n")
     assert news(growing) == ["one"]
     add(path, "two\nhalf")
@@ -178,7 +178,7 @@ def test_a_log_that_was_truncated_begins_anew(path: Path, growing: GrowingLog) -
 
 
 def test_who_writes_on_after_a_truncation_leaves_no_zeros(path: Path, growing: GrowingLog) -> None:
-    """As uWSGI does in a log that it has rotated: it opens that one without O_APPEND."""
+    """uWSGI does so in a rotated log, which it opens without O_APPEND."""
     with path.open("w") as file:
         file.write("one\n")
         file.flush()

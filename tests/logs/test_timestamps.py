@@ -1,4 +1,4 @@
-"""What time it was, by lines as uWSGI, Django and others write them."""
+"""The times of lines as uWSGI, Django and others write them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def live_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveIn]:
 
 
 def told(clock: Clock, line: str) -> str:
-    """The moment of a line in UTC, as it would be written."""
+    """The time of a line in UTC, as text."""
     moment = clock.moment(line, LATEST)
     return "" if moment is None else datetime.fromtimestamp(moment, UTC).isoformat(" ")[:-6]
 
@@ -94,7 +94,7 @@ def test_who_wrote_a_line() -> None:
     assert [stamp and stamp.worker for stamp in stamps] == [False, True, True, False, False]
 
 
-# One minute of an Act's log, as a machine nine hours ahead of UTC has it.
+# One minute of an Act's log on a machine nine hours ahead of UTC.
 TOKYO = [
     ("2022-05-02 06:45:50 - spawned uWSGI worker 1 (pid: 8, cores: 4)", "21:45:50"),
     ("2022-05-01 21:45:51 - WSGI app 0 (mountpoint='') ready in 1 seconds", "21:45:51"),
@@ -105,17 +105,17 @@ TOKYO = [
     ("2022-05-01 21:45:56 - Gracefully killing worker 1 (pid: 8)...", "21:45:56"),
     ("2022-05-02 06:45:57 - goodbye to uWSGI.", "21:45:57"),
 ]
-# The same five hours behind it.
+# The same minute on a machine five hours behind UTC.
 NEW_YORK = [(line.replace("2022-05-02 06", "2022-05-01 16"), expected) for line, expected in TOKYO]
 
 
 @pytest.mark.parametrize(("zone", "lines"), [("JST-9", TOKYO), ("EST5", NEW_YORK)])
-# Without a line above it, the seventh could be a master's.
+# Without the lines above it, the seventh could be a master's.
 @pytest.mark.parametrize("first", [0, 1, 2, 3, 4, 5, 7])
 def test_masters_and_workers_in_different_zones(
     live_in: LiveIn, zone: str, lines: list[tuple[str, str]], first: int
 ) -> None:
-    """Wherever one begins to read."""
+    """This holds from whichever line reading begins."""
     live_in(zone)
     clock = Clock()
     assert [told(clock, line)[11:] for line, _ in lines[first:]] == [
@@ -124,7 +124,7 @@ def test_masters_and_workers_in_different_zones(
 
 
 def test_the_zone_of_django_holds_for_the_workers(live_in: LiveIn) -> None:
-    """Once a line has told it, until another tells otherwise."""
+    """It applies once a line names it, until another line names a different one."""
     live_in("UTC0")
     clock = Clock()
     assert told(clock, "2022-05-01T23:45:51+0200 WARNING shop: low") == "2022-05-01 21:45:51"
@@ -137,7 +137,7 @@ def test_workers_without_django_are_in_the_zone_of_the_machine(live_in: LiveIn) 
     clock = Clock()
     assert told(clock, "2022-05-02 06:45:50 - spawned uWSGI worker 1") == "2022-05-01 21:45:50"
     assert told(clock, REQUEST % "Mon May  2 06:45:52 2022") == "2022-05-01 21:45:52"
-    # A day later nothing but what was learnt can tell.
+    # A day later, only the learnt zone can decide.
     assert told(clock, REQUEST % "Tue May  3 09:00:00 2022") == "2022-05-03 00:00:00"
 
 

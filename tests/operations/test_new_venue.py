@@ -30,6 +30,8 @@ def test_a_range_that_cannot_be_meant_is_told_with_its_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(PORTS, "80-90")
-    with pytest.raises(SettingsError, match=r"^BACKSTAGE_PORTS: ports 80-90 is no rising range"):
+    with pytest.raises(
+        SettingsError, match=r"^BACKSTAGE_PORTS: ports 80-90 is not an ascending range"
+    ):
         configure(VenuePaths(tmp_path))
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Root's errands as another user, in real processes of that user's."""
+"""Tasks that root runs as another user, in real processes of that user."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes ano
 
 
 def test_an_errand_is_done_as_that_user_and_tells_what_came_of_it() -> None:
-    """As JSON has it."""
+    """The result comes back as after a round trip through JSON."""
     assert as_user.run_as(NOBODY, os.geteuid) == NOBODY
     assert as_user.run_as(NOBODY, lambda: {"path": Path("/srv"), "pair": (1, None)}) == {
         "path": "/srv",
@@ -32,7 +32,7 @@ def test_where_nobody_else_is_meant_an_errand_is_done_right_here() -> None:
 
 
 def test_what_an_errand_raises_for_people_is_raised_here() -> None:
-    """With all that it carries."""
+    """Its attributes come with it."""
 
     def refuse() -> NoReturn:
         raise NoSuchAct("blog", Path("/srv/V"), ("shop",))
@@ -49,7 +49,7 @@ def test_disk_trouble_is_told_to_people_too() -> None:
 
 @pytest.mark.parametrize("wrong", [KeyError("port"), SystemExit(3), KeyboardInterrupt()])
 def test_a_programming_error_reaches_whoever_called(wrong: BaseException) -> None:
-    """With its type, its message and the lines that led to it; it is nothing for people."""
+    """The error keeps its type, message and traceback, and is no message for users."""
 
     def stumble_over_it() -> NoReturn:
         raise wrong
@@ -72,7 +72,7 @@ def test_a_result_that_cannot_be_sent_is_a_programming_error() -> None:
 
 
 def test_a_process_that_is_killed_says_by_what() -> None:
-    with pytest.raises(BackstageError, match="process of nobody was ended by SIGKILL"):
+    with pytest.raises(BackstageError, match="process of user nobody was killed by SIGKILL"):
         as_user.run_as(NOBODY, lambda: os.kill(os.getpid(), signal.SIGKILL))
-    with pytest.raises(BackstageError, match=r"process of nobody ended .* exit code 7"):
+    with pytest.raises(BackstageError, match=r"process of user nobody exited with code 7"):
         as_user.run_as(NOBODY, lambda: os._exit(7))

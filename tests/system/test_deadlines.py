@@ -1,4 +1,4 @@
-"""Waiting on a clock that the test sets itself."""
+"""Waiting on a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from backstage.system.deadlines import Deadline, until
 
 
 class Clock:
-    """A clock that goes on by `step` seconds each time somebody looks at it."""
+    """A clock that advances by `step` seconds at each reading."""
 
     def __init__(self, step: float = 0.0) -> None:
         self.now = 1000.0
@@ -18,7 +18,7 @@ class Clock:
 
 
 def test_a_deadline_runs_out() -> None:
-    """What remains never falls below zero, and the last moment itself is too late."""
+    """The remaining time is never negative, and the deadline itself counts as expired."""
     clock = Clock()
     deadline = Deadline(10, clock)
     history = []

@@ -1,4 +1,4 @@
-"""Changes of real files, as the kernel tells of them or as they are looked for."""
+"""Changes of real files, reported by inotify or found by polling."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def changes(tmp_path: Path, woken: threading.Event) -> Iterator[FileChanges]:
 
 
 def seen(changes: FileChanges, *expected: Change) -> bool:
-    """Whether these changes are told, in whatever order and among others."""
+    """Whether these changes are reported, in any order and among others."""
     found: list[Change] = []
 
     def are_all_there() -> bool:
@@ -53,7 +53,7 @@ def seen(changes: FileChanges, *expected: Change) -> bool:
 def test_changes_are_told_by_the_paths_of_files(
     tmp_path: Path, changes: FileChanges, woken: threading.Event
 ) -> None:
-    """Of some directories what is in their files, of others only which there are."""
+    """For some directories the contents of files are watched, for others only the names."""
     (tmp_path / "emperor.log").touch()
     changes.open()
     (tmp_path / "run" / "emperor.stats").touch()
@@ -95,7 +95,7 @@ def test_what_was_not_there_is_watched_from_the_next_look_on(
 def test_a_directory_that_has_gone_makes_everything_due(
     tmp_path: Path, changes: FileChanges
 ) -> None:
-    """And is watched again when it has come back."""
+    """It is watched again when it exists again."""
     changes.open()
     assert changes.is_due(0.0)
     (tmp_path / "vassals").rmdir()
@@ -112,7 +112,7 @@ def test_where_the_kernel_cannot_tell_everything_is_due_more_often(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """And that is said once."""
+    """The warning appears once."""
 
     def refuse(*_: object) -> None:
         raise OSError(24, "inotify instance limit reached")
@@ -124,14 +124,14 @@ def test_where_the_kernel_cannot_tell_everything_is_due_more_often(
             assert changes.is_due(moment)
     assert changes.interval == 0.1
     (record,) = caplog.records
-    said = "is looked at every 0.1 s, as the kernel cannot tell of changes there: inotify instance"
-    assert f"{tmp_path} {said}" in record.getMessage()
+    why = "because inotify is unavailable: inotify instance limit reached"
+    assert record.getMessage() == f"checking {tmp_path} for changes every 0.1 s, {why}"
 
 
 def test_a_directory_that_may_not_be_watched_is_looked_at(
     tmp_path: Path, changes: FileChanges, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the kernel refuses only later; nothing is left open."""
+    """This holds even if the kernel refuses later; no descriptor stays open."""
 
     def used() -> tuple[int, int]:
         return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))

@@ -1,4 +1,4 @@
-"""Writing files so that nobody sees half of one, and none is lost."""
+"""Writing files so that no reader sees an incomplete one, and none is lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from backstage.system.files import (
     write_atomically,
 )
 
-# What uWSGI takes for a vassal, also behind a leading dot.
+# The suffixes of vassal files for uWSGI, which accepts a leading dot too.
 VASSAL_SUFFIXES = {".ini", ".xml", ".yml", ".yaml", ".js", ".json"}
 
 
@@ -36,7 +36,7 @@ def mode_of(path: Path) -> int:
 
 @contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
-    """Let writing fail in the middle, as on a full disk."""
+    """Make writing fail in the middle, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -48,7 +48,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 @pytest.mark.parametrize("umask", [0o000, 0o077])
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o755])
 def test_permissions_are_those_asked_for(tmp_path: Path, mode: int, umask: int) -> None:
-    """Whatever the caller's umask and the old file's permissions."""
+    """The caller's umask and the old file's permissions do not matter."""
     path = tmp_path / "file"
     path.touch(mode=0o666)
     before = os.umask(umask)
@@ -73,7 +73,7 @@ def test_content_arrives_byte_for_byte(tmp_path: Path, content: str | bytes, dat
 def test_it_is_whole_and_on_the_disk_before_it_gets_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Meanwhile the Emperor sees the old file and nothing that it would take for a vassal."""
+    """In the meantime the Emperor sees the old file and nothing else that looks like a vassal."""
     path = tmp_path / "blog.ini"
     path.write_text("old")
     seen = []
@@ -121,7 +121,7 @@ def test_a_file_is_read_unless_somebody_writes_in_it(tmp_path: Path) -> None:
 
 
 def test_who_reads_sees_all_or_nothing_of_what_is_written_in_place(tmp_path: Path) -> None:
-    """And neither the reader nor the writer is ended by the kernel's signals, or held up."""
+    """The kernel's signals neither end nor delay the reader or the writer."""
     path = tmp_path / "blog.ini"
     path.write_bytes(b"a" * 4096)
     write = (
@@ -146,7 +146,7 @@ def test_who_reads_sees_all_or_nothing_of_what_is_written_in_place(tmp_path: Pat
 
 
 def test_where_the_kernel_does_not_tell_a_file_is_read_as_it_is() -> None:
-    """A file on which no lease is to be had."""
+    """The kernel grants no lease on this file."""
     assert read_whole(Path("/dev/null")) == b""
 
 
@@ -194,7 +194,7 @@ def test_a_tree_is_handed_over_with_its_links_and_not_with_what_they_name(tmp_pa
 def test_the_top_of_a_tree_is_handed_over_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its new owner could otherwise put a link where a directory was a moment ago."""
+    """Otherwise its new owner could replace a directory with a link in the meantime."""
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "file").touch()
     given: list[str] = []
@@ -219,7 +219,7 @@ def test_a_directory_of_our_own_will_do(tmp_path: Path, mode: int) -> None:
     ("mode", "who"), [(0o775, "the group"), (0o757, "everybody"), (0o777, "everybody")]
 )
 def test_a_directory_that_others_can_write_is_refused(tmp_path: Path, mode: int, who: str) -> None:
-    """And what the error says to type cures it."""
+    """The command in the error message fixes it."""
     directory = tmp_path / "two words"
     directory.mkdir()
     directory.chmod(mode)
@@ -246,7 +246,7 @@ def test_a_directory_of_somebody_else_is_refused(
 
 
 def test_a_directory_of_root_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever we are."""
+    """This holds for every user."""
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     assert Path("/usr").stat().st_uid == 0
     refuse_foreign(Path("/usr"))

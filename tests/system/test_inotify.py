@@ -1,4 +1,4 @@
-"""What inotify tells of real files, and what is made of it."""
+"""The events of inotify for real files, and the hints made from them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Doing = Callable[[Path], object]
 
 @pytest.fixture
 def hints() -> Hints:
-    """What was told, in order."""
+    """The hints received, in order."""
     return []
 
 
@@ -35,14 +35,14 @@ def watch(hints: Hints) -> Iterator[Watch]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A directory to be watched, beside others."""
+    """A directory to watch, beside others."""
     path = tmp_path / "vassals"
     path.mkdir()
     return path
 
 
 def all_of(hints: Hints, place: Path) -> Hints:
-    """Everything that was told of what was done until now in a watched directory."""
+    """All hints about what happened so far in a watched directory."""
     last = Hint(place, "the-last", complete=True)
     (place / last.name).mkdir()
     assert until(lambda: any(hint.name == last.name for hint in hints), Deadline(PATIENCE))
@@ -62,7 +62,7 @@ def write_and_leave_open(path: Path, closing: ExitStack) -> None:
 
 
 def test_what_is_being_written_is_not_complete(watch: Watch, hints: Hints, place: Path) -> None:
-    """Until it is closed."""
+    """It is complete once it is closed."""
     watch.add(place, CONTENTS)
     with ExitStack() as closing:
         write_and_leave_open(place / "blog.ini", closing)
@@ -150,7 +150,7 @@ def test_what_is_watched_already_is_told_once(watch: Watch, hints: Hints, place:
 
 
 def test_what_is_not_there_is_not_watched(watch: Watch, hints: Hints, place: Path) -> None:
-    """Until it is."""
+    """It is watched once it exists."""
     watch.add(place / "later", CONTENTS)
     watch.add(place, CONTENTS)
     (place / "later").mkdir()
@@ -182,7 +182,7 @@ def test_a_directory_that_goes_is_told_and_one_that_comes_back_is_watched_again(
 def test_a_file_that_was_replaced_is_watched_again(
     watch: Watch, hints: Hints, place: Path, held: bool
 ) -> None:
-    """As a log that was rotated, to which somebody may still write."""
+    """A rotated log, for example, may still be written to."""
     log, rotated = place / "emperor.log", place / "emperor.log.1"
     log.write_text("")
     watch.add(log, WRITES)
@@ -208,7 +208,7 @@ def test_a_file_that_was_replaced_is_watched_again(
 
 
 def test_closing_gives_everything_back(tmp_path: Path) -> None:
-    """Threads and files, however much was going on; what comes after it is not told."""
+    """Threads and descriptors are released even amid many events; later events are not reported."""
 
     def used() -> tuple[int, int]:
         return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
@@ -218,7 +218,7 @@ def test_closing_gives_everything_back(tmp_path: Path) -> None:
         with closing(Watch(hints.append)) as watch:
             watch.add(tmp_path, CONTENTS)
             (tmp_path / f"{number}").mkdir()
-    # A thread that has ended may be counted a moment longer.
+    # An ended thread may still be counted for a moment.
     assert until(lambda: used() == before, Deadline(PATIENCE))
     hints.clear()
     (tmp_path / "blog").mkdir()
@@ -227,7 +227,7 @@ def test_closing_gives_everything_back(tmp_path: Path) -> None:
 
 
 def test_more_than_the_kernel_can_hold_is_told_to_be_lost(place: Path) -> None:
-    """Once somebody listens again; and what comes then is told as before."""
+    """The loss is reported once the reader catches up; later events are reported as before."""
     blocked, go_on = threading.Event(), threading.Event()
     hints = Hints()
 
@@ -238,7 +238,7 @@ def test_more_than_the_kernel_can_hold_is_told_to_be_lost(place: Path) -> None:
 
     with closing(Watch(listen)) as watch:
         watch.add(place, CONTENTS)
-        # Two in turn, as the kernel tells of the same thing twice only if another lies between.
+        # Two in turn, because the kernel merges identical consecutive events.
         names = ["blog.ini", "shop.ini"]
         for name in names:
             (place / name).mkdir()
@@ -255,7 +255,7 @@ def test_more_than_the_kernel_can_hold_is_told_to_be_lost(place: Path) -> None:
 
 @pytest.mark.slow
 def test_where_the_kernel_grants_no_instance_an_error_says_so() -> None:
-    """So that whoever watches can look for himself instead."""
+    """So the caller can poll instead."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
     try:

@@ -1,4 +1,4 @@
-"""The kernel's log: whom it killed when memory ran out."""
+"""The kernel's log: the processes that it killed when memory ran out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MEMORY = "Killed process 812 (uwsgi) total-vm:444604kB, anon-rss:186040kB, oom_s
 
 @pytest.fixture
 def device(tmp_path: Path) -> Iterator[Path]:
-    """A file that, as the kernel's log does, has something to say and no end."""
+    """A file with content but no end, like the kernel's log."""
     path = tmp_path / "kmsg"
     os.mkfifo(path)
     descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)

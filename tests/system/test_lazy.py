@@ -1,4 +1,4 @@
-"""Modules that are imported at their first use."""
+"""Modules that are imported on first use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backstage.system import lazy
 
 @pytest.fixture
 def late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a module that nobody has imported yet."""
+    """The name of a module that is not imported yet."""
     (tmp_path / "backstage_late.py").write_text("VALUE = 1\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "backstage_late", raising=False)

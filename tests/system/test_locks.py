@@ -23,7 +23,7 @@ with locked(Path(sys.argv[1]), "holding"):
     print("held", flush=True)
     sys.stdin.read()
 """
-# Each turn leaves a trace of its beginning and, a moment later, of its end.
+# Each turn records its beginning and, a moment later, its end.
 WORKER = """
 import sys, time
 from pathlib import Path
@@ -42,7 +42,7 @@ for _ in range(20):
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lock that is never freed shall fail a test in a moment, not in minutes."""
+    """A lock that is never released must fail a test quickly, not after minutes."""
     monkeypatch.setattr(locks, "_PATIENCE", 20.0)
 
 
@@ -103,7 +103,7 @@ def test_it_makes_a_directory_that_nobody_else_enters(tmp_path: Path) -> None:
 
 
 def test_who_does_not_wait_is_told_whether_it_is_free(tmp_path: Path, spawn: Spawn) -> None:
-    """At once, and again the next time it asks."""
+    """The answer comes immediately, and anew for each attempt."""
     lock = tmp_path / "lock"
     with locked_if_free(lock) as free:
         assert free
@@ -121,7 +121,7 @@ def test_who_does_not_wait_is_told_whether_it_is_free(tmp_path: Path, spawn: Spa
 def test_what_was_free_is_held_against_everybody_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also in the same process, until it is left."""
+    """This holds in the same process too, until the body ends."""
     lock = tmp_path / "lock"
     monkeypatch.setattr(locks, "_PATIENCE", 0.1)
     with locked_if_free(lock) as free, locked_if_free(lock) as free_again:
@@ -135,7 +135,7 @@ def test_what_was_free_is_held_against_everybody_else(
 
 
 def test_what_was_not_free_stays_its_holders(tmp_path: Path, spawn: Spawn) -> None:
-    """Having asked in vain takes nothing away from him."""
+    """A failed attempt does not affect the holder."""
     lock = tmp_path / "lock"
     hold(spawn, lock)
     for _ in range(2):

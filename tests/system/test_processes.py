@@ -20,9 +20,9 @@ from backstage.system.deadlines import Deadline, until
 from tests.conftest import Spawn
 
 PATIENCE = 20.0
-# Lives until it is told to end, or until the test does.
+# Lives until it is told to end, or until the test ends.
 IDLE = "import sys; print('up', flush=True); sys.stdin.read()"
-# Ends its child when told to, and itself only when killed.
+# Ends its child when it reads a line, and itself only when killed.
 STUBBORN = """
 import os, signal, subprocess, sys
 child = subprocess.Popen(["sleep", "600"])
@@ -67,7 +67,7 @@ def test_a_zombie_is_not_alive(idle: subprocess.Popen[str]) -> None:
 
 
 def test_a_pid_that_another_process_got_counts_as_ended(idle: subprocess.Popen[str]) -> None:
-    """A process is its pid and the moment when it began."""
+    """A process is identified by its pid and its start time."""
     former = psutil.Process(idle.pid)
     former._ident = (idle.pid, 1.0)  # type: ignore[attr-defined]
     assert processes.running([former]) == []
@@ -75,7 +75,7 @@ def test_a_pid_that_another_process_got_counts_as_ended(idle: subprocess.Popen[s
 
 
 def test_a_family_is_a_process_with_all_below_it(spawn: Spawn) -> None:
-    """Grandchildren too, the head first; one that is gone has none."""
+    """It includes grandchildren, with the parent first; for a process that is gone it is empty."""
     script = "sh -c 'sleep 600 & echo $!; wait' & echo $!; wait"
     head = spawn("/bin/sh", "-c", script)
     child, grandchild = sorted(int(line_of(head)) for _ in range(2))
@@ -89,7 +89,7 @@ def test_a_family_is_a_process_with_all_below_it(spawn: Spawn) -> None:
 
 
 def test_members_of_a_session_are_those_that_lie_within(tmp_path: Path, spawn: Spawn) -> None:
-    """By program or directory; neither of a neighbour, nor of another session."""
+    """Their program or directory is in the Venue; neighbours and other sessions do not count."""
     blog, neighbour = tmp_path / "blog", tmp_path / "blog2"
     (blog / "acts").mkdir(parents=True)
     neighbour.mkdir()
@@ -115,7 +115,7 @@ def test_members_of_a_session_are_those_that_lie_within(tmp_path: Path, spawn: S
 def test_a_marked_process_belongs_to_its_venue_wherever_it_went(
     tmp_path: Path, spawn: Spawn
 ) -> None:
-    """A daemon in a session of its own keeps the mark of the Venue that it came from."""
+    """A daemon in another session keeps the mark of its Venue."""
     daemon = spawn(sys.executable, "-c", IDLE, env={"BACKSTAGE_VENUE": str(tmp_path)})
     assert line_of(daemon) == "up"
     assert [process.pid for process in processes.of_venue(-1, tmp_path)] == [daemon.pid]
@@ -140,7 +140,7 @@ def test_started_after(idle: subprocess.Popen[str], spawn: Spawn) -> None:
 
 
 def test_started_after_is_not_confused_by_a_programs_name(tmp_path: Path, spawn: Spawn) -> None:
-    """The kernel writes the name between the numbers, spaces, brackets and all."""
+    """The kernel writes the name, with spaces and brackets, between the numbers."""
     program = tmp_path / "x) S 1 2 3"
     program.symlink_to(Path(sys.executable).resolve())
     moment = processes.boot_clock()
@@ -152,7 +152,7 @@ def test_started_after_is_not_confused_by_a_programs_name(tmp_path: Path, spawn:
 
 
 def test_facts_of_a_living_process(spawn: Spawn) -> None:
-    """When it began as the kernel's clock has it, and what it has in memory."""
+    """They include its start time on the kernel's clock and its memory."""
     before = processes.boot_clock()
     process = spawn(sys.executable, "-c", f"blob = bytearray(b'x' * 100_000_000); {IDLE}")
     assert line_of(process) == "up"
@@ -160,12 +160,12 @@ def test_facts_of_a_living_process(spawn: Spawn) -> None:
     assert known
     assert (known.alive, known.halted) == (True, False)
     assert before - 0.02 < known.began < processes.boot_clock() + 0.02
-    # The kernel counts roughly here, processor by processor.
+    # The kernel's count is approximate, kept for each processor.
     assert known.memory == pytest.approx(psutil.Process(process.pid).memory_info().rss, rel=0.3)
 
 
 def test_facts_of_a_halted_process(idle: subprocess.Popen[str]) -> None:
-    """It is alive, and halted until it may go on."""
+    """It is alive, and halted until it is continued."""
 
     def halted() -> bool:
         known = processes.facts(idle.pid)
@@ -181,7 +181,7 @@ def test_facts_of_a_halted_process(idle: subprocess.Popen[str]) -> None:
 
 
 def test_facts_of_a_zombie_and_of_what_is_gone(idle: subprocess.Popen[str]) -> None:
-    """The one has ended and waits to be asked for how; of the other there is nothing to say."""
+    """A zombie is not alive; for a process that is gone there are no facts."""
     began = processes.facts(idle.pid)
     idle.kill()
     assert eventually(lambda: psutil.Process(idle.pid).status() == psutil.STATUS_ZOMBIE)
@@ -217,7 +217,7 @@ def test_facts_leave_no_file_open(idle: subprocess.Popen[str]) -> None:
 
 
 def test_an_end_can_be_waited_for(idle: subprocess.Popen[str]) -> None:
-    """By a file that becomes readable; also when nobody has asked for how it ended."""
+    """The descriptor becomes readable, even before the process is waited for."""
     descriptor = processes.watch_end(idle.pid)
     assert descriptor is not None
     try:
@@ -247,7 +247,7 @@ def test_where_no_file_can_be_opened_an_end_cannot_be_waited_for(
 
 
 def test_a_process_belongs_where_its_directory_is(tmp_path: Path, spawn: Spawn) -> None:
-    """Or anywhere below that, and not to a neighbour whose name begins alike."""
+    """Subdirectories count; a neighbour whose name has the same beginning does not."""
     blog, neighbour = tmp_path / "blog", tmp_path / "blog2"
     (blog / "acts").mkdir(parents=True)
     neighbour.mkdir()
@@ -274,7 +274,7 @@ def test_a_process_belongs_where_its_mark_says(tmp_path: Path, spawn: Spawn) -> 
 
 
 def test_what_has_ended_belongs_nowhere(tmp_path: Path, spawn: Spawn) -> None:
-    """Neither while it is a zombie nor after that."""
+    """This holds for a zombie and after it is gone."""
     process = spawn("true", cwd=tmp_path)
     assert eventually(lambda: not processes.alive(process.pid))
     assert not processes.belongs_to(process.pid, tmp_path)
@@ -293,7 +293,7 @@ def test_a_process_is_described_by_name_and_pid(idle: subprocess.Popen[str]) -> 
 
 
 def test_insisting_ends_what_does_not_listen(spawn: Spawn) -> None:
-    """Nothing is left, and what has ended before does not matter."""
+    """No process is left; processes that ended before do not matter."""
     master = spawn(sys.executable, "-c", STUBBORN)
     child = int(line_of(master))
     everybody = processes.family(master.pid)
@@ -307,7 +307,7 @@ def test_insisting_ends_what_does_not_listen(spawn: Spawn) -> None:
 
 
 def test_only_a_lonely_master_is_dismissed(spawn: Spawn) -> None:
-    """While a worker of its lives, that may still finish a request."""
+    """While one of its workers lives, that worker may still finish a request."""
     master = spawn(sys.executable, "-c", STUBBORN)
     line_of(master)
     family = processes.family(master.pid)

@@ -1,4 +1,4 @@
-"""Real programs: what they are told, and how they are run."""
+"""Real programs: their environment, and how they are run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 @pytest.fixture
 def ending() -> Iterator[list[int]]:
-    """Pids put here, of processes that are nobody's children, end with the test."""
+    """Pids of detached processes; those added here are ended with the test."""
     pids: list[int] = []
     yield pids
     for pid in pids:
@@ -34,13 +34,13 @@ def ending() -> Iterator[list[int]]:
             os.kill(pid, signal.SIGKILL)
 
 
-# What programs are told
+# The environment of programs
 
 
 def test_a_service_knows_nothing_of_the_shell_that_started_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The same from a terminal, from cron and from a unit; above all no secrets."""
+    """It is the same from a terminal, cron or a unit, and above all has no secrets."""
     for name in list(os.environ):
         monkeypatch.delenv(name)
     kept = {
@@ -98,7 +98,7 @@ def test_tools_keep_the_callers_settings_but_not_its_python(
 
 
 def test_run_gives_both_streams_as_text(tmp_path: Path) -> None:
-    """In their order, whatever bytes they are, with nothing to read and the given place."""
+    """The output keeps its order, whatever its bytes; input is empty; the directory is as given."""
     script = r"printf 'one\n'; printf 'tw\377\n' >&2; cat; pwd; echo $A; exit 3"
     done = programs.run(["/bin/sh", "-c", script], cwd=tmp_path, env={"A": "b c"})
     assert done.stdout == f"one\ntw\N{REPLACEMENT CHARACTER}\n{tmp_path}\nb c\n"
@@ -150,7 +150,7 @@ def test_start_runs_beside() -> None:
 
 
 def test_a_detached_program_is_on_its_own(tmp_path: Path, ending: list[int]) -> None:
-    """In a session of its own, nobody's child here, and its pid is the one that was told."""
+    """It has its own session, is not a child of this process, and has the returned pid."""
     log = tmp_path / "two words.log"
     log.write_text("before\n")
     script = (

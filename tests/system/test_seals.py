@@ -1,4 +1,4 @@
-"""Seals tell whether somebody has edited a file after us."""
+"""Seals reveal whether a generated file was edited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ports among real listeners."""
+"""Ports and real listeners."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_another_address_of_this_machine_is_not_in_the_way(listen: Listen) -> No
 
 
 def test_a_port_is_free_at_once_when_its_listener_is_gone(listen: Listen) -> None:
-    """Also while the kernel still remembers connections that the listener's side closed."""
+    """This holds even while closed connections of the listener are in TIME_WAIT."""
     listener = listen()
     port = port_of(listener)
     with socket.create_connection(("127.0.0.1", port)) as client:
@@ -45,7 +45,7 @@ def test_a_port_is_free_at_once_when_its_listener_is_gone(listen: Listen) -> Non
 
 
 def test_the_listener_of_a_port_is_known(listen: Listen) -> None:
-    """Its clients use the same port number and are not meant."""
+    """Its clients use the same port number, but do not count."""
     listener = listen()
     port = listener.getsockname()[1]
     assert sockets.listener(port) == os.getpid()
@@ -56,7 +56,7 @@ def test_the_listener_of_a_port_is_known(listen: Listen) -> None:
 
 
 def test_the_holder_of_a_port_is_told_in_words(listen: Listen) -> None:
-    """Also where it may not be known."""
+    """There is a description even if the process is not visible."""
     listener = listen()
     assert sockets.holder(port_of(listener)).endswith(f" (pid {os.getpid()})")
     port = port_of(listener)

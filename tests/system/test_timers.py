@@ -1,4 +1,4 @@
-"""When names come up again, on a clock that is a number here."""
+"""Due times of names, with plain numbers as the clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from backstage.system.timers import Timers
 
 
 def moments_of(timers: Timers, name: str, count: int) -> list[int]:
-    """When a name comes up that is to be repeated whenever it does, in thousandths from 0 on."""
+    """The due times, in milliseconds from 0, of a name that is repeated whenever it is due."""
     now, found = 0.0, list[int]()
     for _ in range(count):
         timers.repeat(name, now)
@@ -52,7 +52,7 @@ def test_what_is_overdue_is_not_waited_for() -> None:
 
 
 def test_the_last_moment_that_was_put_counts() -> None:
-    """Later or earlier: a file that is still being written puts its moment off."""
+    """It may move later or earlier: a file that is still being written postpones it."""
     timers = Timers()
     timers.put("a", 1.0)
     timers.put("a", 2.0)
@@ -62,7 +62,7 @@ def test_the_last_moment_that_was_put_counts() -> None:
 
 
 def test_what_passes_is_looked_at_soon_then_less_and_less_often() -> None:
-    """But often enough that nobody notices."""
+    """The pause has an upper limit that users do not notice."""
     assert moments_of(Timers(), "a", 8) == [5, 15, 35, 75, 155, 255, 355, 455]
 
 

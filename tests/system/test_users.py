@@ -1,4 +1,4 @@
-"""Users of this system by name and by number, and becoming one of them."""
+"""Users of this system by name and by number, and becoming another user."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def unused_uid() -> int:
 
 
 def somebody() -> pwd.struct_passwd:
-    """A user who is not root, and there on every system."""
+    """A user other than root who exists on every system."""
     return pwd.getpwnam("nobody")
 
 
@@ -97,7 +97,7 @@ def test_the_owner_stands_in_for_root(tmp_path: Path) -> None:
 
 @needs_root
 def test_a_link_makes_nobody_root(tmp_path: Path) -> None:
-    """Who owns a Venue may have put a link to what is root's where root looks for an Act."""
+    """The owner of a Venue may have replaced an Act's directory with a link to a file of root's."""
     link = tmp_path / "act"
     link.symlink_to("/usr")
     os.chown(link, 12345, -1, follow_symlinks=False)
@@ -108,7 +108,7 @@ def test_a_link_makes_nobody_root(tmp_path: Path) -> None:
 
 @needs_root
 def test_the_owner_of_the_venue_counts_before_that_of_the_act(tmp_path: Path) -> None:
-    """Who owns the Venue may have linked to what is somebody else's."""
+    """The owner of the Venue may have made a link to another user's directory."""
     (tmp_path / "venue" / "act").mkdir(parents=True)
     os.chown(tmp_path / "venue", 12345, -1)
     os.chown(tmp_path / "venue" / "act", 23456, -1)
@@ -121,7 +121,7 @@ def test_a_venue_of_roots_where_others_write_is_refused(tmp_path: Path) -> None:
     assert users.stand_in(tmp_path / "venue") is None
     for place in (tmp_path / "venue", tmp_path):
         place.chmod(0o777)
-        with pytest.raises(UnsafeDirectory, match="is not root's alone"):
+        with pytest.raises(UnsafeDirectory, match="is not under root's sole control"):
             users.stand_in(tmp_path / "venue")
         place.chmod(0o700)
     (tmp_path / "link").symlink_to("venue")
@@ -131,10 +131,10 @@ def test_a_venue_of_roots_where_others_write_is_refused(tmp_path: Path) -> None:
 
 @needs_root
 def test_who_becomes_a_user_is_that_user_for_good() -> None:
-    """With that user's groups and no others, and without what root's shell has told."""
+    """The process has exactly that user's groups, and no variables of root's shell."""
     user = somebody()
     told = {"XDG_STATE_HOME": "/root/state", "XDG_CONFIG_HOME": "/root/config", "KEPT": "yes"}
-    # The modules may lie where only root reads.
+    # Only root may be able to read the modules.
     done = subprocess.run(
         [sys.executable, "-c", BECOME, str(user.pw_uid)],
         env={**os.environ, **told, "XDG_RUNTIME_DIR": "/run/user/0"},
@@ -158,7 +158,7 @@ def test_who_becomes_a_user_is_that_user_for_good() -> None:
 
 
 def test_nobody_becomes_a_bare_number() -> None:
-    """A process that has become nobody known could read whatever that number gets later."""
+    """A process with an unused uid could read the files of a later user with that uid."""
     with pytest.raises(UnknownUser, match=str(unused_uid())):
         users.become(unused_uid())
     assert users.name_of(os.geteuid()) == users.mine()

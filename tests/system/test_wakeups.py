@@ -39,7 +39,7 @@ def pair() -> Iterator[Pair]:
 
 @pytest.fixture
 def newcomers() -> Iterator[Newcomers]:
-    """Opens files, to which the kernel gives the numbers of those that were closed before."""
+    """Opens files, which get the descriptor numbers of files closed before."""
     pairs: list[Pair] = []
 
     def arrive() -> list[Pair]:
@@ -48,7 +48,7 @@ def newcomers() -> Iterator[Newcomers]:
 
     yield arrive
     for each in sum(pairs, ()):
-        # Whoever else has closed one is to be seen in the test, not here.
+        # If somebody else closed one, the test must show it, not this cleanup.
         with suppress(OSError):
             each.close()
 
@@ -68,7 +68,7 @@ def test_without_an_alarm_it_waits_its_time(wakeups: Wakeups) -> None:
 
 
 def test_a_call_ends_the_wait_that_is_under_way(wakeups: Wakeups) -> None:
-    """From another thread, and with nothing to tell."""
+    """The call comes from another thread, and the wait returns no names."""
     heard: list[list[tuple[str, int]]] = []
     waiting = threading.Thread(target=lambda: heard.append(wakeups.wait(600)))
     waiting.start()
@@ -78,7 +78,7 @@ def test_a_call_ends_the_wait_that_is_under_way(wakeups: Wakeups) -> None:
 
 
 def test_a_call_before_it_ends_the_next_wait(wakeups: Wakeups) -> None:
-    """However often it was asked for, and only the next one."""
+    """Several calls end one wait only."""
     for _ in range(2000):
         wakeups.wake()
     wakeups.wait(600)
@@ -90,7 +90,7 @@ def test_a_call_before_it_ends_the_next_wait(wakeups: Wakeups) -> None:
 
 
 def test_nobody_is_held_up_by_wakeups_that_nobody_waits_for(wakeups: Wakeups) -> None:
-    """Not even when there are more than the kernel has room for; the wait still ends."""
+    """Even a full pipe blocks no caller, and the wait still ends."""
     for _ in range(100_000):
         wakeups.wake()
     assert wakeups.wait(600) == []
@@ -106,7 +106,7 @@ def test_the_end_of_a_process_is_told_once(wakeups: Wakeups, spawn: Spawn) -> No
 
 
 def test_a_process_that_is_watched_twice_is_told_once(wakeups: Wakeups, spawn: Spawn) -> None:
-    """As every look at an Act asks for it anew."""
+    """Every look at an Act adds the watch again."""
     process = spawn("sleep", "600")
     before = files_open()
     for _ in range(3):
@@ -139,7 +139,7 @@ def test_a_process_that_is_gone_already_is_not_watched(wakeups: Wakeups, spawn: 
 def test_where_no_more_files_can_be_opened_it_does_without(
     wakeups: Wakeups, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And watches it when it is asked again."""
+    """The next call watches it."""
     process = spawn("sleep", "600")
 
     def refuse(pid: int) -> int | None:
@@ -154,7 +154,7 @@ def test_where_no_more_files_can_be_opened_it_does_without(
 
 
 def test_what_can_be_read_is_told_once(wakeups: Wakeups, pair: Pair) -> None:
-    """Until it is watched again; it can still be read then."""
+    """It is reported again when it is watched again, if it is still readable."""
     near, far = pair
     wakeups.watch(near, "blog")
     assert wakeups.wait(0.0) == []
@@ -166,7 +166,7 @@ def test_what_can_be_read_is_told_once(wakeups: Wakeups, pair: Pair) -> None:
 
 
 def test_what_is_not_watched_any_more_is_not_told(wakeups: Wakeups, pair: Pair) -> None:
-    """Neither does it matter whether it ever was, or is closed."""
+    """It does not matter whether it was ever watched, or is closed."""
     near, far = pair
     wakeups.watch(near, "blog")
     wakeups.unwatch(near)
@@ -192,13 +192,13 @@ def test_a_ring_an_end_and_a_socket_are_heard_together(
 
 
 def test_no_file_stays_open(spawn: Spawn) -> None:
-    """Neither for the ends it has told of nor, once it is closed, for those it has not."""
+    """This covers reported ends and, after closing, unreported ones."""
     ended, staying = spawn("true"), spawn("sleep", "600")
     before = files_open()
     with closing(Wakeups()) as wakeups:
         ready = files_open()
         for _ in range(2000):
-            # Not yet waited for, its pid is still its own.
+            # Until it is waited for, its pid is not reused.
             wakeups.watch_end(ended.pid, "ended")
             wakeups.wake()
             while ("ended", ended.pid) not in wakeups.wait(PATIENCE):
@@ -210,7 +210,7 @@ def test_no_file_stays_open(spawn: Spawn) -> None:
 
 
 def test_a_ring_after_the_end_reaches_nobody_else(newcomers: Newcomers) -> None:
-    """Who closes an observer does not know whether it has ended by itself."""
+    """The caller who closes an observer does not know whether it has ended by itself."""
     wakeups = Wakeups()
     wakeups.close()
     pairs = newcomers()

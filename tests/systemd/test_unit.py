@@ -1,4 +1,4 @@
-"""The unit of a Venue as a text: what stands in it, and how it is found again."""
+"""The text of a Venue's unit: its contents, and how it is found again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def text_of(unit: Unit) -> str:
 
 
 def settings_of(unit: Unit) -> dict[str, str]:
-    """The settings of a unit; of those that are there twice, the last."""
+    """The settings of a unit; of repeated ones, the last."""
     lines = [
         line for line in text_of(unit).splitlines() if line and not line.startswith(("#", "["))
     ]

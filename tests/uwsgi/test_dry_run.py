@@ -1,4 +1,4 @@
-"""Edits that cannot work, told by their line; the real uWSGI reads them, and touches nothing."""
+"""Edits that cannot work, reported with their line; the real uWSGI reads and changes nothing."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Rehearse = Callable[..., str]
 
 
 def sentence(fault: Fault | None) -> str:
-    """The sentence about a fault; '' where nothing was found."""
+    """A fault as text; '' if none was found."""
     return str(fault) if fault else ""
 
 
@@ -67,7 +67,7 @@ def act(tmp_path: Path) -> ActPaths:
 
 @pytest.fixture
 def rehearse(act: ActPaths) -> Rehearse:
-    """Edit the vassal file and rehearse it, while the file before the edit runs."""
+    """Edit the vassal file and check it, as if the previous file were running."""
     before = act.vassal.read_text()
 
     def edit(added: str = "", old: str = "", new: str = "") -> str:
@@ -111,24 +111,24 @@ def test_edits_that_can_work(rehearse: Rehearse, added: str) -> None:
         ("include = %dno.ini", "cannot read {venue}/vassals/no.ini: No such file or directory"),
         ("ini = blog.ini", "blog.ini includes itself"),
         ("ini = %(venue)/x.ini", "cannot read %(venue)/x.ini: No such file or directory; "
-         "uWSGI fills in no placeholders here"),
+         "uWSGI does not expand placeholders here"),
         ("set-placeholder = threads=4", "you cannot use threads as a placeholder, "
          "it is already available as an option"),
         ("set-ph = colour", "invalid placeholder/--set value"),
         ("need-plugin = zzyzx", 'unable to load plugin "zzyzx"'),
-        ("threads = four", "threads wants a number, not 'four'"),
-        ("processes = -1", "processes wants a number, not '-1'"),
+        ("threads = four", "threads must be a number, not 'four'"),
+        ("processes = -1", "processes must be a number, not '-1'"),
         ("static-map = /static", "invalid document root in static map, syntax mountpoint=docroot"),
         ("cron = 1 2 3 true", "invalid cron syntax"),
         ("chmod-socket = 9z", "invalid chmod value: 9z"),
         ("http-socket = :70000", "port 70000 is above 65535"),
-        ("http-socket = 127.0.0.1:http", "'127.0.0.1:http' names no port"),
+        ("http-socket = 127.0.0.1:http", "'127.0.0.1:http' has no port"),
         ("http-socket = 203.0.113.1:8009",
-         "203.0.113.1:8009 cannot be bound: Cannot assign requested address"),
+         "cannot bind 203.0.113.1:8009: Cannot assign requested address"),
         ("chdir = no", "no directory {venue}/vassals/no"),
-        ("chdir = %(nobody)", "nothing sets the placeholder %(nobody)"),
+        ("chdir = %(nobody)", "the placeholder %(nobody) is not set"),
         ("wsgi-file = no.py", "no file {venue}/acts/blog/no.py"),
-        ("venv = %d../no", "no environment in {venue}/no"),
+        ("venv = %d../no", "no virtual environment in {venue}/no"),
         ("module = blog.wgsi:application", "no module 'blog.wgsi' in {venue}/acts/blog"),
         ("wsgi = blgo.wsgi", "no module 'blgo.wsgi' in {venue}/acts/blog"),
     ],
@@ -139,7 +139,7 @@ def test_edits_that_cannot_work(act: ActPaths, rehearse: Rehearse, added: str, t
 
 
 def test_a_fault_is_a_value(act: ActPaths) -> None:
-    """Whoever wants to know where it is reads no sentence."""
+    """Callers get its place without parsing a message."""
     (act.venue.templates / "django.ini").write_text("[uwsgi]\nstrict = true\nthreds = 4\n")
     assert dry_run.fault(act) == Fault(
         *("templates/django.ini", 3, "threds", "unknown option 'threds'", "did you mean 'threads'?")
@@ -187,8 +187,8 @@ def test_a_lock_that_the_running_act_has_is_not_tried(act: ActPaths, rehearse: R
     ("content", "told"),
     [
         (b"", "vassals/blog.ini: the file is empty"),
-        (b"threads = 4\n", "vassals/blog.ini, line 1: nothing in a section [uwsgi]"),
-        (b"[uwsgi] ; mine\na = 4\n", "vassals/blog.ini, line 1: nothing in a section [uwsgi]"),
+        (b"threads = 4\n", "vassals/blog.ini, line 1: no options in the section [uwsgi]"),
+        (b"[uwsgi] ; mine\na = 4\n", "vassals/blog.ini, line 1: no options in the section [uwsgi]"),
         (b"[uwsgi]\n# caf\xe9\na = 4\n", "vassals/blog.ini, line 2: byte 0xe9 is not UTF-8"),
     ],
 )
@@ -225,13 +225,15 @@ def test_a_queue_longer_than_the_system_allows(
 ) -> None:
     (tmp_path / "somaxconn").write_text("128\n")
     monkeypatch.setattr(dry_run, "_SOMAXCONN", tmp_path / "somaxconn")
-    told = "vassals/blog.ini, line 7: the system allows 128 (net.core.somaxconn), not 129"
+    told = (
+        "vassals/blog.ini, line 7: 129 is too long a queue: the limit is 128 (net.core.somaxconn)"
+    )
     assert rehearse("listen = 129\n") == told
     assert rehearse("listen = 128\n") == ""
 
 
 def test_only_a_changed_application_is_looked_for(act: ActPaths) -> None:
-    """What runs from memory may have lost its files without the edit being at fault."""
+    """A running application may have lost its files; the edit is not to blame."""
     before = VassalFile("blog", act.vassal.read_text())
     (act.top / "blog" / "wsgi.py").unlink()
     assert dry_run.fault(act, before) is None
@@ -253,7 +255,7 @@ def test_only_a_changed_application_is_looked_for(act: ActPaths) -> None:
     ],
 )
 def test_nothing_is_touched(act: ActPaths, rehearse: Rehearse, added: str) -> None:
-    """Above all not the sockets of the running Act, although `vacuum` is on."""
+    """Above all, the sockets of the running Act remain, despite `vacuum`."""
     run = act.venue.run
     (run / "other.ini").write_text(f"[uwsgi]\nexec-asap = touch {run}/made\n")
     act.stats.touch()
@@ -292,7 +294,7 @@ def test_a_rehearsal_that_hangs_tells_nothing(
 
 @pytest.fixture
 def rehearse_text(act: ActPaths) -> Rehearse:
-    """Rehearse another text while the file stays as it is; nothing of the trial is left."""
+    """Check another text while the file stays unchanged; the check leaves no file."""
     before = act.vassal.read_text()
 
     def attempt(added: str = "", old: str = "", new: str = "") -> str:
@@ -330,7 +332,7 @@ def test_a_text_that_can_work(act: ActPaths, rehearse_text: Rehearse, added: str
     ("added", "told"),
     [
         ("threds = 4", "line 7: unknown option 'threds'; did you mean 'threads'?"),
-        ("processes = many", "line 7: processes wants a number, not 'many'"),
+        ("processes = many", "line 7: processes must be a number, not 'many'"),
         ("ini = %dno.ini", "line 7: cannot read {venue}/vassals/no.ini: No such file or directory"),
         ("set-ph = colour", "line 7: invalid placeholder/--set value"),
         ("chdir = %d../acts/%n%%", "line 7: no directory {venue}/acts/blog%"),

@@ -1,4 +1,4 @@
-"""What uWSGI reads for a vassal, over includes; whatever is wrong with them, nothing raises."""
+"""The lines that uWSGI reads for a vassal, through includes; no fault in them raises an error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Read = Callable[..., Script]
 
 @pytest.fixture
 def act(tmp_path: Path) -> ActPaths:
-    """An Act of which there are files only."""
+    """An Act that consists of files only."""
     for directory in ("vassals", "templates"):
         (tmp_path / directory).mkdir()
     return VenuePaths(tmp_path).act("blog")
@@ -47,7 +47,7 @@ def shown(script: Script) -> list[str]:
 
 
 def test_lines_come_in_the_order_in_which_uwsgi_reads_them(act: ActPaths, read: Read) -> None:
-    """What a file includes stands behind the line that includes it, and is looked for alike."""
+    """Included lines follow the line that includes them, and paths resolve as in uWSGI."""
     include(act, "outer.ini", "# ours\n[uwsgi]\nb = 2\ninclude = ../templates/inner.ini\nd = 4\n")
     include(act, "inner.ini", "[uwsgi]\nc = 3\n[other]\nx = 0\n")
     script = read("a = 1\nini = ../templates/outer.ini\ne = 5")
@@ -71,7 +71,7 @@ def test_a_file_outside_of_the_venue_is_shown_whole(
 
 
 def test_a_section_may_be_included_alone(act: ActPaths, read: Read) -> None:
-    """Of another file or of the same."""
+    """The section may be in another file or in the same."""
     include(act, "base.ini", "[uwsgi]\na = 1\n[more]\nb = 2\n")
     script = read("ini = ../templates/base.ini:more\nini = blog.ini:more\n[more]\nc = 3")
     assert [line.key for line in script.lines] == ["ini", "b", "ini", "c"]
@@ -96,7 +96,7 @@ def test_a_file_may_be_included_twice(act: ActPaths, read: Read) -> None:
 
 
 def test_what_includes_itself_is_read_once(act: ActPaths, read: Read) -> None:
-    """Also by way of another file; the line that closes the circle is the one to blame."""
+    """This holds through another file too; the line that closes the circle is blamed."""
     include(act, "base.ini", "[uwsgi]\nini = blog.ini\nb = 2\n")
     script = read("ini = ../templates/base.ini\na = 1")
     assert [line.key for line in script.lines] == ["ini", "ini", "b", "a"]
@@ -113,7 +113,7 @@ def test_what_includes_itself_is_read_once(act: ActPaths, read: Read) -> None:
         (
             "%(home)/no.ini",
             "cannot read %(home)/no.ini: No such file or directory; "
-            "uWSGI fills in no placeholders here",
+            "uWSGI does not expand placeholders here",
         ),
     ],
 )
@@ -131,7 +131,7 @@ def test_bytes_that_are_no_text_are_read_all_the_same(act: ActPaths, read: Read)
 def test_an_inherited_file_is_read_last_when_all_placeholders_are_known(
     act: ActPaths, read: Read
 ) -> None:
-    """As uWSGI does it; what the inherited file includes comes with it."""
+    """uWSGI does the same; the includes of the inherited file are read with it."""
     include(act, "base.ini", "[uwsgi]\nset-placeholder = home=../templates\nb = 2\n")
     include(act, "late.ini", "[uwsgi]\nc = 3\nini = ../templates/base.ini\ninherit = %(more)\n")
     include(act, "more.ini", "[uwsgi]\nd = 4\n")
@@ -162,7 +162,7 @@ def test_a_file_meant_by_a_placeholder_is_known_although_uwsgi_refuses_it(
     lines = "ini = %(home)/base.ini\nset-placeholder = home=../templates"
     script = read(lines, late=True)
     assert [line.key for line in script.lines] == ["ini", "set-placeholder", "a"]
-    assert script.lines[0].unread.endswith("uWSGI fills in no placeholders here")
+    assert script.lines[0].unread.endswith("uWSGI does not expand placeholders here")
     assert read(lines).lines == script.lines[:2]
 
 
@@ -202,11 +202,11 @@ def test_what_hides_nothing(key: str, value: str) -> None:
     assert not Line("", 1, key, value).hides
 
 
-# What it means
+# Meaning
 
 
 def test_sections_of_its_own_are_read_from_the_text_that_is_given(act: ActPaths) -> None:
-    """What is on disk is another one while an edit is tried."""
+    """While an edit is checked, the file on disk is different."""
     act.vassal.write_text("[uwsgi]\na = 1\n")
     text = "[uwsgi]\nini = blog.ini:more\n[more]\nb = 2\n"
     assert shown(includes.read(act.venue, act.vassal, text)) == [

@@ -1,4 +1,4 @@
-"""What a vassal file says, and changing one option of it without touching the rest."""
+"""The options of a vassal file, its address, and differences between two files."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_options_as_uwsgi_reads_them() -> None:
         ("[uwsgi]\na = 1\n[x]\na = 2\n[uwsgi]\nb = 3\n", "b", "3"),
         ("[uwsgi]\nset-placeholder = act=%n\nchdir = /srv/%(act)\n", "chdir", "/srv/blog"),
         ("[uwsgi]\nset-ph = a=%(b)/x\nset-ph = b=/srv\nchdir = /%(a)\n", "chdir", "//srv/x"),
-        # uWSGI looks for further placeholders only behind the first character.
+        # uWSGI looks for further placeholders only after the first character.
         ("[uwsgi]\nset-ph = a=%(b)/x\nset-ph = b=/srv\nchdir = %(a)\n", "chdir", "%(b)/x"),
         ("[uwsgi]\nset-ph = a = /srv\nchdir = %(a)\n", "chdir", "%(a)"),
         ("[uwsgi]\nprocesses = 3\nthreads = %(processes)\n", "threads", "3"),
@@ -98,7 +98,7 @@ def test_placeholders_that_need_each_other_end() -> None:
     ],
 )
 def test_address(options: str, address: Address | None) -> None:
-    """The one a browser would want first; a Unix socket is none."""
+    """HTTP comes first; a Unix socket has no address."""
     assert blog(f"[uwsgi]\n{options}\n").address == address
 
 
@@ -134,7 +134,7 @@ def test_who_speaks_http(option: str, speaks: bool) -> None:
 
 
 def test_of_two_placeholders_with_one_name_the_first_counts() -> None:
-    """As uWSGI does it: whoever includes a template decides before the template does."""
+    """uWSGI does the same: the including file takes precedence over the template."""
     text = "[uwsgi]\nset-placeholder = p=8001\nset-ph = p=8002\nhttp-socket = :%(p)\n"
     assert blog(text).address == Address("", 8001, "http-socket")
 
@@ -190,5 +190,5 @@ def test_placeholders_that_hold_themselves_end() -> None:
     ],
 )
 def test_differences(before: str, now: str, differences: list[str]) -> None:
-    """In the order of the earlier file; comments and white space are none."""
+    """They come in the order of the earlier file; comments and white space do not count."""
     assert blog(f"[uwsgi]\n{now}\n").differences(blog(f"[uwsgi]\n{before}\n")) == differences

@@ -1,4 +1,4 @@
-"""How an Act is launched is written down from venue.yaml, for a script that cannot read it."""
+"""The launch settings of an Act, written from venue.yaml for a script that cannot read it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def say(act: ActPaths, settings: str) -> None:
 
 
 def told(act: ActPaths) -> dict[str, str]:
-    """What the script learns: the file is shell, and sourced."""
+    """The settings as the script sees them: it sources the file as shell."""
     names = ("user", "uid", "gid", "home", "memory", "cpu", "tasks")
     shown = " ".join(f'"${{{name}-}}"' for name in names)
     script = f'. "$1"; printf "%s\\n" {shown}'
@@ -101,7 +101,7 @@ def test_what_has_not_changed_is_not_written_again(act: ActPaths) -> None:
 
 
 def test_acts_that_are_wanted_are_prepared_at_once(act: ActPaths) -> None:
-    """A stopped one has its turn when it is started, and troubles nobody until then."""
+    """A stopped Act is prepared when it is started, and its errors do not matter before."""
     shop = act.venue.act("shop")
     shop.vassal.write_text(VASSAL)
     text = "acts: {blog: {limits: {tasks: 64}}, shop: {limits: {tasks: 65}}, none: {}}\n"
@@ -116,7 +116,7 @@ def test_a_broken_venue_yaml_changes_nothing(act: ActPaths) -> None:
     say(act, "acts: {blog: {limits: {tasks: 64}}}\n")
     launch.prepare(act)
     say(act, "acts: {blog: {limits: {tasks: many}}}\n")
-    with pytest.raises(SettingsError, match="line 1: tasks is a number"):
+    with pytest.raises(SettingsError, match="line 1: tasks must be a number"):
         launch.prepare(act)
     assert told(act) == {"tasks": "64"}
 
@@ -129,7 +129,7 @@ def test_a_user_who_is_not_there_is_told(act: ActPaths) -> None:
 
 
 def test_users_take_an_emperor_of_roots(act: ActPaths, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is given away meanwhile, and the error says what to type."""
+    """No file changes its owner, and the error has a command to type."""
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     say(act, "acts: {blog: {run_as: nobody}}\n")
     with pytest.raises(NotAllowed, match=r"sudo .*backstage .*systemd install --run-as root"):
@@ -142,7 +142,7 @@ def test_users_take_an_emperor_of_roots(act: ActPaths, monkeypatch: pytest.Monke
 def test_no_act_runs_as_root(act: ActPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     say(act, "acts: {blog: {run_as: root}}\n")
-    with pytest.raises(NotAllowed, match="blog run as root; name another user"):
+    with pytest.raises(NotAllowed, match="runs blog as root; name another user"):
         launch.prepare(act)
     assert not act.launch.exists()
 
@@ -179,7 +179,7 @@ def test_what_orders_how_an_act_is_launched_stays_roots(act: ActPaths) -> None:
 
 @needs_root
 def test_an_act_with_a_user_of_its_own_leaves_its_port(act: ActPaths) -> None:
-    """A port is open to every user of the machine; the rest of the file stays as it is."""
+    """A port is open to every local user; the rest of the file stays unchanged."""
     say(act, "acts: {blog: {run_as: nobody}}\n")
     launch.prepare(act)
     text = act.kept.read_text()

@@ -1,4 +1,4 @@
-"""Why an Act fails: the ends of real logs, and the one line that tells it."""
+"""The ends of real logs, and the one-line reason of the failure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from backstage.uwsgi.log_reasons import (
 )
 
 PACKAGES = "/srv/V/lib/python3.11/site-packages"
-# How uWSGI goes on after whatever kept an application from being imported.
+# uWSGI's further lines after a failed import of the application.
 END = """\
 2026-11-22 16:17:56 - unable to load app 0 (mountpoint='') (callable not found or import error)
 2026-11-22 16:17:56 - *** no app loaded. GAME OVER ***
@@ -129,7 +129,7 @@ HEALTHY = """\
 2026-11-22 16:18:26 - worker 1 buried after 1 seconds
 2026-11-22 16:18:26 - goodbye to uWSGI.
 """
-# What an application raises in a library, and what called it there.
+# An exception raised in a library, with the application's frames that led there.
 IN_LIBRARY = f"""\
 Traceback (most recent call last):
   File "/srv/V/acts/blog/blog/wsgi.py", line 16, in <module>
@@ -194,7 +194,7 @@ NO_CALLABLE = "unable to load app 0 (mountpoint='') (callable not found or impor
             "django.core.exceptions.ImproperlyConfigured: Set the DATABASE_URL "
             "(/srv/V/acts/blog/blog/settings.py, line 31)",
         ),
-        # A line that only asks for the application is nothing to look at.
+        # The line that only requests the application is not a useful place.
         (
             IN_LIBRARY.replace("acts/blog/blog/settings", "lib/python3.11/other") + END,
             "django.core.exceptions.ImproperlyConfigured: Set the DATABASE_URL "
@@ -214,9 +214,9 @@ NO_CALLABLE = "unable to load app 0 (mountpoint='') (callable not found or impor
         (TAKEN, "bind(): Address already in use"),
         (NOT_OURS, "bind(): Cannot assign requested address"),
         (NO_DIRECTORY, "chdir(): No such file or directory"),
-        # The last of several is the one that counts.
+        # Of several exceptions, the last counts.
         (SYNTAX + END + IMPORT.replace("line 4", "line 9") + END, "ImportError: cannot import"),
-        # And an exception tells more than what uWSGI says of it, before or after.
+        # An exception is more specific than uWSGI's messages before or after it.
         (TAKEN + OWN_EXCEPTION.replace("Oops", "OopsError"), "blog.settings.OopsError: no licence"),
     ],
 )
@@ -234,14 +234,14 @@ def test_a_log_without_trouble_tells_none(log: str) -> None:
 
 
 def test_a_place_belongs_to_its_own_exception() -> None:
-    """An exception that came without a traceback does not borrow the one before."""
+    """An exception without a traceback does not use the previous one."""
     log = SYNTAX + END + "ModuleNotFoundError: No module named 'blgo'\n" + END
     assert reason_from(log) == "ModuleNotFoundError: No module named 'blgo'"
 
 
 @pytest.mark.parametrize("complaint", [TAKEN, NO_DIRECTORY, END])
 def test_the_time_in_front_of_a_line_is_no_part_of_the_reason(complaint: str) -> None:
-    """A vassal's own log has one, the Emperor's has none; the reason is the same."""
+    """A vassal's own log has timestamps, the Emperor's has none; the reason is the same."""
     stamped = textwrap.indent(complaint, "2026-11-22 16:18:12 - ")
     assert reason_from(stamped) == reason_from(complaint)
 
@@ -273,7 +273,7 @@ OVERDUE = """\
 2026-11-22 19:03:18 - HARAKIRI !!! end of worker 1 status !!!
 2026-11-22 19:03:18 - HARAKIRI triggered by worker 1 core 0 !!!
 """
-# This signal uWSGI catches itself, and so its master does not see it.
+# uWSGI catches this signal in the worker, so its master does not see it.
 SEGFAULT = """\
 2026-11-22 19:03:29 - !!! uWSGI process 812 got Segmentation Fault !!!
 2026-11-22 19:03:29 - *** backtrace of 812 ***
@@ -320,9 +320,9 @@ STRANGE = (
                 )
             ],
         ),
-        # What it says once it runs, requests for example, does not tell why it ended.
+        # Output after loading, such as requests, does not explain its end.
         (START + READY + ENDED, [Death("worker 1", 812)]),
-        # Without times there is no telling the application's lines from uWSGI's.
+        # Without timestamps, the application's lines cannot be distinguished from uWSGI's.
         (
             "spawned uWSGI worker 1 (pid: 812, cores: 4)\nhello\n" + ENDED[22:],
             [Death("worker 1", 812)],
@@ -344,7 +344,7 @@ def test_a_log_tells_how_workers_died(log: str, deaths: list[Death]) -> None:
         (START + READY + KILLED + RESPAWNED + SYNTAX + END, "SyntaxError: invalid syntax"),
         (START + "no licence\n" + ENDED + RESPAWNED, "812 died of 0"),
         (START + SYNTAX + READY, ""),
-        # What a request raised keeps no application from running.
+        # An exception in a request does not keep the application from running.
         (START + READY + OWN_EXCEPTION, ""),
         (START + READY + OWN_EXCEPTION + KILLED, "812 died of 9"),
         (START + OWN_EXCEPTION + KILLED, "812 died of 9"),

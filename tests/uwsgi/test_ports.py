@@ -22,7 +22,7 @@ SETTINGS = Path("/srv/MyVenue/venue.yaml")
 
 @pytest.fixture
 def free() -> int:
-    """The first of three neighbouring ports that nobody has, apart from those that systems give."""
+    """The first of three adjacent free ports, outside the kernel's range for clients."""
     for first in range(20_000, 30_000, 3):
         with ExitStack() as trial:
             try:
@@ -35,7 +35,7 @@ def free() -> int:
 
 
 def test_the_lowest_free_port_is_chosen(free: int, listen: Listen) -> None:
-    """Neither one in use nor one that an Act has, running or not."""
+    """Ports in use and ports of Acts, running or not, are skipped."""
     candidates = range(free, free + 3)
     assert first_free(candidates, set(), SETTINGS) == free
     assert first_free(candidates, {free}, SETTINGS) == free + 1
@@ -77,7 +77,7 @@ def test_a_port_of_another_act_is_refused_also_while_that_is_stopped() -> None:
 
 
 def test_ports_are_those_that_the_files_name(tmp_path: Path) -> None:
-    """Whatever else lies there, or vanishes in between."""
+    """Other files, or files removed in the meantime, do not matter."""
     for name, text in {
         "blog": "[uwsgi]\nhttp-socket = 127.0.0.1:8001\n",
         "shop": "[uwsgi]\nset-ph = port=8002\nhttp-socket = :%(port)\n",
@@ -92,7 +92,7 @@ def test_ports_are_those_that_the_files_name(tmp_path: Path) -> None:
 
 @pytest.fixture
 def venues(tmp_path: Path, free: int) -> Iterator[tuple[VenuePaths, VenuePaths]]:
-    """Two Venues of this host, which give their Acts the same three ports."""
+    """Two Venues of this host with the same range of three ports."""
     for name in ("one", "two"):
         (tmp_path / name / "kept").mkdir(parents=True)
         (tmp_path / name / "vassals").mkdir()
@@ -106,7 +106,7 @@ def venues(tmp_path: Path, free: int) -> Iterator[tuple[VenuePaths, VenuePaths]]
 def test_a_claimed_port_is_taken_for_every_venue_of_the_host(
     venues: tuple[VenuePaths, VenuePaths], free: int
 ) -> None:
-    """By an Act that does not run yet; its vassal file, which a start puts back, names it."""
+    """The Act does not run yet; its kept vassal file names the port."""
     one, two = venues
     for paths, name in ((one, "blog"), (two, "shop")):
         claim(paths.act(name), None)

@@ -1,4 +1,4 @@
-"""What counts as an answer, asked of real sockets."""
+"""Probes of real sockets, and what counts as an answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def answers(address: Address, wait: float) -> bool:
 
 @pytest.fixture
 def serve(listen: Listen) -> Callable[[bytes], tuple[socket.socket, list[bytes]]]:
-    """A server that gives every client one answer; the list fills with what it was asked."""
+    """A server that gives every client one answer; the list collects the requests."""
 
     def start(answer: bytes) -> tuple[socket.socket, list[bytes]]:
         listener, asked = listen(), list[bytes]()
@@ -50,7 +50,7 @@ Serve = Callable[[bytes], tuple[socket.socket, list[bytes]]]
 
 
 def test_any_http_answer_counts(serve: Serve) -> None:
-    """Also an error, as it is the application that says so; scaffolds are asked for /healthz."""
+    """An error counts too, since the application sends it; the request is for /healthz."""
     listener, asked = serve(RESPONSE)
     assert answers(address_of(listener), PATIENCE)
     assert asked[0].startswith(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n")
@@ -62,7 +62,7 @@ def test_a_silent_listener_is_no_answer(listen: Listen) -> None:
 
 
 def test_a_listener_that_hangs_up_is_no_answer(serve: Serve) -> None:
-    """And the question ends, so that it is asked anew."""
+    """The probe ends too, so that a new one is sent."""
     listener, _ = serve(b"")
     with closing(Probe(address_of(listener))) as probe:
         assert not probe.answered(PATIENCE)
@@ -80,7 +80,7 @@ def test_nobody_there_is_no_answer(listen: Listen) -> None:
 
 
 def test_a_late_answer_is_taken_by_the_same_question(listen: Listen) -> None:
-    """An application that still loads finds one request in its queue, not many."""
+    """A loading application finds one request in its queue, not many."""
     listener = listen()
     with closing(Probe(address_of(listener))) as probe:
         assert not probe.answered(0.01)
@@ -134,7 +134,7 @@ def test_closing_twice_is_fine(listen: Listen) -> None:
 def test_what_an_answer_can_be_waited_for_with_is_there_while_a_question_is(
     listen: Listen,
 ) -> None:
-    """A file that others can wait on, which becomes readable with the answer."""
+    """Others can wait on its descriptor, which becomes readable with the answer."""
     listener = listen()
     probe = Probe(address_of(listener))
     assert probe.fileno() == -1
@@ -152,7 +152,7 @@ def test_what_an_answer_can_be_waited_for_with_is_there_while_a_question_is(
 
 
 def test_several_are_asked_at_once(listen: Listen) -> None:
-    """None of these answers before every one of them was asked."""
+    """No server answers before all of them were asked."""
     listeners = [listen() for _ in range(10)]
 
     def work() -> None:

@@ -21,7 +21,7 @@ from tests.own_ports import own_ports
 UWSGI = Path(sys.executable).parent / "uwsgi"
 pytestmark = pytest.mark.skipif(not UWSGI.exists(), reason="no uWSGI beside this Python")
 
-# The second in which the Emperor has acted upon the file; it lies ahead of now.
+# The mtime that the Emperor has acted on; it is in the future.
 ACTED = 2_100_000_000
 
 Rewrite = Callable[..., tuple[str, ...]]
@@ -45,7 +45,7 @@ def act(tmp_path: Path) -> ActPaths:
 
 
 def stats(last_mod: int = ACTED) -> EmperorStats:
-    """What the Emperor says of an Act that runs."""
+    """The Emperor's report on a running Act."""
     vassal = Vassal(
         pid=os.getpid(),
         ready=True,
@@ -123,7 +123,7 @@ def test_a_file_that_somebody_else_has_changed_is_left_to_them(
     act: ActPaths, text: str, rewrite: Rewrite
 ) -> None:
     act.vassal.write_text(f"{text}# mine\n")
-    with pytest.raises(EditRefused, match="changed by somebody else meanwhile"):
+    with pytest.raises(EditRefused, match="changed in the meantime"):
         rewrite(f"{text}threads = 8\n")
     assert act.vassal.read_text() == f"{text}# mine\n"
 
@@ -134,7 +134,7 @@ def test_a_file_that_somebody_is_writing_is_left_to_them(
     with act.vassal.open("a") as file:
         file.write("# mi")
         file.flush()
-        with pytest.raises(EditRefused, match="changed by somebody else meanwhile"):
+        with pytest.raises(EditRefused, match="changed in the meantime"):
             rewrite(f"{text}threads = 8\n")
 
 
@@ -167,7 +167,7 @@ def port_of(text: str) -> int:
 def test_the_ports_of_the_running_act_are_not_asked_for(
     act: ActPaths, text: str, rewrite: Rewrite, listen: Listen
 ) -> None:
-    """Also where it was given another one by hand while nobody kept that file."""
+    """This holds even if it was given another port by hand, in a file that was not kept."""
     port = listen().getsockname()[1]
     edited = text.replace(str(port_of(text)), str(port))
     act.vassal.write_text(edited)
@@ -189,7 +189,7 @@ def test_a_port_of_an_edit_that_is_not_taken_yet_has_to_be_free(
 def test_an_edit_that_was_refused_can_be_mended(
     act: ActPaths, text: str, rewrite: Rewrite, listen: Listen
 ) -> None:
-    """What runs is the kept file, and has its ports."""
+    """The running Act uses the kept file and its ports."""
     listen(port=port_of(text))
     bad = f"{text}threds = 8\n"
     act.vassal.write_text(bad)

@@ -1,4 +1,4 @@
-"""What stats sockets say, and what is made of those that say nothing; real Unix sockets."""
+"""The reports of stats sockets, and sockets that do not answer; all are real Unix sockets."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def telling(document: Any) -> Answer:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Servers at sockets of their own, each of which answers one client and hangs up."""
+    """Servers, each at its own socket, that answer one client and close the connection."""
     with ExitStack() as ending:
 
         def start(name: str, answer: Answer) -> Path:
@@ -98,7 +98,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             listener.listen()
 
             def work() -> None:
-                # Nobody may come, or go before the end.
+                # There may be no client, or one that leaves early.
                 with suppress(OSError):
                     connection, _ = listener.accept()
                     with connection:
@@ -115,7 +115,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
 @pytest.fixture
 def silent(tmp_path: Path) -> Iterator[Path]:
-    """A socket at which connections are taken, and nobody ever answers."""
+    """A socket that accepts connections and never answers."""
     path = tmp_path / "silent.stats"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -150,7 +150,7 @@ def test_the_emperor_tells_of_vassals_and_of_those_it_punishes(serve: Serve) -> 
 
 
 def test_a_master_tells_of_its_workers(serve: Serve) -> None:
-    """Of each how many of its threads are at work, and how often it was begun anew."""
+    """For each worker: the number of busy threads, and the number of respawns."""
     cheap = {**WORKER, "pid": 0, "accepting": 0, "status": "cheap", "respawn_count": 0, "cores": []}
     again = {
         **WORKER,
@@ -184,7 +184,7 @@ def test_several_are_told_apart(serve: Serve) -> None:
 
 
 def test_all_are_asked_before_the_first_is_heard(serve: Serve) -> None:
-    """None of these answers before every one of them was asked."""
+    """No server answers before all of them were asked."""
     together = threading.Barrier(10, timeout=PATIENCE)
 
     def answer(connection: socket.socket) -> None:
@@ -215,7 +215,7 @@ def test_one_that_never_answers_keeps_no_other_answer_away(
 
 
 def test_one_that_never_answers_keeps_no_long_answer_away(serve: Serve, silent: Path) -> None:
-    """Of one with many threads: more than a socket holds at once, and not sent in one go."""
+    """The long answer exceeds the socket's buffer and arrives in several parts."""
     cores = [{"id": number, "in_request": 1, "vars": ["x" * 1000]} for number in range(500)]
     said = json.dumps({**VASSAL, "workers": [{**WORKER, "cores": cores}]}).encode()
 
@@ -248,7 +248,7 @@ def test_half_an_answer_is_none(serve: Serve, said: bytes) -> None:
 
 
 def test_an_answer_may_come_in_pieces(serve: Serve) -> None:
-    """Slowly, and longer than what is read at once."""
+    """The answer is slow, and longer than one read."""
     said = json.dumps({**VASSAL, "padding": "x" * 1_000_000}).encode()
 
     def answer(connection: socket.socket) -> None:
@@ -272,7 +272,7 @@ def test_a_client_is_not_kept_by_half_an_answer(serve: Serve) -> None:
 
 
 def test_nobody_there_is_no_answer(serve: Serve, tmp_path: Path) -> None:
-    """No socket, one that nobody listens at, and a file that is none; none stands in the way."""
+    """A missing socket, one without a listener and an ordinary file do not block the others."""
     left_behind, file = tmp_path / "old.stats", tmp_path / "file.stats"
     with socket.socket(socket.AF_UNIX) as former:
         former.bind(str(left_behind))
@@ -284,7 +284,7 @@ def test_nobody_there_is_no_answer(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_a_queue_without_room_is_no_answer(tmp_path: Path) -> None:
-    """A master that hangs lets nobody wait at the door."""
+    """A hanging master with a full queue blocks no caller."""
     path = tmp_path / "full.stats"
     with socket.socket(socket.AF_UNIX) as listener, ExitStack() as waiting:
         listener.bind(str(path))
@@ -362,7 +362,7 @@ def hesitant(tmp_path: Path) -> Iterator[Hesitant]:
 
 
 def test_a_master_that_answers_late_finds_somebody_who_listens(hesitant: Hesitant) -> None:
-    """Else uWSGI complains in the Act's log, once for each time that it was asked."""
+    """Otherwise uWSGI logs an error in the Act's log for each request."""
     for _ in range(3):
         assert stats.read_vassals([hesitant.path], 0.01) == {}
     thread = threading.Timer(0.2, hesitant.answer)

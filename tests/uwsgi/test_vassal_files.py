@@ -1,4 +1,4 @@
-"""Vassal files on a real disk: the one in use, the one that was kept, and their dates."""
+"""Vassal files on a real disk: the current one, the kept one, and their mtimes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def second(path: Path) -> int:
 
 
 def test_nothing_there_is_nothing(act: ActPaths) -> None:
-    """Also for those who would keep it, before there is a directory to keep it in."""
+    """Keeping does nothing either, even without the directory for kept files."""
     act.kept.parent.rmdir()
     assert vassal_files.load(act) is None
     assert vassal_files.current(act) is None
@@ -74,7 +74,7 @@ def test_a_file_is_parsed_once(act: ActPaths) -> None:
 
 @pytest.mark.parametrize("replaced", [True, False])
 def test_every_edit_is_seen(act: ActPaths, replaced: bool) -> None:
-    """Also one of the same length and date, in place or by another file."""
+    """An edit with the same length and mtime counts too, in place or by replacement."""
     write(act.vassal, OLD, 1_700_000_000)
     assert vassal_files.current(act) == VassalFile("blog", OLD)
     other = act.vassal.with_suffix(".new")
@@ -114,7 +114,7 @@ def test_what_was_read_is_kept_whatever_was_written_since(act: ActPaths) -> None
 def test_what_is_put_back_is_newer_than_what_was_there(
     act: ActPaths, ahead: float, known: str
 ) -> None:
-    """In whole seconds, as the Emperor compares; wherever the clock was when it was edited."""
+    """The Emperor compares whole seconds; the clock at the time of the edit does not matter."""
     if known:
         write(act.kept, known, 1_500_000_000)
     write(act.vassal, NEW, time.time() + ahead)
@@ -129,7 +129,7 @@ def test_what_is_put_back_is_newer_than_what_was_there(
 
 
 def test_keeping_what_is_kept_writes_nothing(act: ActPaths) -> None:
-    """Not even a newer date, unless the other file has one."""
+    """Even the mtime changes only if the other file has a newer one."""
     write(act.vassal, NEW, 1_700_000_000.25)
     write(act.kept, NEW, 1_700_000_100.25)
     before = act.kept.stat()
@@ -142,7 +142,7 @@ def test_keeping_what_is_kept_writes_nothing(act: ActPaths) -> None:
 
 
 def test_a_refusal_holds_for_the_file_as_it_is(act: ActPaths) -> None:
-    """As long as neither content, date nor the file itself is another, and for no other Act."""
+    """It ends when content, mtime or inode change, and applies to no other Act."""
     assert vassal_files.refusal(act) is None
     write(act.vassal, NEW, 1_700_000_000)
     other = act.venue.act("shop")
@@ -173,7 +173,7 @@ def test_a_refusal_in_the_words_of_an_older_version_is_ignored(act: ActPaths, no
 
 
 def test_a_refusal_is_no_vassal_file(act: ActPaths) -> None:
-    """Neither the Emperor nor who looks for Acts takes it for one."""
+    """Neither the Emperor nor a search for Acts mistakes it for one."""
     write(act.vassal, NEW)
     vassal_files.refuse(act, now(act), FAULT)
     assert {path.name for path in act.venue.vassals.iterdir()} == {"blog.ini"}
@@ -203,7 +203,7 @@ def test_what_was_changed_meanwhile_is_not_dated(act: ActPaths) -> None:
 
 
 def test_while_it_is_written_a_file_is_as_it_was(act: ActPaths) -> None:
-    """Who writes in place empties it first."""
+    """Writing in place truncates the file first."""
     write(act.vassal, OLD)
     assert vassal_files.current(act) == VassalFile("blog", OLD)
     assert not vassal_files.is_being_written(act)
@@ -227,7 +227,7 @@ def test_a_file_that_somebody_keeps_open_counts_as_it_rests(act: ActPaths) -> No
 
 
 def test_line_ends_are_kept_as_they_are(act: ActPaths) -> None:
-    """As an editor on another system leaves them."""
+    """An editor on another system may have written them."""
     act.vassal.write_bytes(b"[uwsgi]\r\nthreads = 4\r\n")
     vassal_files.keep(act)
     act.vassal.unlink()
@@ -240,7 +240,7 @@ def test_line_ends_are_kept_as_they_are(act: ActPaths) -> None:
 )
 @pytest.mark.parametrize("change", ["write", "touch"])
 def test_mtime_rises_in_whole_seconds(tmp_path: Path, change: str, age: float) -> None:
-    """The Emperor compares whole seconds; so also where the old time lies in the future."""
+    """The Emperor compares whole seconds; this holds even if the old mtime is in the future."""
     path = tmp_path / "blog.ini"
     path.write_text("old")
     now = time.time()

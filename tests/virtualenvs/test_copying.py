@@ -38,7 +38,7 @@ def target(tmp_path: Path) -> Environment:
 
 
 def test_a_copy_of_django_is_complete(target: Environment) -> None:
-    """Every file of every RECORD is there with its content, mode and time; Python runs it."""
+    """Every file of every RECORD is copied with its content, mode and mtime, and Python runs it."""
     files = Library(OURS).files_of(["Django"])
     assert files is not None
     assert len(files) > 3000
@@ -80,7 +80,7 @@ def test_a_copy_of_django_is_complete(target: Environment) -> None:
 def test_scripts_run_the_python_of_their_new_environment(
     tmp_path: Path, source: Environment, place: str, shebang: str
 ) -> None:
-    """Whichever form their first lines had and need now, for a path with spaces or a long one."""
+    """This holds for each form of the first line, also for a path that is long or has spaces."""
     source.install("tool", {"../../../bin/tool": shebang + SCRIPT})
     (source.top / "bin" / "tool").chmod(0o755)
     target = Environment(tmp_path / place)
@@ -93,7 +93,7 @@ def test_scripts_run_the_python_of_their_new_environment(
     )
     assert said.stdout == f"{python}\n['a b', '$c']\n"
     first_line = tool.read_text().splitlines()[0]
-    # What every kernel takes.
+    # The length that every kernel accepts.
     assert len(first_line) <= 127
     assert " " not in first_line
     assert "source" not in tool.read_text()
@@ -127,7 +127,7 @@ def test_shell_scripts_that_call_python_stay_shell_scripts(
 
 
 def test_bytecode_stays_valid(source: Environment, target: Environment) -> None:
-    """Python takes it beside a source of the very same time and size, and makes none anew."""
+    """Python accepts it beside a source with the same mtime and size, and compiles nothing."""
     cached = Path(importlib.util.cache_from_source("tool.py"))
     source.install("tool", {"tool.py": "WORD = 'source'\n", str(cached): ""})
     py_compile.compile(str(source.site / "tool.py"), str(source.site / cached), doraise=True)
@@ -170,7 +170,7 @@ def test_what_is_there_is_overwritten_and_what_is_beside_it_stays(
 
 @pytest.mark.parametrize("way_out", ["../x", "../../x", "../../../../x", "deep/../../../../../x"])
 def test_nothing_is_written_outside_of_the_environment(tmp_path: Path, way_out: str) -> None:
-    """Nor elsewhere in it than in site-packages and below its top."""
+    """Inside it, files go only to site-packages and to paths below its top."""
     source = Environment(tmp_path / "one" / "source")
     target = Environment(tmp_path / "two" / "target")
     (target.site / "deep").mkdir()

@@ -1,4 +1,4 @@
-"""What is installed in an environment: what it needs, and which files it is made of."""
+"""The distributions in an environment, their requirements and their files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def modules_of(environment: Environment, *names: str) -> list[str] | None:
 
 
 def test_files_follow_requirements_and_their_markers(environment: Environment) -> None:
-    """Each once, round in circles too, under whichever spelling of a name."""
+    """Each is listed once, despite circular requirements and different spellings of names."""
     needs = {
         "app": ["Base_Lib>=1", "old; python_version < '3'", "more; extra == 'x'"],
         "base-lib": ["deep[fast]==1.0", "here; python_version >= '3'"],
@@ -42,7 +42,7 @@ def test_files_follow_requirements_and_their_markers(environment: Environment) -
 
 @pytest.mark.parametrize("names", [["none"], ["app"], ["fine", "none"], ["fine", "bare"]])
 def test_files_with_a_gap_are_none(environment: Environment, names: list[str]) -> None:
-    """One that is missing, anywhere, or kept no list of its files: no copy could be complete."""
+    """If any distribution is missing or has no list of files, no copy could be complete."""
     environment.install("app", {}, ["fine", "missing"])
     environment.install("fine", {})
     environment.install("bare", {})
@@ -52,7 +52,7 @@ def test_files_with_a_gap_are_none(environment: Environment, names: list[str]) -
 
 
 def test_files_are_those_of_the_record(environment: Environment) -> None:
-    """Scripts beside site-packages and names with commas too."""
+    """They include scripts outside site-packages and names with commas."""
     environment.install("tool", {"a, b.py": "", "../../../bin/tool": ""})
     assert Library(environment.site).files_of(["tool"]) == [
         *("tool-1.0.dist-info/METADATA", "tool-1.0.dist-info/RECORD"),
@@ -61,7 +61,7 @@ def test_files_are_those_of_the_record(environment: Environment) -> None:
 
 
 def test_files_that_an_old_pip_listed_are_found(environment: Environment) -> None:
-    """It installed a source into an egg-info directory and listed its files relative to that."""
+    """Old pip listed the files of a source installation relative to its egg-info directory."""
     info = environment.site / "tool-1.0-py3.11.egg-info"
     info.mkdir()
     (info / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: tool\nVersion: 1.0\n")

@@ -1,4 +1,4 @@
-"""Finding the Python that a Venue is to run."""
+"""Finding the Python for a Venue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backstage.virtualenvs.interpreters import Interpreter, current, find
 
 
 def test_current_is_the_python_below_any_environment() -> None:
-    """Asked itself, it says that it lies in none, and what it is."""
+    """The interpreter itself reports that it is outside any environment, and its build."""
     interpreter = current()
     script = "import sys; print(sys.prefix == sys.base_prefix, sys.version_info[:3], sys.version)"
     done = subprocess.run(
@@ -34,7 +34,7 @@ def test_current_is_the_python_below_any_environment() -> None:
     ids=["none", "executable", "path", "version"],
 )
 def test_the_same_python_by_any_name_is_the_same(wish: str | Path | None) -> None:
-    """So that everything compiled for it is used again."""
+    """So files compiled for it are reused."""
     found = find(wish)
     assert found.version == current().version
     if not isinstance(wish, str) or "/" in wish:
@@ -49,7 +49,7 @@ def test_what_is_no_python_is_told_so(wish: str) -> None:
 
 
 def test_a_python_that_is_too_old_is_named() -> None:
-    """Found out by asking it, whatever its executable is called."""
+    """The version is the interpreter's own report, whatever the name of its executable."""
     old = next((path for path in _older_pythons()), None)
     if old is None:
         pytest.skip("no Python older than 3.11 here")
@@ -63,7 +63,7 @@ def _older_pythons() -> list[Path]:
 
 
 def test_a_key_names_one_interpreter_and_no_other() -> None:
-    """Same version is not enough: place and build count as well."""
+    """The same version is not enough: path and build count as well."""
     ours = Interpreter(Path("/usr/bin/python3.11"), (3, 11, 7), "3.11.7 (main) [GCC 12.2.0]")
     others = [
         replace(ours, executable=Path("/opt/bin/python3.11")),

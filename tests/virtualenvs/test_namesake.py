@@ -1,4 +1,4 @@
-"""The other program of the same name, told apart from this one."""
+"""The other program of the same name, distinguished from this one."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def test_the_other_is_found_alone_and_beside_this_one(other: Path, tmp_path: Pat
 def test_the_complaint_says_what_is_there_and_what_to_type(
     other: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two distributions of one name take two calls to uninstall."""
+    """Two distributions with the same name take two calls to uninstall."""
     install_ours(other, '{"url": "file:///srv/our%20wheels/b.whl", "archive_info": {}}')
     monkeypatch.setattr(sys, "path", [str(other)])
     pip = f"{sys.executable} -m pip"
     uninstall = f"{pip} uninstall --yes django_backstage"
     assert namesake.complaint() == (
         f"django_backstage {VERSION} is another, older program of the same name, and "
-        f"{other}/backstage has files of it, so that this one cannot run. Type: {uninstall} && "
+        f"its files in {other}/backstage keep this one from running. Type: {uninstall} && "
         f"{uninstall} && {pip} install '/srv/our wheels/b.whl'"
     )
 
@@ -87,7 +87,7 @@ def test_this_program_is_installed_again_from_where_it_came(
 def test_a_fault_of_our_own_is_not_put_on_the_other(
     monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    """Where the other program is not there, the traceback says more."""
+    """If the other program is not installed, the traceback is shown."""
 
     def failing(name: str) -> None:
         raise error(name)

@@ -1,4 +1,4 @@
-"""Versions as packaging reads them: releases, candidates, and what somebody has built."""
+"""Versions as packaging reads them: releases, candidates and local builds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_the_series_of_a_version(version: str, series: str) -> None:
 
 
 def test_series_are_in_order() -> None:
-    """By their numbers, not by their digits."""
+    """The order is numeric, not alphabetic."""
     assert series_of("5.2.9") < series_of("6.0rc1") == series_of("6.0.2") < series_of("6.10")
 
 
