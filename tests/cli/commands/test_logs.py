@@ -128,7 +128,7 @@ def test_since_a_moment_all_lines_are_shown_unless_told_otherwise(
 def test_what_is_no_moment_is_refused_with_what_would_be_one(caller: Caller, moment: str) -> None:
     code, told = caller.refuses("blog", f"--since={moment}")
     assert code == 2
-    assert f"'{moment}' is no moment; type how long ago, as 30s, 10m, 2h or 1d, or when" in told
+    assert f"'{moment}' is not a time; type an age such as 30s, 10m, 2h or 1d, or a date" in told
 
 
 def test_an_act_that_is_not_there(caller: Caller) -> None:

@@ -169,7 +169,7 @@ def test_another_one_is_selected_when_the_selected_is_gone() -> None:
     board.reading = reading()
     assert board.selected is None
     board.move(1)
-    assert "No Acts yet; make one: backstage new-act blog" in shown(board)
+    assert "No Acts yet; create one: backstage new-act blog" in shown(board)
 
 
 def test_it_scrolls_no_more_than_it_has_to() -> None:
