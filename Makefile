@@ -1,28 +1,28 @@
-# `make demo` shows it, `make test` proves it; both set up everything they need first.
+# `make demo` shows the program, `make test` tests it; both set up everything they need first.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-# More than there are processors, since tests wait most of the time.
+# More than there are processors, because tests wait most of the time.
 WORKERS ?= 6
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS)
 SPHINX = $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --doctree-dir build/doctrees
-# Services are fast only with bytecode, so it is written even where the shell says otherwise.
+# Services start fast only with bytecode, so it is written even if the shell disables it.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo demo-stop test quick lint format lock docs links tour bench dist clean
 
 help:
-	@echo "make demo       create a Venue and an Act, and show the URL that answers"
+	@echo "make demo       create a Venue and an Act, and print its URL"
 	@echo "make demo-stop  stop the demo and remove it"
 	@echo "make test       run the whole test suite"
-	@echo "make quick      run the tests that take seconds"
+	@echo "make quick      run the suite without the slow tests"
 	@echo "make lint       check style and types"
-	@echo "make lock       pin the versions of what the work on it takes"
-	@echo "make docs       build the site in build/site, and write the manual and the help texts anew"
-	@echo "make links      ask every external link of the site; needs the network"
-	@echo "make tour       take the tour of the command anew, and write down what it shows"
-	@echo "make bench      measure, side by side with doing it by hand"
-	@echo "make dist       build the sdist and the wheel into dist/, and check them"
+	@echo "make lock       pin the development requirements"
+	@echo "make docs       build the site in build/site, and renew the manual and the help texts"
+	@echo "make links      check every external link of the site; needs the network"
+	@echo "make tour       run the tour of the command again and record its output"
+	@echo "make bench      run the benchmarks, compared with doing the same by hand"
+	@echo "make dist       build the sdist and the wheel in dist/ and check them"
 
 setup: $(VENV)/ready
 
@@ -57,7 +57,7 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Keeps the versions that still fit; `make lock LOCK=--upgrade` takes the newest of all.
+# Keeps the versions that still fit; `make lock LOCK=--upgrade` upgrades them all.
 lock: setup
 	$(BIN)/uv pip compile setup.cfg --all-extras --universal --python-version 3.11 --no-emit-package uwsgi \
 		--quiet --custom-compile-command "make lock" --output-file requirements/development.txt $(LOCK)

@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md says of the code is so."""
+"""What CONTRIBUTING.md says about the code is true."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.test_architecture import ORDER
 
 CHECKOUT = Path(__file__).parents[1]
 TEXT = (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-# What stands between backticks and has a folder of the checkout in front.
+# Names in backticks that start with a folder of the checkout.
 NAMED = sorted(
     set(re.findall(r"`((?:backstage|tests|vassal_templates|emperor|docs)/[\w./-]*)`", TEXT))
 )
@@ -32,12 +32,12 @@ def test_files_that_are_named_are_there(name: str) -> None:
 
 
 def test_every_question_is_answered_by_a_file() -> None:
-    questions = rows("Ten questions, and where the answer stands")
+    questions = rows("Ten questions and where to find the answers")
     assert len(questions) == 10
     assert all(re.search(r"`(?:backstage|vassal_templates)/", answer) for _, answer in questions)
 
 
 def test_packages_are_told_of_in_their_order() -> None:
-    told = [re.findall(r"`(\w+)(?:/|\.py)`", cell) for cell, _ in rows("The shape of the code")]
+    told = [re.findall(r"`(\w+)(?:/|\.py)`", cell) for cell, _ in rows("Code structure")]
     names = [name for names in told for name in names if name != "__init__"]
     assert names == list(ORDER)

@@ -1,1 +1,1 @@
-"""The `backstage` command, a thin face: each command calls the library and returns a result."""
+"""The `backstage` command: each subcommand calls the library and returns a result."""

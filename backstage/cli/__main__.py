@@ -1,4 +1,4 @@
-"""Lets `python -m backstage.cli` be the command."""
+"""Runs the command as `python -m backstage.cli`."""
 
 from .entry import main
 

@@ -1,4 +1,4 @@
-"""Where the `backstage` command comes in, and says so where another program is in its way."""
+"""The entry point of `backstage`, which reports another installed program of the same name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .exits import Exit
 
 
 def main() -> None:
-    """Run the command and end with its exit code."""
+    """Run the command and exit with its code."""
     try:
         import_module(f"{__package__}.program").main()
     except (ImportError, SyntaxError):

@@ -1,4 +1,4 @@
-"""The exit codes of the command, by kind of failure."""
+"""The command's exit codes, one for each kind of failure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..errors import (
 
 
 class Exit(IntEnum):
-    """How the command ends."""
+    """The exit code of a command."""
 
     DONE = 0
     FAILED = 1
@@ -43,18 +43,18 @@ class Exit(IntEnum):
 
 
 _MEANINGS = {
-    Exit.DONE: "done, or so already",
-    Exit.FAILED: "an Act or the Emperor fails, or an examination has found trouble",
-    Exit.USAGE: "the command was not understood",
-    Exit.NOT_THERE: "there is no such Venue or Act",
-    Exit.REFUSED: "a name, a setting or a file that cannot be used",
+    Exit.DONE: "success, or nothing to do",
+    Exit.FAILED: "an Act or the Emperor fails, or a check found a problem",
+    Exit.USAGE: "the command line is invalid",
+    Exit.NOT_THERE: "no such Venue or Act",
+    Exit.REFUSED: "a name, setting or file was refused",
     Exit.PORT: "the port is taken",
-    Exit.SYSTEM: "the disk, its permissions or the environment stand in the way",
-    Exit.LATE: "not so in time; it may still come",
-    Exit.BUSY: "another process has held a lock for too long",
-    Exit.INTERRUPTED: "ended by Ctrl-C",
+    Exit.SYSTEM: "the disk, a permission or the environment prevents it",
+    Exit.LATE: "timed out; it may still succeed",
+    Exit.BUSY: "another process held a lock for too long",
+    Exit.INTERRUPTED: "interrupted by Ctrl-C",
 }
-# The first that fits counts.
+# The first match counts.
 _KINDS: tuple[tuple[type[BackstageError], Exit], ...] = (
     (NotInTime, Exit.LATE),
     (NotAVenue, Exit.NOT_THERE),
@@ -74,5 +74,5 @@ _KINDS: tuple[tuple[type[BackstageError], Exit], ...] = (
 
 
 def exit_of(error: BackstageError) -> Exit:
-    """The exit code that tells of an error."""
+    """The exit code for an error."""
     return next((code for kind, code in _KINDS if isinstance(error, kind)), Exit.FAILED)

@@ -1,4 +1,4 @@
-"""Commands with what all of them share: options, completion, examples and exit codes."""
+"""What all commands share: options, completion, examples and exit codes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ALWAYS = (Exit.DONE, Exit.USAGE, Exit.NOT_THERE, Exit.INTERRUPTED)
 
 
 class Command(click.Command):
-    """A command that also knows its examples and exit codes, for its page and `--help`."""
+    """A command with examples and exit codes, for its page and `--help`."""
 
     examples: str = ""
     exits: tuple[Exit, ...] = ()
@@ -37,10 +37,10 @@ class Command(click.Command):
 def command(
     name: str, *, examples: str, exits: Sequence[Exit] = (), **settings: object
 ) -> Callable[[Callable[Concatenate[Session, _P], Returned]], Command]:
-    """Make a function a command; `exits` are the codes beside those that every command has.
+    """Turn a function into a command; `exits` are its codes besides those every command has.
 
-    `examples` are lines as one would type them, each with what it does behind a `#`. `settings` go
-    to click's parser.
+    `examples` are command lines, each explained after a `#` where needed. `settings` are passed to
+    click's parser.
     """
 
     def decorate(function: Callable[Concatenate[Session, _P], Returned]) -> Command:
@@ -56,7 +56,7 @@ def command(
 
 
 def complete_acts(ctx: click.Context, _: click.Parameter, typed: str) -> list[CompletionItem]:
-    """The Acts whose names begin so, for the shell."""
+    """The Acts whose names start with `typed`, for the shell."""
     from click.shell_completion import CompletionItem
 
     try:
@@ -77,7 +77,7 @@ def _with_shared_options(function: Callable[..., object]) -> Callable[..., objec
 
 
 def shared_options() -> list[Callable[[Callable[..., object]], Callable[..., object]]]:
-    """The options that may stand before and behind every command's name."""
+    """The options allowed before and after every command's name."""
     return [
         click.option(
             "--venue",
@@ -85,14 +85,14 @@ def shared_options() -> list[Callable[[Callable[..., object]], Callable[..., obj
             metavar="PATH",
             expose_value=False,
             callback=_set_venue,
-            help="The Venue, if it is not that of the current directory or BACKSTAGE_VENUE.",
+            help="The Venue (default: BACKSTAGE_VENUE, else the current directory's).",
         ),
         click.option(
             "--json",
             is_flag=True,
             expose_value=False,
             callback=_set_json,
-            help="Print one JSON object for programs.",
+            help="Print JSON, one object per line.",
         ),
         click.option(
             "--debug",
@@ -118,7 +118,7 @@ def _set_debug(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 def _session(ctx: click.Context) -> Session:
-    """That of this call; a new one while the shell asks for completions."""
+    """The session of this call; a new one while the shell asks for completions."""
     found = ctx.find_object(Session)
     if found is None:
         found = ctx.find_root().obj = Session(Screen())

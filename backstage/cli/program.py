@@ -1,4 +1,4 @@
-"""The `backstage` command: which commands there are, and what happens when one fails."""
+"""The `backstage` program: its commands, and how it handles their errors."""
 
 from __future__ import annotations
 
@@ -16,49 +16,49 @@ from .results import Returned, render, render_error, tell_error
 from .session import Session
 from .terminal.screen import Screen
 
-# Each command with the place of its code and its line in the help, so that the help needs none of
-# the code.
+# Each command with the location of its code and its line in the help, so that printing the help
+# loads none of the code.
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
-    "Make and retire": {
-        "new-venue": ("new_venue:new_venue", "Make a Venue and start its Emperor."),
-        "new-act": ("new_act:new_act", "Make an Act and start it."),
-        "retire": ("retire:retire", "Stop an Act and put its files aside."),
+    "Create and retire": {
+        "new-venue": ("new_venue:new_venue", "Create a Venue and start its Emperor."),
+        "new-act": ("new_act:new_act", "Create an Act and start it."),
+        "retire": ("retire:retire", "Stop an Act and move its files to retired/."),
     },
     "Run": {
         "start": ("start:start", "Start Acts."),
         "stop": ("stop:stop", "Stop Acts."),
-        "restart": ("restart:restart", "Restart Acts with their new code and settings."),
-        "venue": ("venue:venue", "Start, stop or describe the Venue itself."),
+        "restart": ("restart:restart", "Restart Acts to load new code and settings."),
+        "venue": ("venue:venue", "Start, stop or describe the Venue."),
     },
-    "Look": {
-        "status": ("status:status", "Show the state of every Act, or of some."),
-        "top": ("top:top", "Watch what the Acts do, live."),
+    "Inspect": {
+        "status": ("status:status", "Show the state of all Acts or of those named."),
+        "top": ("top:top", "Watch the Acts live."),
         "logs": ("logs:logs", "Show the logs of Acts, interleaved."),
-        "events": ("events:events", "Print every change of every Act as it happens."),
-        "doctor": ("doctor:doctor", "Look for what is wrong, and say what to type."),
-        "venues": ("venues:venues", "List all Venues of this user, with what runs in them."),
+        "events": ("events:events", "Print every state change of the Acts as it happens."),
+        "doctor": ("doctor:doctor", "Check for problems and say how to fix them."),
+        "venues": ("venues:venues", "List your Venues and what runs in them."),
     },
     "Change": {
-        "manage": ("manage:manage", "Run a manage.py command of an Act."),
-        "edit": ("edit:edit", "Edit the vassal file of an Act, checked before it counts."),
-        "env": ("env:env", "Show or change the .env of an Act."),
+        "manage": ("manage:manage", "Run a manage.py command for an Act."),
+        "edit": ("edit:edit", "Edit an Act's vassal file and check it before use."),
+        "env": ("env:env", "Show or change an Act's .env file."),
     },
     "Serve": {
-        "systemd": ("systemd:systemd_", "Have systemd run the Emperor of the Venue."),
-        "nginx": ("nginx:nginx", "Have nginx serve an Act under its domains."),
+        "systemd": ("systemd:systemd_", "Run the Venue's Emperor under systemd."),
+        "nginx": ("nginx:nginx", "Serve an Act on its domains through nginx."),
     },
     "Find": {
         "open": ("open:open_", "Open an Act in the browser."),
         "url": ("url:url", "Print the URL of an Act."),
         "port": ("port:port", "Print the port of an Act."),
-        "completion": ("completion:completion", "Print what makes a shell complete commands."),
+        "completion": ("completion:completion", "Print a shell completion script."),
     },
 }
 _COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
 
 
 class Program(click.Group):
-    """Knows its commands by name and loads the code of the one that is called."""
+    """Lists the commands by name and loads the code only of the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -95,8 +95,8 @@ class Program(click.Group):
 def _program() -> Program:
     program = Program(
         "backstage",
-        help="Many Django services on one host: create them, start, restart and stop them.",
-        epilog="`backstage COMMAND --help` tells more of each, `man backstage` tells all.",
+        help="Create, start, restart and stop many Django services on one host.",
+        epilog="For details, see `backstage COMMAND --help` or `man backstage`.",
         no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         callback=lambda: None,
@@ -111,22 +111,22 @@ program = _program()
 
 
 def main() -> None:
-    """Run the command and end with its exit code."""
+    """Run the command and exit with its code."""
     code = run(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    # Threads that wait for Acts are not waited for.
+    # Exit without joining threads that wait for Acts.
     os._exit(code)
 
 
 def run(words: Sequence[str]) -> int:
-    """Run the command with these words; returns its exit code."""
+    """Run the command with these arguments and return its exit code."""
     session = Session(Screen())
     name = _name_of(words)
     try:
         return _run(words, session, name)
     except BrokenPipeError:
-        # Whoever read has read enough.
+        # The reader has closed the pipe.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         return Exit.DONE
     except KeyboardInterrupt:
@@ -143,7 +143,7 @@ def _run(words: Sequence[str], session: Session, name: str) -> int:
             return returned or Exit.DONE
         return render(name, returned, screen, as_json=session.as_json)
     except click.Abort as abort:
-        # click ends the line after the ^C of a command, not after that of a question.
+        # click ends the line after a ^C in a command, but not after one in a prompt.
         return _interrupted(session, line_ended=abort.__cause__ is not None)
     except click.exceptions.NoArgsIsHelpError as error:
         screen.line(error.format_message())
@@ -160,20 +160,20 @@ def _run(words: Sequence[str], session: Session, name: str) -> int:
             sys.excepthook(type(error), error, error.__traceback__)
         code = render_error(name, error, screen, as_json=session.as_json)
         if isinstance(error, NotAVenue) and name != "new-venue" and not session.as_json:
-            screen.hint("see: backstage venues; name one with --venue PATH")
+            screen.hint("see: backstage venues, or name a Venue with --venue PATH")
         return code
 
 
 def _interrupted(session: Session, *, line_ended: bool = False) -> int:
     going = ", ".join(sorted(session.under_way))
     end = "" if line_ended else "\n"
-    goes_on = f" Still going on: {going}." if going else ""
+    goes_on = f" Still in progress: {going}." if going else ""
     session.screen.hint(f"{end}Interrupted.{goes_on}")
     return Exit.INTERRUPTED
 
 
 def _name_of(words: Sequence[str]) -> str:
-    """The command that is meant, for the envelope."""
+    """The command's name, for the envelope."""
     rest = iter(words)
     for word in rest:
         if word == "--venue":

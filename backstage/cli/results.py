@@ -1,7 +1,7 @@
-"""What commands return, and the one place where it becomes text or JSON.
+"""What commands return, and the one place that turns it into text or JSON.
 
-docs/reference/commands/index.md tells of the format to people: within one version, fields are
-added, never changed.
+docs/reference/commands/index.md documents the format: within one version, fields may be added but
+never changed.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Document = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Result:
-    """What a command has found or done: as an object for JSON, and how it is shown to people.
+    """A command's result: an object for JSON, and a function that shows it to people.
 
-    `exit` is an exit code, of `Exit` or of a program that was run.
+    `exit` is an `Exit` or the exit code of a program that was run.
     """
 
     document: Document
@@ -32,7 +32,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Stream:
-    """Results that come one by one, each to be rendered at once."""
+    """Results that arrive one by one; each is rendered at once."""
 
     results: Iterator[Result]
 
@@ -41,7 +41,7 @@ Returned = Result | Stream
 
 
 def render(command: str, returned: Returned, screen: Screen, *, as_json: bool) -> int:
-    """Print what a command returned; the exit code is the highest of its results."""
+    """Print what a command returned; return the highest exit code of its results."""
     exits: list[int] = [Exit.DONE]
     results = iter([returned]) if isinstance(returned, Result) else returned.results
     try:
@@ -52,14 +52,14 @@ def render(command: str, returned: Returned, screen: Screen, *, as_json: bool) -
                 result.show(screen)
             exits.append(result.exit)
     finally:
-        # What it holds, such as the terminal, is given back before anything else is said.
+        # Release what it holds, such as the terminal, before anything else is printed.
         if isinstance(results, Generator):
             results.close()
     return max(exits)
 
 
 def render_error(command: str, error: BackstageError, screen: Screen, *, as_json: bool) -> Exit:
-    """Print what went wrong, with its exit code."""
+    """Print an error and return its exit code."""
     code = exit_of(error)
     tell_error(command, type(error).__name__, str(error), code, screen, as_json=as_json)
     return code
@@ -68,7 +68,7 @@ def render_error(command: str, error: BackstageError, screen: Screen, *, as_json
 def tell_error(
     command: str, kind: str, message: str, code: Exit, screen: Screen, *, as_json: bool
 ) -> None:
-    """Print an error of any kind: on the error stream for people, as an envelope for programs."""
+    """Print any error: on standard error for people, as an envelope for programs."""
     if as_json:
         error = {"kind": kind, "message": message, "exit": int(code)}
         screen.line(_envelope(command, ok=False, error=error))

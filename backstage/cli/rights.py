@@ -1,4 +1,4 @@
-"""What root does for a command before it acts as the owner of the Venue."""
+"""What a command does as root before it switches to the Venue's owner."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .session import Session
 
 
 def start_unit(session: Session) -> None:
-    """As root, have systemd start the Emperor while there is the right to do so."""
+    """As root, have systemd start the Emperor, before giving up root."""
     session.keeps_root = True
     service = client.service_of(session.venue.path) if users.am_root() else None
     if service and not service.at_work:

@@ -1,4 +1,4 @@
-"""What all commands of one call share: its Venue, and how it talks."""
+"""The state of one call: its Venue, its output and its options."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _VARIABLE = "BACKSTAGE_VENUE"
 
 
 class Session:
-    """One call of the command."""
+    """One call of the program."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
         self.path: Path | None = None
         self.as_json = False
         self.debug = False
-        # Commands that change the machine need root; all others act as the owner of the Venue.
+        # Commands that change the machine need root; all others run as the Venue's owner.
         self.keeps_root = False
-        # What goes on although the command ends, as after Ctrl-C.
+        # What continues after the command ends, for example after Ctrl-C.
         self.under_way: set[str] = set()
 
     @cached_property
     def venue(self) -> Venue:
-        """The Venue of `--venue` or BACKSTAGE_VENUE, or that which the directory lies in.
+        """The Venue of `--venue`, of BACKSTAGE_VENUE, or around the current directory.
 
-        Root becomes its owner before anything of it is read, so that nothing in it becomes root's,
-        and no code of others runs as root. Raises NotAVenue, SettingsError, NotAllowed,
-        UnsafeDirectory.
+        Root switches to its owner before it reads any file of the Venue, so that no file in it
+        becomes root's and no one else's code runs as root. Raises NotAVenue, SettingsError,
+        NotAllowed, UnsafeDirectory.
         """
         path = self._located
         if not self.keeps_root:
@@ -52,12 +52,12 @@ class Session:
         return registry.venue_above(Path.cwd())
 
     def give_up_root(self) -> None:
-        """Act as the owner of the Venue after all."""
+        """Switch to the Venue's owner."""
         self.keeps_root = False
         _become_owner(self._located)
 
     def act(self, name: str) -> Act:
-        """An Act of the Venue. Raises NoSuchAct with the name that was probably meant."""
+        """An Act of the Venue. Raises NoSuchAct, which suggests a similar name."""
         return self.venue[name]
 
 

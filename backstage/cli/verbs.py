@@ -1,4 +1,4 @@
-"""What `start`, `stop` and `restart` share: several Acts at once, each with its outcome."""
+"""What `start`, `stop` and `restart` share: they act on several Acts and report each outcome."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
 _EXAMPLES = """
-backstage {verb} blog shop      # both at once
+backstage {verb} blog shop      # several Acts
 backstage {verb} --all
-backstage {verb} blog --wait 0  # do not wait until it is so
+backstage {verb} blog --wait 0  # return at once
 """
 
 
 def verb_command(verb: Verb, text: str) -> Command:
     @command(str(verb), examples=_EXAMPLES.format(verb=verb), exits=_EXITS)
     @acts_argument
-    @click.option("--all", "everybody", is_flag=True, help="All Acts of the Venue.")
+    @click.option("--all", "everybody", is_flag=True, help="All Acts in the Venue.")
     @click.option(
         "--wait",
         type=click.FloatRange(min=0),
         default=30.0,
         show_default=True,
         metavar="SECONDS",
-        help="How long to wait for each; 0 not to wait.",
+        help="How long to wait for each Act; 0 returns at once.",
     )
     def made(session: Session, acts: tuple[str, ...], everybody: bool, wait: float) -> Stream:
         if bool(acts) == everybody:
-            raise click.UsageError("name Acts, or type --all for all of them")
+            raise click.UsageError("name one or more Acts, or use --all")
         if verb is not Verb.STOP:
             start_unit(session)
         return Stream(_outcomes(session, verb, acts or None, wait or None))
@@ -69,7 +69,7 @@ def _outcomes(
 
 
 def _going_on(venue: Venue, names: Collection[str]) -> list[str]:
-    """What the Emperor does without this command; Acts whose turn had not come do nothing."""
+    """What the Emperor continues by itself; Acts whose turn had not come are unaffected."""
     return [
         f"{now.name} is {now.state}"
         for now in venue.snapshot()

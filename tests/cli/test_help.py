@@ -1,4 +1,4 @@
-"""The commands as a whole: what each has, and what `--help` prints."""
+"""What all commands have in common, and what `--help` prints."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def command(name: str) -> Command:
 
 
 def examples() -> list[tuple[str, str]]:
-    """Each line of the examples that begins with the program, with the command it is of."""
+    """Each example line that starts with the program, with the command it belongs to."""
     return [
         (name, line)
         for name in LINES
@@ -63,7 +63,7 @@ def test_help_fits_80_columns(name: str) -> None:
 
 @every_command
 def test_the_overview_has_the_first_sentence(name: str) -> None:
-    """The overview is written down beside each command's name, so that it loads none of them."""
+    """The overview is stored beside each command's name, so that printing it loads no command."""
     made = command(name)
     assert made.name == name
     assert made.help

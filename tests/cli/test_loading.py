@@ -1,4 +1,4 @@
-"""What the command does not load, because it would take longer than what it is asked for."""
+"""What the command does not load, because loading would take longer than the work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SLOW = {"asyncio", "django", "filelock", "packaging", "psutil", "rich", "uv", "watchdog"}
-# `sys.modules` on a line of its own, behind what the command prints.
+# `sys.modules` on its own line, after the command's output.
 RUN = """
 import json, sys
 from backstage.cli.program import run
@@ -22,7 +22,7 @@ sys.exit(code)
 
 @pytest.fixture
 def venue(tmp_path: Path) -> Path:
-    """As much of a Venue as looking at it needs."""
+    """The files of a Venue that reading its state needs."""
     top = tmp_path / "MyVenue"
     top.mkdir()
     (top / "venue.yaml").write_text("# Ours.\nports: 8001-8999\n")
@@ -31,7 +31,7 @@ def venue(tmp_path: Path) -> Path:
 
 
 def loaded(*words: str | Path) -> set[str]:
-    """The modules that a run of the command has loaded."""
+    """The modules that a run of the command loads."""
     done = subprocess.run(
         [sys.executable, "-c", RUN, *words], capture_output=True, text=True, check=True, timeout=60
     )

@@ -1,4 +1,4 @@
-"""The format that programs read: what `--json` prints, and that nothing else gets between."""
+"""The format that programs read: `--json` prints it and nothing else."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def screen(written: io.StringIO) -> Screen:
 
 
 def envelope(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
-    """The only line on standard output; on standard error there is nothing."""
+    """The only line on standard output; standard error is empty."""
     out, err = capsys.readouterr()
     assert err == ""
     [line] = out.splitlines()
@@ -39,12 +39,12 @@ def envelope(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
 
 
 def show_nothing(screen: Screen) -> None:
-    """How a result is shown to people, which is never asked here."""
+    """Shows a result to people, which no test here asks for."""
     raise AssertionError
 
 
 def test_the_version_of_the_format_is_a_promise() -> None:
-    """Raise it when a field is changed or goes; adding one is no new version."""
+    """Raise it when a field is changed or removed, but not when one is added."""
     assert VERSION == 1
 
 
@@ -89,7 +89,7 @@ def test_results_are_printed_as_they_come(screen: Screen, written: io.StringIO) 
 
 
 def test_a_stream_is_over_when_it_is_interrupted(screen: Screen) -> None:
-    """Also where that happens while a result is shown: nothing moves below the last words."""
+    """Even while a result is shown: no live output continues below the last message."""
     over: list[bool] = []
 
     def interrupted(screen: Screen) -> None:

@@ -1,4 +1,4 @@
-"""How the command says things: numbers, exit codes, signs of the terminal."""
+"""The command's output: numbers, exit codes, signs on the terminal."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_exit_codes_tell_kinds_of_failures() -> None:
 
 
 def test_every_kind_of_error_was_thought_of() -> None:
-    """One that is new has to be given its code, or to be named here as a plain failure."""
+    """A new class needs an exit code, or must be listed here as a plain failure."""
     plain = {errors.BackstageError, errors.ActFailed, errors.EmperorFailed}
     kinds = {
         kind

@@ -46,7 +46,7 @@ def house(stage: Path) -> Path:
     made = call("new-venue", "house", stage, cwd=stage)
     assert (made.returncode, made.stdout.splitlines()[-1]) == (
         0,
-        f"Venue {path}: its Emperor runs, pid {use_venue(path).emperor.pid}",
+        f"Venue {path}: Emperor running, pid {use_venue(path).emperor.pid}",
     )
     assert re.search(r"^✓ Building the environment +\d+\.\d s$", made.stdout, re.M)
     assert made.stderr == f"Next: cd {path} && backstage new-act blog\n"
@@ -119,7 +119,7 @@ def test_columns_in_the_order_that_is_asked_for(house: Path, blog: Act) -> None:
 def test_a_column_that_there_is_not(house: Path) -> None:
     shown = call("status", "-o", "name,prot", cwd=house)
     assert shown.returncode == 2
-    assert "no column 'prot'; there are: name, state, port" in shown.stderr
+    assert "no column 'prot'; choose from: name, state, port" in shown.stderr
 
 
 def test_a_failing_act_is_an_exit_code_and_a_reason(venue: Venue, broken: Act) -> None:
@@ -172,7 +172,7 @@ def test_all_acts(house: Path, blog: Act) -> None:
 def test_whom_a_verb_means_has_to_be_said(house: Path, verb: str, words: list[str]) -> None:
     done = call(verb, *words, cwd=house)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "name Acts, or type --all for all of them" in done.stderr
+    assert "name one or more Acts, or use --all" in done.stderr
 
 
 def test_one_wrong_name_and_nothing_is_done(house: Path, blog: Act) -> None:
@@ -236,7 +236,7 @@ def test_open(house: Path, blog: Act, tmp_path: Path) -> None:
     assert (opened.returncode, opened.stdout) == (0, f"{blog.url}\n")
     assert (tmp_path / "seen").read_text() == f"{blog.url}\n"
     failed = call("open", "blog", cwd=house, env={"BROWSER": "/bin/false", "PATH": "/nowhere"})
-    assert failed.stdout == f"{blog.url}  (no browser to open it with)\n"
+    assert failed.stdout == f"{blog.url}  (no browser found)\n"
 
 
 @pytest.mark.slow
@@ -270,7 +270,7 @@ def test_retire(house: Path, fresh_name: str) -> None:
     call("new-act", fresh_name, cwd=house)
     done = call("retire", fresh_name, cwd=house)
     assert done.returncode == 0
-    goal = Path(done.stdout.removeprefix(f"{fresh_name} lies in ").rstrip("\n"))
+    goal = Path(done.stdout.removeprefix(f"{fresh_name} was moved to ").rstrip("\n"))
     assert (goal / fresh_name / "manage.py").exists()
     assert call("port", fresh_name, cwd=house).returncode == 3
 
@@ -279,7 +279,7 @@ def test_retire(house: Path, fresh_name: str) -> None:
 def test_the_venue_itself(house: Path, blog: Act) -> None:
     stopped = call("venue", "stop", cwd=house)
     assert stopped.returncode == 0
-    assert "Emperor  does not run\nActs     0 of 2 running\n" in stopped.stdout
+    assert "Emperor  not running\nActs     0 of 2 running\n" in stopped.stdout
     listed = call("venues", cwd=house.parent).stdout
     assert re.search(rf"^○ {house} +stopped +0 of 2 Acts running$", listed, re.M)
     assert "no Emperor (start one: backstage venue start)" in call("status", cwd=house).stdout
@@ -287,7 +287,7 @@ def test_the_venue_itself(house: Path, blog: Act) -> None:
     blog.wait("running")
     use_venue(house)["shop"].wait("running")
     info = call("venue", "info", cwd=house)
-    assert f"Venue    {house}\nEmperor  runs, pid " in info.stdout
+    assert f"Venue    {house}\nEmperor  running, pid " in info.stdout
     assert "Acts     2 of 2 running\n" in info.stdout
     assert f"Python   {sys.version_info[0]}.{sys.version_info[1]}\n" in info.stdout
     listed = call("venues", cwd=house.parent).stdout
@@ -329,7 +329,7 @@ def test_outside_of_any_venue(stage: Path, tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (3, "")
         first, hint = done.stderr.splitlines()
         assert first.startswith(f"backstage: {tmp_path}")
-        assert hint == "see: backstage venues; name one with --venue PATH"
+        assert hint == "see: backstage venues, or name a Venue with --venue PATH"
 
 
 def test_what_was_meant(house: Path) -> None:

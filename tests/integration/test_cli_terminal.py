@@ -94,7 +94,7 @@ def test_a_question_of_manage_py(act: Act) -> None:
 @pytest.mark.slow
 def test_retiring_asks(venue: Venue, fresh_name: str) -> None:
     new_act(venue, fresh_name)
-    answers = {"n\n": "stays as it is", CTRL_C_AND_ENTER: "Interrupted.$", CTRL_D: "Interrupted.$"}
+    answers = {"n\n": "was not retired", CTRL_C_AND_ENTER: "Interrupted.$", CTRL_D: "Interrupted.$"}
     for answer, told in answers.items():
         with terminal("retire", fresh_name, cwd=venue.path) as asking:
             asking.await_text(rf"Stop {fresh_name} and move it to {venue.paths.retired}\? \[y/N\]")
@@ -105,7 +105,7 @@ def test_retiring_asks(venue: Venue, fresh_name: str) -> None:
     with terminal("retire", fresh_name, cwd=venue.path) as asking:
         asking.await_text("y/N")
         asking.type("y\n")
-        asking.await_text(rf"{fresh_name} lies in {venue.paths.retired}/")
+        asking.await_text(rf"{fresh_name} was moved to {venue.paths.retired}/")
         assert asking.end() == 0
     assert fresh_name not in venue
 
@@ -117,7 +117,7 @@ def test_ctrl_c_while_an_act_starts(venue: Venue, fresh_name: str, tmp_path: Pat
     with terminal("start", act.name, cwd=venue.path) as start:
         assert until(lambda: act.pid is not None, Deadline(PATIENCE))
         start.type(CTRL_C)
-        start.await_text(rf"^Interrupted\. Still going on: {act.name} is starting\.$")
+        start.await_text(rf"^Interrupted\. Still in progress: {act.name} is starting\.$")
         assert start.end() == 130
     assert act.state is State.STARTING
     (tmp_path / "gate").touch()
@@ -141,7 +141,7 @@ def test_ctrl_c_while_acts_restart(venue: Venue, fresh_name: str, tmp_path: Path
     with terminal("restart", slow.name, other.name, cwd=venue.path) as restart:
         assert until(lambda: slow.state is State.RELOADING, Deadline(PATIENCE))
         restart.type(CTRL_C)
-        restart.await_text(rf"^Interrupted\. Still going on: {slow.name} is reloading\.$")
+        restart.await_text(rf"^Interrupted\. Still in progress: {slow.name} is reloading\.$")
         assert restart.end() == 130
     gate.touch()
     slow.wait("running")

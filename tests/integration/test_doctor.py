@@ -458,7 +458,7 @@ def test_the_command_in_a_terminal(theatre: Venue, blog: Act) -> None:
         "    → type:",
         f"      chmod 600 {blog.paths.env_file}",
     ]
-    assert any(line.startswith("1 in trouble, ") for line in lines)
+    assert any(line.startswith("1 failed, ") for line in lines)
     assert not [line for line in lines if len(line) > 50 and str(theatre.path) not in line]
 
 
@@ -469,7 +469,7 @@ def test_the_command_in_ascii(theatre: Venue) -> None:
     assert done.stdout.isascii()
     assert "\n  + shop: running on port " in done.stdout
     assert "    -> to have nginx do so: backstage nginx bind shop DOMAIN --tls auto" in done.stdout
-    assert done.stdout.splitlines()[-1].endswith(" in order")
+    assert done.stdout.splitlines()[-1].endswith(" ok")
 
 
 @pytest.mark.slow

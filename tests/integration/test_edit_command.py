@@ -131,11 +131,11 @@ def test_a_bad_edit_is_told_and_kept_and_changes_nothing(act: Act, drafts: Path)
 def test_an_editor_that_fails_changes_nothing(act: Act, drafts: Path, tmp_path: Path) -> None:
     before = act.vassal_text
     done = edit(act, drafts, "false")
-    told = "the editor false ended with exit code 1; Act 'edited' stays as it is"
+    told = "the editor false exited with code 1; Act 'edited' is unchanged"
     assert (done.returncode, done.stderr) == (1, f"backstage: {told}\n")
     assert not list(drafts.iterdir())
     done = edit(act, drafts, script(tmp_path / "crash", f'{GOOD} "$1"; exit 3'))
-    assert "ended with exit code 3" in done.stderr
+    assert "exited with code 3" in done.stderr
     assert "Your text is kept in" in done.stderr
     assert act.vassal_text == before
 
@@ -164,8 +164,8 @@ def test_a_stopped_act_stays_stopped(act: Act, drafts: Path) -> None:
 @pytest.mark.parametrize(
     ("editor", "told"),
     [
-        ("no-such-editor -w", "there is no editor 'no-such-editor' here; name one, as in: EDITOR="),
-        ("vi 'oops", "cannot be read: No closing quotation"),
+        ("no-such-editor -w", "editor 'no-such-editor' was not found; choose one, for example: ED"),
+        ("vi 'oops", 'cannot parse the editor "vi \'oops": No closing quotation'),
     ],
 )
 def test_an_editor_that_is_not_there_is_told(
@@ -257,7 +257,7 @@ def test_what_fails_as_it_runs_can_be_put_back(act: Act, drafts: Path, tmp_path:
     with terminal("edit", "edited", cwd=act.paths.venue.top, env=env) as shown:
         types(shown, "$a module = broken:application")
         shown.await_text("No module named 'nowhere_to_be_found'")
-        shown.await_text(r"Put the text from before back\? \[y/N\]: ")
+        shown.await_text(r"Restore the previous text\? \[y/N\]: ")
         shown.type("y\n")
         shown.await_text("● edited  running")
         assert shown.end() == 0

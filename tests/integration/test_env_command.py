@@ -74,19 +74,19 @@ def test_lines_that_django_passes_over_are_told(act: Act) -> None:
         file.write("DEBUG = on\n")
     told = env(act)
     assert "DEBUG" not in told.stdout
-    assert "Django passes over what is no KEY=VALUE without spaces: line 3" in told.stderr
+    assert "Django ignores lines that are not KEY=VALUE without spaces: line 3" in told.stderr
 
 
 @pytest.mark.slow
 def test_what_is_set_waits_for_a_restart_and_says_what_to_type(act: Act) -> None:
     told = env(act, "set", "DEBUG=on", "DEFAULT_FROM_EMAIL=me <me@example.com>")
     assert told.stdout == f"{act.name}: set DEBUG, DEFAULT_FROM_EMAIL\n"
-    assert told.stderr == f"So that it takes effect, type: backstage restart {act.name}\n"
+    assert told.stderr == f"To apply it, type: backstage restart {act.name}\n"
     assert stat.S_IMODE(act.paths.env_file.stat().st_mode) == 0o600
     assert act.env["DEFAULT_FROM_EMAIL"] == "me <me@example.com>"
     assert "DEBUG = True" not in fetch(act, "no/such/page")[1]
     again = env(act, "set", "DEBUG=on")
-    assert (again.stdout, again.stderr) == (f"{act.name}: all of it is so already\n", "")
+    assert (again.stdout, again.stderr) == (f"{act.name}: nothing has changed\n", "")
 
 
 @pytest.mark.slow
@@ -118,7 +118,7 @@ def test_a_restart_that_fails_says_why(act: Act) -> None:
 def test_a_stopped_act_is_told_to_be_started(act: Act) -> None:
     act.stop()
     told = env(act, "set", "DEBUG=on")
-    assert told.stderr == f"So that it takes effect, type: backstage start {act.name}\n"
+    assert told.stderr == f"To apply it, type: backstage start {act.name}\n"
     act.env.unset("DEBUG")
     act.start()
 
@@ -147,13 +147,17 @@ def test_a_value_is_asked_for_and_not_shown(act: Act) -> None:
     [
         (("unset", "DEBGU"), 4, "has no 'DEBGU'; it has: SECRET_KEY"),
         (("set", "A B=1"), 4, "'A B' cannot be a name"),
-        (("set", "DEBUG"), 2, "'DEBUG' is no KEY=VALUE"),
+        (("set", "DEBUG"), 2, "'DEBUG' is not KEY=VALUE"),
         (("set",), 2, "set what? Type: backstage env configured set KEY=VALUE"),
         (("unset",), 2, "unset what? Type: backstage env configured unset KEY"),
-        (("list", "DEBUG"), 2, "list takes no names"),
+        (("list", "DEBUG"), 2, "list takes no variables"),
         (("DEBUG=on",), 2, "'DEBUG=on' is not one of 'list', 'set', 'unset'"),
-        (("set", "A=1", "--reveal"), 2, "--reveal is for list, --restart for set and unset"),
-        (("--restart",), 2, "--reveal is for list, --restart for set and unset"),
+        (
+            ("set", "A=1", "--reveal"),
+            2,
+            "--reveal works only with list, --restart only with set and unset",
+        ),
+        (("--restart",), 2, "--reveal works only with list, --restart only with set and unset"),
     ],
 )
 def test_what_cannot_be_done_is_told_and_changes_nothing(

@@ -337,7 +337,7 @@ def test_install_takes_over_from_an_emperor_that_runs_and_returns_when_all_acts_
     wsgi.write_text(good)
     assert states == {"blog": "running", "shop": "running"}
     assert all(pages)
-    assert f"end the Emperor that runs now, pid {old}" in said
+    assert f"stop the running Emperor, pid {old}" in said
     assert f"{bare.unit} is installed, enabled and active" in said
     assert bare.emperor not in {0, old}
     assert bare.told("MainPID") == str(bare.emperor)
@@ -575,7 +575,7 @@ def tuned(house: House) -> Iterator[None]:
     if not house.file.exists():
         house.install("--yes")
     file.write_text("limits: {memory: 250M, cpu: 150%, tasks: 200}\nlogs: journal\n")
-    hint = "venue.yaml has changed since"
+    hint = "venue.yaml has changed"
     assert hint in house.call("systemd", "status").stderr
     house.install("--yes")
     assert hint not in house.call("systemd", "status").stderr

@@ -235,7 +235,7 @@ def test_it_can_be_used_and_left_while_an_act_restarts(
     top.sees(lambda: top.marked == "matinee" and "restarting soiree" in top.screen)
     top.type("q")
     assert top.ends() == 0
-    assert "Still going on: restarting soiree." in top.written
+    assert "Still in progress: restarting soiree." in top.written
     gate.touch()
     settings.write_text(good)
     acts[1].wait("running", 30)

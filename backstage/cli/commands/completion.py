@@ -1,4 +1,4 @@
-"""`backstage completion`: what makes a shell complete commands and the names of Acts."""
+"""`backstage completion`: a script that completes commands and Act names."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _VARIABLE = "_BACKSTAGE_COMPLETE"
 @command("completion", examples=_EXAMPLES)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(session: Session, shell: str) -> Result:
-    """Print what makes a shell complete commands.
+    """Print a shell completion script.
 
-    It completes options and the names of Acts as well. `man backstage` tells where to put it.
+    It completes commands, options and the names of Acts. `man backstage` says where to put it.
     """
     kind = get_completion_class(shell)
     assert kind is not None

@@ -1,4 +1,4 @@
-"""`backstage doctor`: what is wrong or may become so, and what to type."""
+"""`backstage doctor`: problems, likely problems, and how to fix them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ..terminal.screen import Screen, harmless
 
 _EXAMPLES = """
 backstage doctor
-backstage doctor blog shop    # the Venue, and of its Acts only these
+backstage doctor blog shop    # the Venue, and only these Acts
 backstage doctor --json | jq -r '.result.findings[].command'
 """
-# How each severity looks, and what so many of them are called.
+# The sign and style of each severity, and its label in the summary.
 _LOOKS = {
-    Severity.TROUBLE: ("✗", "bold red", "in trouble"),
+    Severity.TROUBLE: ("✗", "bold red", "failed"),
     Severity.WARNING: ("!", "yellow", "with a warning"),
     Severity.NOTE: ("·", "cyan", "with a note"),
-    Severity.OK: ("✓", "green", "in order"),
+    Severity.OK: ("✓", "green", "ok"),
 }
 _TITLES = {"uwsgi": "uWSGI"}
 _INDENT = " " * 4
@@ -33,12 +33,13 @@ _ARROW = "→ "
 @command("doctor", examples=_EXAMPLES, exits=(Exit.FAILED,))
 @acts_argument
 def doctor(session: Session, acts: tuple[str, ...]) -> Returned:
-    """Look for what is wrong, and say what to type.
+    """Check for problems and say how to fix them.
 
-    Looks at the environment and its versions, permissions, ports, disk, limits, the Emperor, what
-    uWSGI can do, what was left half made, and at all Acts or those named: their vassal files, why
-    they fail, `check --deploy`, migrations, DEBUG and SECRET_KEY. Nothing is changed. The exit code
-    is 1 where there is trouble; warnings and notes are none.
+    Checks the environment and its versions, permissions, ports, disk, limits, the Emperor, the
+    features of uWSGI, and leftovers of interrupted operations. For all Acts, or those named, it
+    checks the vassal file, the reason of a failure, `check --deploy`, migrations, DEBUG and
+    SECRET_KEY. It changes nothing. The exit code is 1 if a check failed; warnings and notes do not
+    count.
     """
     findings = session.venue.examine(*acts)
     if session.as_json:
@@ -83,7 +84,7 @@ def _lines(finding: Finding, *, opens: bool) -> Callable[[Screen], None]:
 
 
 def _told(screen: Screen, remedy: Remedy) -> Iterator[str]:
-    """What to do; a command stays on one line, so that it can be copied."""
+    """What to do; a command stays on one line so that it can be copied."""
     words = _wrapped(screen, f"{_INDENT}{_ARROW}", str(remedy))
     if len(words) == 1 or not remedy.command:
         yield from words

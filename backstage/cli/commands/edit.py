@@ -1,4 +1,4 @@
-"""`backstage edit`: the vassal file of an Act in an editor, checked before it counts."""
+"""`backstage edit`: edit an Act's vassal file and check it before use."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ backstage edit blog
 EDITOR=nano backstage edit blog
 """
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
-# The first of these that is there is used where nobody has chosen one.
+# Without VISUAL and EDITOR, the first of these that is installed.
 _USUAL = ("editor", "nano", "vim", "vi", "emacs")
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -39,13 +39,13 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 @command("edit", examples=_EXAMPLES, exits=_EXITS)
 @act_argument
 def edit(session: Session, act_name: str) -> Result:
-    """Edit the vassal file of an Act, checked before it counts.
+    """Edit an Act's vassal file and check it before use.
 
-    $VISUAL or $EDITOR opens a copy. When it is saved and the editor ends, the copy is tried: where
-    it cannot work, the line at fault is shown, nothing is changed, and you may go on editing.
-    Otherwise the difference is shown, the file is written, and a running Act restarts with it. A
-    stopped one stays stopped. What somebody else writes meanwhile is not overwritten. A text that
-    was not used is kept, and it is told where.
+    $VISUAL or $EDITOR opens a copy. When you save it and quit the editor, the copy is checked. If
+    it cannot work, the faulty line is shown, nothing is changed, and you can edit again. Otherwise
+    the difference is shown, the file is written, and a running Act restarts with it; a stopped Act
+    stays stopped. If someone else changes the file meanwhile, it is not overwritten. Text that is
+    not used is kept in a file, whose path is printed.
     """
     found = session.act(act_name)
     before = found.vassal_text
@@ -60,7 +60,7 @@ def edit(session: Session, act_name: str) -> Result:
         aftermath = _used(session, found, before, text)
         if aftermath.error and _can_ask(session):
             aftermath.show(session.screen)
-            if click.confirm("Put the text from before back?", err=True):
+            if click.confirm("Restore the previous text?", err=True):
                 aftermath = _used(session, found, text, before)
     changes = VassalFile(act_name, text).differences(VassalFile(act_name, before))
     document = {
@@ -71,7 +71,7 @@ def edit(session: Session, act_name: str) -> Result:
 
 
 class _Draft:
-    """The copy that is edited, in a directory of its own, as editors put files beside it."""
+    """The copy that is edited; it has its own directory, as editors put files beside it."""
 
     def __init__(self, act: Act, text: str) -> None:
         self._before = text
@@ -80,7 +80,7 @@ class _Draft:
         write_atomically(self.path, text, mode=0o600)
 
     def read(self) -> str:
-        """What it says now; bytes that are no UTF-8 are for the check to tell."""
+        """Its current text; the check reports bytes that are not UTF-8."""
         try:
             return self.path.read_bytes().decode(errors="surrogateescape")
         except FileNotFoundError:
@@ -92,7 +92,7 @@ class _Draft:
 
 @contextmanager
 def _draft(session: Session, act: Act, before: str) -> Iterator[_Draft]:
-    """A copy of the text `before`, which stays where it was edited in vain."""
+    """A copy of the text `before`, which is kept if it was edited but not used."""
     draft = _Draft(act, before)
     try:
         yield draft
@@ -106,7 +106,7 @@ def _draft(session: Session, act: Act, before: str) -> Iterator[_Draft]:
 
 
 def _edited(session: Session, act: Act, before: str, draft: _Draft) -> str:
-    """A text that can work, from the editor, or that from before. Raises EditRefused."""
+    """A valid text from the editor, or the unchanged one. Raises EditRefused."""
     while True:
         _open_editor(act, draft.path)
         text = draft.read()
@@ -128,21 +128,21 @@ def _open_editor(act: Act, path: Path) -> None:
     words = _editor()
     status = programs.run_in_terminal([*words, path], cwd=Path.cwd(), env=os.environ)
     if status:
-        stays = f"Act {act.name!r} stays as it is"
-        raise BackstageError(f"the editor {words[0]} ended with exit code {status}; {stays}")
+        stays = f"Act {act.name!r} is unchanged"
+        raise BackstageError(f"the editor {words[0]} exited with code {status}; {stays}")
 
 
 def _editor() -> list[str]:
     chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-    advice = "name one, as in: EDITOR=vim backstage edit …"
+    advice = "choose one, for example: EDITOR=vim backstage edit …"
     try:
         words = shlex.split(chosen) if chosen else []
     except ValueError as error:
-        raise BackstageError(f"the editor {chosen!r} cannot be read: {error}; {advice}") from error
+        raise BackstageError(f"cannot parse the editor {chosen!r}: {error}; {advice}") from error
     for word in words[:1] or _USUAL:
         if shutil.which(word):
             return words or [word]
-    missing = f"there is no editor {words[0]!r} here" if words else "there is no editor here"
+    missing = f"editor {words[0]!r} was not found" if words else "no editor was found"
     raise BackstageError(f"{missing}; {advice}")
 
 
@@ -168,7 +168,7 @@ def _show(screen: Screen, difference: list[str]) -> None:
 
 
 def _used(session: Session, act: Act, before: str, text: str) -> Aftermath:
-    """Write the text; how the Act is then. Raises EditRefused."""
+    """Write the text and report how the Act is then. Raises EditRefused."""
     error = None
     with nullcontext() if session.as_json else session.screen.waiting(f"Restarting {act.name}"):
         try:
@@ -177,7 +177,7 @@ def _used(session: Session, act: Act, before: str, text: str) -> Aftermath:
             error = failure
         except KeyboardInterrupt:
             if act.vassal_text == text:
-                session.under_way.add(f"{act.name} restarts with the new text")
+                session.under_way.add(f"{act.name} is restarting with the new text")
             raise
     return Aftermath(act.snapshot(), error)
 

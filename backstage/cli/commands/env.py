@@ -1,4 +1,4 @@
-"""`backstage env`: the .env of an Act, shown without its secrets, and changed."""
+"""`backstage env`: show an Act's .env with its secrets masked, or change it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ..terminal.screen import Screen, harmless
 _EXAMPLES = """
 backstage env blog                              # secrets are masked
 backstage env blog set DEBUG=on LOG_LEVEL=DEBUG --restart
-backstage env blog set SENTRY_DSN=-             # asks for it, or reads a pipe
+backstage env blog set SENTRY_DSN=-             # prompts, or reads a pipe
 backstage env blog unset DEBUG --restart
 """
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
-# As a value: to be asked for, so that it stands in no history of a shell and no list of processes.
+# This value prompts for the real one, which keeps it out of shell history and process lists.
 _ASK = "-"
 
 
@@ -32,8 +32,8 @@ _ASK = "-"
 @act_argument
 @click.argument("action", type=click.Choice(["list", "set", "unset"]), default="list")
 @click.argument("words", nargs=-1, metavar="[KEY[=VALUE]]...")
-@click.option("--reveal", is_flag=True, help="List secrets as they are.")
-@click.option("--restart", is_flag=True, help="Restart the Act, and wait until it answers.")
+@click.option("--reveal", is_flag=True, help="Do not mask secrets.")
+@click.option("--restart", is_flag=True, help="Restart the Act and wait until it answers.")
 def env(
     session: Session,
     act_name: str,
@@ -42,17 +42,17 @@ def env(
     reveal: bool,
     restart: bool,
 ) -> Result:
-    """Show or change the .env of an Act.
+    """Show or change an Act's .env file.
 
-    Values are taken as they are typed; quotes that .env needs are put around them. A value of `-`
-    is asked for, or read from the standard input. Comments and other lines stay as they are. The
-    Act reads its .env when it starts, so a change needs a restart. Variables that its process has
-    already, such as those of `env =` in the vassal file, win over it.
+    Values are taken literally; quotes are added where .env needs them. For the value `-`, the
+    command prompts or reads standard input. Comments and other lines are kept. The Act reads its
+    .env when it starts, so a change needs a restart. Variables already in its process, such as
+    those of `env =` in the vassal file, override it.
     """
     if bool(words) == (action == "list"):
         raise click.UsageError(_usage(act_name, action))
     if (reveal and action != "list") or (restart and action == "list"):
-        raise click.UsageError("--reveal is for list, --restart for set and unset")
+        raise click.UsageError("--reveal works only with list, --restart only with set and unset")
     found = session.act(act_name)
     if action == "list":
         return _listed(found, reveal)
@@ -67,20 +67,20 @@ def env(
     def show(screen: Screen) -> None:
         names = ", ".join(changed)
         screen.line(
-            f"{act_name}: {action} {names}" if changed else f"{act_name}: all of it is so already"
+            f"{act_name}: {action} {names}" if changed else f"{act_name}: nothing has changed"
         )
         if aftermath:
             aftermath.show(screen)
         elif changed:
             verb = "restart" if found.wanted else "start"
-            screen.hint(f"So that it takes effect, type: backstage {verb} {act_name}")
+            screen.hint(f"To apply it, type: backstage {verb} {act_name}")
 
     return Result(document, show, aftermath.exit if aftermath else Exit.DONE)
 
 
 def _usage(act_name: str, action: str) -> str:
     if action == "list":
-        return "list takes no names"
+        return "list takes no variables"
     what = "KEY=VALUE" if action == "set" else "KEY"
     return f"{action} what? Type: backstage env {act_name} {action} {what}"
 
@@ -98,10 +98,10 @@ def _listed(act: Act, reveal: bool) -> Result:
         for key, value in variables.items():
             screen.line(f"{key}={harmless(value)}")
         if not variables:
-            screen.hint(f"{environment.path} has nothing yet; see .env.example beside it")
+            screen.hint(f"{environment.path} has no variables yet; see .env.example beside it")
         if unread:
             lines = ", ".join(map(str, unread))
-            screen.hint(f"Django passes over what is no KEY=VALUE without spaces: line {lines}")
+            screen.hint(f"Django ignores lines that are not KEY=VALUE without spaces: line {lines}")
 
     return Result(document, show)
 
@@ -111,11 +111,11 @@ def _set(act: Act, words: Sequence[str]) -> tuple[str, ...]:
     for word in words:
         key, sign, value = word.partition("=")
         if not sign:
-            raise click.UsageError(f"'{word}' is no KEY=VALUE")
+            raise click.UsageError(f"'{word}' is not KEY=VALUE")
         variables[key] = value
     asked = [key for key, value in variables.items() if value == _ASK]
     if len(asked) > 1 and not sys.stdin.isatty():
-        raise click.UsageError(f"the standard input is one value, not {len(asked)}")
+        raise click.UsageError(f"standard input can supply one value, not {len(asked)}")
     return act.env.set({**variables, **{key: _ask(key) for key in asked}})
 
 
@@ -133,7 +133,7 @@ def _unset(act: Act, words: Sequence[str]) -> tuple[str, ...]:
 
 
 def _restarted(session: Session, act: Act) -> Aftermath:
-    going_on = f"{act.name} restarts"
+    going_on = f"{act.name} is restarting"
     session.under_way.add(going_on)
     with nullcontext() if session.as_json else session.screen.waiting(f"Restarting {act.name}"):
         try:

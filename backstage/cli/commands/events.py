@@ -1,4 +1,4 @@
-"""`backstage events`: every change of every Act, as it happens."""
+"""`backstage events`: every state change of the Acts, as it happens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """
 backstage events                     # until Ctrl-C
-backstage events blog --timeout 60   # until nothing has happened for a minute
+backstage events blog --timeout 60   # until nothing happens for a minute
 backstage events --json | jq --unbuffered 'select(.result.after == "failing")'
 """
 
@@ -29,14 +29,14 @@ backstage events --json | jq --unbuffered 'select(.result.after == "failing")'
     "--timeout",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
-    help="End after so long without an event.",
+    help="Exit after this long without an event.",
 )
 def events(session: Session, acts: tuple[str, ...], timeout: float | None) -> Stream:
-    """Print every change of every Act as it happens.
+    """Print every state change of the Acts as it happens.
 
-    Whoever causes it: this command, a library, an editor, the kernel. Each line has the time, the
-    Act, the state before and after, and the reason. Where the reason alone is news, there is one
-    state. While this runs, edits of vassal files are checked before they count.
+    The cause may be this command, the library, an editor or the kernel. Each line has the time, the
+    Act, the states before and after, and the reason. If only the reason is new, there is one state.
+    While this command runs, edits of vassal files are checked before they take effect.
     """
     for name in acts:
         session.act(name)
@@ -62,7 +62,7 @@ def _document(event: Event) -> dict[str, object]:
 
 
 def shown(event: Event) -> Callable[[Screen], None]:
-    """How an event is shown: as in the library, but in colour."""
+    """How an event is shown: as the library prints it, but in colour."""
 
     def show(screen: Screen) -> None:
         from rich.text import Text

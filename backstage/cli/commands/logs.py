@@ -1,4 +1,4 @@
-"""`backstage logs`: the logs of Acts and of the Emperor, interleaved, once or as they grow."""
+"""`backstage logs`: the logs of Acts and of the Emperor, interleaved; `-f` follows them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ..session import Session
 from ..terminal.screen import Screen, harmless
 
 _EXAMPLES = """
-backstage logs                       # the last lines of all of them
-backstage logs blog shop -f          # go on, until Ctrl-C
+backstage logs                       # the last lines of all logs
+backstage logs blog shop -f          # follow, until Ctrl-C
 backstage logs blog --since 10m
 backstage logs --emperor -n 100
 backstage logs blog --since '2026-05-01 21:45' | grep ERROR
@@ -27,12 +27,12 @@ backstage logs blog --since '2026-05-01 21:45' | grep ERROR
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _AGO = re.compile(r"(\d+[smhd])+")
 _COLOURS = ("cyan", "green", "yellow", "blue", "magenta", "bright_cyan", "bright_green")
-# Colours that an application gives its own lines; what else a terminal would obey is spelt out.
+# Colours that an application gives its own lines; other control characters are escaped.
 _PAINT = re.compile(r"\x1b\[[\d;:]*m")
 
 
 def _moment(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-    """A moment in seconds since the epoch: so long ago, or in the words of ISO 8601."""
+    """A time in seconds since the epoch, from an age such as 10m or from ISO 8601."""
     if text is None:
         return None
     try:
@@ -42,8 +42,8 @@ def _moment(_: click.Context, __: click.Parameter, text: str | None) -> float | 
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
         raise click.BadParameter(
-            f"'{text}' is no moment; type how long ago, as 30s, 10m, 2h or 1d, "
-            "or when, as 2026-05-01 or '2026-05-01 21:45'"
+            f"'{text}' is not a time; type an age such as 30s, 10m, 2h or 1d, "
+            "or a date such as 2026-05-01 or '2026-05-01 21:45'"
         ) from None
 
 
@@ -53,22 +53,22 @@ def _seconds(number: int, unit: str) -> float:
 
 @command("logs", examples=_EXAMPLES)
 @acts_argument
-@click.option("-f", "--follow", is_flag=True, help="Go on with what is added, until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the logs until Ctrl-C.")
 @click.option(
     "-n",
     "--lines",
     type=click.IntRange(min=0),
     metavar="NUMBER",
-    help="So many last lines of each; 20 if --since is not given either.",
+    help="Show the last NUMBER lines of each; 20 without --since.",
 )
 @click.option(
     "--since",
     callback=_moment,
-    metavar="MOMENT",
-    help="Only what was written since: 10m, 2h, 1d, or a date and time.",
+    metavar="TIME",
+    help="Only lines written since TIME: 10m, 2h, 1d, or a date and time.",
 )
 @click.option(
-    "--emperor", is_flag=True, help="The Emperor's log, alone or beside those of the Acts named."
+    "--emperor", is_flag=True, help="Show the Emperor's log, alone or with those of the Acts named."
 )
 def logs(
     session: Session,
@@ -80,13 +80,12 @@ def logs(
 ) -> Stream:
     """Show the logs of Acts, interleaved.
 
-    Without names, those of all Acts and of the Emperor. Lines are ordered by the time that they
-    tell; one that tells none, as in a traceback, stays with the line above it. What was rotated
-    away last is read too. --follow goes on over rotations, and over Acts that are made later where
-    none were named.
+    Without names, it shows all Acts and the Emperor. Lines are ordered by their timestamps; a line
+    without one, as in a traceback, stays below the line before it. The last rotated file is read
+    too. --follow continues across rotations and, if no Acts are named, includes Acts created later.
 
-    Control characters are spelt out, as an escape sequence could change what you see; colours are
-    left out. With --json the text is as it was written.
+    Control characters are escaped, as an escape sequence could change what you see; colours are
+    removed. With --json the text is unchanged.
     """
     sources = tuple(dict.fromkeys((*acts, *([EMPEROR] if emperor else []))))
     names = sources or (*(act.name for act in session.venue), EMPEROR)
@@ -103,7 +102,7 @@ def logs(
 
 
 def shown(line: LogLine, width: int) -> Callable[[Screen], None]:
-    """How a line is shown: behind its source, unless there is but one."""
+    """How a line is shown: after its source, if there are several."""
 
     def show(screen: Screen) -> None:
         text = harmless(_PAINT.sub("", line.text))

@@ -1,4 +1,4 @@
-"""`backstage manage`: manage.py of an Act, with the Act's environment."""
+"""`backstage manage`: an Act's manage.py, in the Act's environment."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ backstage manage blog shell
 @act_argument
 @click.argument("words", nargs=-1, required=True, metavar="COMMAND...", type=click.UNPROCESSED)
 def manage(session: Session, act_name: str, words: tuple[str, ...]) -> Result:
-    """Run a manage.py command of an Act.
+    """Run a manage.py command for an Act.
 
-    It runs with the Venue's Python in the Act's directory and has the terminal, so that `shell` and
-    `createsuperuser` can ask. All that stands behind ACT is manage.py's. The exit code is that of
-    the command. With --json, which stands before ACT, it has no terminal: its output is in the
-    result, and where it fails the exit code is 1.
+    It runs with the Venue's Python in the Act's directory. It uses the terminal, so `shell` and
+    `createsuperuser` can prompt. Everything after ACT is passed to manage.py. The exit code is that
+    of the command. With --json, which must come before ACT, it has no terminal: its output is in
+    the result, and the exit code is 1 if it fails.
     """
-    # Not given up here, but for the program alone, which then gets a terminal of its own.
+    # Only the program gives up root; it then gets its own terminal.
     session.keeps_root = True
     found = session.act(act_name)
     if session.as_json:

@@ -1,4 +1,4 @@
-"""`backstage new-act`: make an Act."""
+"""`backstage new-act`: create an Act."""
 
 from __future__ import annotations
 
@@ -30,19 +30,24 @@ backstage new-act api --template https://example.org/template.zip
     metavar="TEMPLATE",
     help="A project template: a directory, an archive or its URL.",
 )
-@click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="If not the next free.")
-@click.option("--no-start", is_flag=True, help="Make it, but do not start it.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="The port to listen on; by default, the next free one.",
+)
+@click.option("--no-start", is_flag=True, help="Create it but do not start it.")
 def new_act(session: Session, name: str, template: str, port: int | None, no_start: bool) -> Result:
-    """Make an Act and start it.
+    """Create an Act and start it.
 
-    It gets a Django project in acts/NAME, a database, static files and a port. One that is there
-    already is started, and a project that somebody put into acts/NAME is run as it is. On an error
-    nothing is left behind.
+    It gets a Django project in acts/NAME, a database, static files and a port. If the Act exists,
+    it is started. If you have put a project into acts/NAME, that project is used unchanged. On an
+    error, nothing is left behind.
     """
     if not no_start:
         start_unit(session)
     venue = session.venue
-    with nullcontext() if session.as_json else session.screen.waiting(f"Making {name}"):
+    with nullcontext() if session.as_json else session.screen.waiting(f"Creating {name}"):
         act = shortcuts.new_act(venue, name, template=template, port=port, start=not no_start)
     seen = act.snapshot()
     document = {"act": name, "state": str(seen.state), "port": seen.port, "url": seen.url or None}

@@ -1,4 +1,4 @@
-"""`backstage new-venue`: make a Venue."""
+"""`backstage new-venue`: create a Venue."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ backstage new-venue MyVenue /srv --python 3.12 --requirements requirements.txt
 @command("new-venue", examples=_EXAMPLES, exits=_EXITS)
 @click.argument("name")
 @click.argument("path", default=".", type=click.Path(path_type=Path))
-@click.option("--python", metavar="VERSION", help="A version, as 3.12, or an executable.")
+@click.option("--python", metavar="VERSION", help="A version, such as 3.12, or an executable.")
 @click.option(
     "--requirements",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="A requirements file to install.",
+    help="Install this requirements file.",
 )
-@click.option("--no-start", is_flag=True, help="Leave its Emperor alone.")
+@click.option("--no-start", is_flag=True, help="Do not start its Emperor.")
 def new_venue(
     session: Session,
     name: str,
@@ -40,10 +40,10 @@ def new_venue(
     requirements: Path | None,
     no_start: bool,
 ) -> Result:
-    """Make a Venue and start its Emperor.
+    """Create a Venue and start its Emperor.
 
-    PATH/NAME becomes a virtual environment with Django and uWSGI in it. One that is there already
-    is opened and started, one left half made is finished. On an error nothing is left behind.
+    PATH/NAME becomes a virtual environment with Django and uWSGI. A Venue that exists is opened and
+    started; an incomplete one is completed. On an error, nothing is left behind.
     """
     steps = Steps(session.screen, silent=session.as_json)
     with steps:
@@ -63,7 +63,7 @@ def new_venue(
 
     def show(screen: Screen) -> None:
         pid = venue.emperor.pid
-        state = f"its Emperor runs, pid {pid}" if pid else "its Emperor does not run"
+        state = f"Emperor running, pid {pid}" if pid else "Emperor not running"
         screen.line(f"Venue {venue.path}: {state}")
         screen.hint(f"Next: cd {venue.path} && backstage new-act blog")
 

@@ -1,4 +1,4 @@
-"""`backstage nginx`: Acts under their domains."""
+"""`backstage nginx`: Acts on their domains."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from ..terminal.screen import Screen, harmless
 _EXAMPLES = """
 sudo backstage nginx bind blog example.com --redirect-www --tls auto
 sudo backstage nginx bind blog example.com --tls cert.pem,key.pem
-backstage nginx show                # what is bound
-sudo backstage nginx check blog     # what is wrong with it
+backstage nginx show                # what is bound to which domains
+sudo backstage nginx check blog     # find problems
 sudo backstage nginx unbind blog
 """
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
@@ -45,9 +45,11 @@ _AUTO = "auto"
 @click.argument("verb", type=click.Choice(["bind", "show", "unbind", "check"]))
 @click.argument("act_name", metavar="[ACT]", required=False, shell_complete=complete_acts)
 @click.argument("names", nargs=-1, metavar="[DOMAIN]...")
-@click.option("--tls", metavar="auto|CERT,KEY", help="bind: with certbot's certificate, or this.")
-@click.option("--redirect-www", is_flag=True, help="bind: send www. and DOMAIN to the first.")
-@click.option("--yes", is_flag=True, help="Replace a site's file that was edited; do not ask.")
+@click.option("--tls", metavar="auto|CERT,KEY", help="bind: use certbot, or this certificate.")
+@click.option(
+    "--redirect-www", is_flag=True, help="bind: redirect www.DOMAIN to DOMAIN, or vice versa."
+)
+@click.option("--yes", is_flag=True, help="Replace an edited site file without asking.")
 def nginx(
     session: Session,
     verb: str,
@@ -57,11 +59,12 @@ def nginx(
     redirect_www: bool,
     yes: bool,
 ) -> Result:
-    """Have nginx serve an Act under its domains.
+    """Serve an Act on its domains through nginx.
 
-    `bind` writes the Act's site, tries it, has nginx read it and tells the Act its names, or
-    changes nothing at all; `unbind` takes that back. `show` tells what is bound, with an ACT also
-    the site's file. `check` looks for all that can be wrong, and is 1 where there is trouble.
+    `bind` writes the Act's site file, tests it, reloads nginx and adds the domains to the Act's
+    settings; if a step fails, it changes nothing. `unbind` reverses this. `show` lists what is
+    bound and, for an ACT, prints its site file. `check` looks for problems; its exit code is 1 if
+    it finds any.
     """
     session.keeps_root = True
     _refuse_words(verb, act_name, names, bind_only=bool(tls or redirect_www))
@@ -73,7 +76,7 @@ def nginx(
     found = session.act(act_name) if verb == "bind" else session.venue.act(act_name)
     replace_edited = yes or _asked(session, found)
     if replace_edited is None:
-        stays = f"{act_name} is served as before"
+        stays = f"{act_name}: nothing has changed"
         return Result({}, lambda screen: screen.line(stays), Exit.INTERRUPTED)
     if verb == "unbind":
         return _unbound(session, found, replace_edited)
@@ -89,13 +92,13 @@ def _refuse_words(
     if verb == "unbind" and not act_name:
         raise click.UsageError("unbind what? Type: backstage nginx unbind ACT")
     if verb != "bind" and (names or bind_only):
-        raise click.UsageError(f"{verb} takes no domains, --tls and --redirect-www are for bind")
+        raise click.UsageError(f"{verb} takes no domains; --tls and --redirect-www are for bind")
 
 
 def _request(names: tuple[str, ...], tls: str | None, redirect_www: bool) -> BindRequest:
     certificate, comma, key = (tls or "").partition(",")
     if tls and tls != _AUTO and not (comma and certificate and key):
-        raise click.UsageError(f"--tls takes auto, or two files as cert.pem,key.pem, not '{tls}'")
+        raise click.UsageError(f"--tls takes auto or two files (cert.pem,key.pem), not '{tls}'")
     return BindRequest(
         domains=names,
         tls=binding.tls_files(certificate, key) if comma else None,
@@ -105,9 +108,9 @@ def _request(names: tuple[str, ...], tls: str | None, redirect_www: bool) -> Bin
 
 
 def _asked(session: Session, act: Act) -> bool | None:
-    """Whether a site's file that was edited may be replaced, if anybody is there to be asked.
+    """Whether an edited site file may be replaced; asked only in a terminal.
 
-    None where that one says no.
+    None if the answer is no.
     """
     present = program.find().place().site_of(act.paths)
     is_watched = session.screen.is_terminal and sys.stdin.isatty() and not session.as_json
@@ -127,7 +130,7 @@ def _made(session: Session, act: Act, request: BindRequest) -> Result:
 def _unbound(session: Session, act: Act, replace_edited: bool) -> Result:
     with nullcontext() if session.as_json else session.screen.waiting(f"Unbinding {act.name}"):
         bound = binding.unbind(act, replace_edited=replace_edited)
-    return _bound_result(bound, f"{', '.join(bound.site.names)}: nginx serves {act.name} no more")
+    return _bound_result(bound, f"{', '.join(bound.site.names)}: nginx no longer serves {act.name}")
 
 
 def _bound_result(bound: Bound, headline: str) -> Result:
@@ -151,7 +154,7 @@ def _shown(session: Session, act_name: str | None) -> Result:
     if mine is None:
         session.act(act_name)
         return Result(
-            {"sites": []}, lambda screen: screen.line(f"{act_name} is bound to no domain")
+            {"sites": []}, lambda screen: screen.line(f"{act_name} is not bound to any domain")
         )
     text = mine.file.read_text(errors="replace")
 
@@ -168,7 +171,7 @@ def _list(found: Sequence[Bound], screen: Screen) -> None:
         names, aliases = " ".join(each.site.domains), " ".join(each.site.aliases)
         screen.line(f"{each.site.act}  {each.origin}/")
         lines = {
-            "Domains": f"{names}, which {aliases} leads to" if aliases else names,
+            "Domains": f"{names}, redirected from {aliases}" if aliases else names,
             "TLS": _tls(each.site),
             "Target": str(each.site.target),
             "File": f"{each.file}{', edited by hand' if each.edited else ''}",
@@ -176,13 +179,13 @@ def _list(found: Sequence[Bound], screen: Screen) -> None:
         for title, text in lines.items():
             screen.line(f"  {title:<9}{harmless(text)}")
     if not found:
-        screen.line("nginx serves no Act of this Venue; type: backstage nginx bind ACT DOMAIN")
+        screen.line("No Act is bound; to bind one, type: backstage nginx bind ACT DOMAIN")
 
 
 def _tls(site: Site) -> str:
     if site.tls is None:
-        return "none yet, waits for a certificate" if site.automatic else "none"
-    return f"{site.tls.certificate}, until {_last_day(site) or 'nobody knows when'}"
+        return "none yet, waiting for a certificate" if site.automatic else "none"
+    return f"{site.tls.certificate}, expires {_last_day(site) or 'on an unknown date'}"
 
 
 def _last_day(site: Site) -> str:

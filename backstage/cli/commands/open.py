@@ -15,11 +15,11 @@ from ..session import Session
 def open_(session: Session, act_name: str) -> Result:
     """Open an Act in the browser.
 
-    Prints the URL as well. Which browser it is, the system's settings and $BROWSER say.
+    It also prints the URL. $BROWSER or the system's settings choose the browser.
     """
     found = session.act(act_name).url
     opened = webbrowser.open(found)
-    note = "" if opened else "  (no browser to open it with)"
+    note = "" if opened else "  (no browser found)"
     return Result(
         {"act": act_name, "url": found, "opened": opened},
         lambda screen: screen.line(f"{found}{note}"),

@@ -13,7 +13,7 @@ from ..session import Session
 def port(session: Session, act_name: str) -> Result:
     """Print the port of an Act.
 
-    It follows the vassal file, edits by hand included, also while the Act is stopped.
+    It is read from the vassal file, with your edits, even while the Act is stopped.
     """
     found = session.act(act_name).get_uwsgi_port()
     return Result({"act": act_name, "port": found}, lambda screen: screen.line(str(found)))

@@ -1,4 +1,4 @@
-"""`backstage restart`: run new code and settings."""
+"""`backstage restart`: load new code and settings."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from ..verbs import verb_command
 
 restart = verb_command(
     Verb.RESTART,
-    """Restart Acts with their new code and settings.
+    """Restart Acts to load new code and settings.
 
-    Several restart one after the other, each on the socket that it has, so that no request is
-    lost. Stopped ones are started; with --all they stay stopped. Each is done when all its workers
-    are new ones and it answers.""",
+    Several Acts restart one after another. Each keeps its socket, so no request is lost. Stopped
+    Acts are started, but with --all they stay stopped. An Act is done when it answers and all its
+    workers are new.""",
 )

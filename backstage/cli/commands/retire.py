@@ -1,4 +1,4 @@
-"""`backstage retire`: put an Act aside."""
+"""`backstage retire`: move an Act to retired/."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ..session import Session
 @act_argument
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def retire(session: Session, act_name: str, yes: bool) -> Result:
-    """Stop an Act and put its files aside.
+    """Stop an Act and move its files to retired/.
 
-    Project, database and vassal file move to a dated directory below retired/; nothing is deleted.
+    The project, database and vassal file go to a dated directory there; nothing is deleted.
     """
     found = session.act(act_name)
     if not yes and session.screen.is_terminal and not session.as_json:
         question = f"Stop {act_name} and move it to {found.paths.venue.retired}?"
         if not click.confirm(question, err=True):
-            stays = f"{act_name} stays as it is"
+            stays = f"{act_name} was not retired"
             return Result({}, lambda screen: screen.line(stays), Exit.INTERRUPTED)
     goal = found.retire()
     return Result(
         {"act": act_name, "retired": str(goal)},
-        lambda screen: screen.line(f"{act_name} lies in {goal}"),
+        lambda screen: screen.line(f"{act_name} was moved to {goal}"),
     )

@@ -9,6 +9,6 @@ start = verb_command(
     Verb.START,
     """Start Acts.
 
-    Several start side by side; those that run already stay as they are. Each is done when it
-    answers. The Emperor is started if need be. A failing Act is tried again at once.""",
+    Several Acts start in parallel; running Acts are left alone. An Act is done when it answers. The
+    Emperor is started if necessary. A failing Act is retried at once.""",
 )

@@ -1,4 +1,4 @@
-"""`backstage status`: the state of every Act, once or as it changes."""
+"""`backstage status`: the state of Acts, once or continuously."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ backstage status blog shop -o name,state,port
 backstage status --watch                       # until Ctrl-C
 backstage status --json | jq '.result.acts[] | select(.state == "failing")'
 """
-# With --watch, the numbers are renewed this often, in seconds; states at once.
+# With --watch, numbers are updated this often, in seconds; states at once.
 _BEAT = 1.0
 _USUAL = ("name", "state", "port", "busy", "requests", "memory", "uptime", "restarts")
 
 
 @command("status", examples=_EXAMPLES, exits=(Exit.FAILED,))
 @acts_argument
-@click.option("--watch", is_flag=True, help="Go on, and show every change.")
+@click.option("--watch", is_flag=True, help="Keep running and show every change.")
 @click.option(
     "-o",
     "chosen",
@@ -41,16 +41,16 @@ _USUAL = ("name", "state", "port", "busy", "requests", "memory", "uptime", "rest
     help=f"Columns, separated by commas: {', '.join(COLUMNS)}.",
 )
 def status(session: Session, acts: tuple[str, ...], watch: bool, chosen: str) -> Returned:
-    """Show the state of every Act, or of some.
+    """Show the state of all Acts or of those named.
 
-    States are what is seen at this moment, whoever caused them. A failing Act says why. Rates are
-    means since the Act is in its state; with --watch, those of the last second. The exit code is 1
-    where an Act fails.
+    States are observed at this moment, whatever caused them. For a failing Act, the reason is
+    shown. Rates are averages since the Act entered its state; with --watch, over the last second.
+    The exit code is 1 if an Act is failing.
     """
     columns = chosen.split(",")
     for column in columns:
         if column not in COLUMNS:
-            raise click.UsageError(f"no column '{column}'; there are: {', '.join(COLUMNS)}")
+            raise click.UsageError(f"no column '{column}'; choose from: {', '.join(COLUMNS)}")
     for name in acts:
         session.act(name)
     view = _View(session, acts, columns)
@@ -58,7 +58,7 @@ def status(session: Session, acts: tuple[str, ...], watch: bool, chosen: str) ->
 
 
 class _View:
-    """What is shown of some Acts of a Venue, again and again."""
+    """A view of some Acts of a Venue, which can be renewed."""
 
     def __init__(self, session: Session, names: Sequence[str], columns: Sequence[str]) -> None:
         self._venue = session.venue
@@ -69,7 +69,7 @@ class _View:
         self._meter = Meter(session.venue)
 
     def now(self) -> Result:
-        """What is to be seen at this moment."""
+        """The states at this moment."""
         reading = self._meter.look()
         rates = [each for each in reading.acts if each.now.name in (self._names or {each.now.name})]
         fails = any(each.now.state is State.FAILING for each in rates)
@@ -85,7 +85,7 @@ class _View:
         )
 
     def changes(self) -> Iterator[Result]:
-        """What is to be seen now, with every change, and every second."""
+        """The states now, after every change, and every second."""
         moving = self._screen.moving() if self._moves else nullcontext()
         with self._venue.events() as events, moving:
             while True:
@@ -97,7 +97,7 @@ class _View:
             yield [(self._head(rates, pid), "bold")]
             yield []
         if not rates:
-            yield [("No Acts yet; make one: backstage new-act blog", "")]
+            yield [("No Acts yet; create one: backstage new-act blog", "")]
             return
         yield from table(self._screen, self._columns, rates)
         for each in rates:

@@ -9,6 +9,6 @@ stop = verb_command(
     Verb.STOP,
     """Stop Acts.
 
-    Several stop side by side; requests under way may finish. Each is done when its port is closed
-    and no process of it is left.""",
+    Several Acts stop in parallel; requests in progress may finish. An Act is done when its port is
+    closed and none of its processes is left.""",
 )

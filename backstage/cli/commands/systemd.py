@@ -20,7 +20,7 @@ from ..terminal import wording
 from ..terminal.screen import Screen
 
 _EXAMPLES = """
-sudo backstage systemd install                  # as the owner of the Venue
+sudo backstage systemd install                  # runs as the Venue's owner
 sudo backstage systemd install --run-as shows   # who gets its files, too
 backstage systemd install --user                # without root
 backstage systemd status
@@ -44,29 +44,29 @@ class _Wish:
 
 @command("systemd", examples=_EXAMPLES, exits=_EXITS)
 @click.argument("verb", type=click.Choice(["install", "show", "status", "uninstall"]))
-@click.option("--user", "own", is_flag=True, help="In a systemd of your own, without root.")
-@click.option("--run-as", default="", metavar="NAME", help="The user, if not the Venue's owner.")
+@click.option("--user", "own", is_flag=True, help="Use your own user manager, without root.")
+@click.option("--run-as", default="", metavar="NAME", help="Run as this user (default: the owner).")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def systemd_(session: Session, verb: str, own: bool, run_as: str, yes: bool) -> Result:
-    """Have systemd run the Emperor of the Venue.
+    """Run the Venue's Emperor under systemd.
 
-    `install` shows the unit, asks, and checks, installs, enables and starts it; an Emperor that
-    runs already is replaced. It starts with the machine, and is back within a second if it is
-    killed. Limits and logs are as venue.yaml says: after a change there, install again. A unit that
-    you have edited is replaced only if you say so. `show` prints the unit that is installed, or the
-    one that would be. `status` tells how it is; `uninstall` stops the Emperor and takes the unit
-    away.
+    `install` shows the unit and asks you to confirm. It then checks, installs, enables and starts
+    the unit, which replaces a running Emperor. The unit starts at boot and restarts within a second
+    if it is killed. Limits and logs come from venue.yaml; after you change it, install again. A
+    unit that you have edited is replaced only if you confirm or use --yes. `show` prints the
+    installed unit, or the one that would be installed. `status` shows its state. `uninstall` stops
+    the Emperor and removes the unit.
 
-    Units of the machine need root, and run as the Venue's owner, or as the user of `--run-as`, who
-    then owns the Venue's files. With `--run-as root`, each Act runs as a user of its own, which
-    venue.yaml names (`run_as`). Units of your own need no root; for them to run while you are
-    logged out, type once: `sudo loginctl enable-linger $USER`.
+    System units need root. They run as the Venue's owner, or as the user of `--run-as`, who then
+    owns the Venue's files. With `--run-as root`, each Act runs as its own user, set by `run_as` in
+    venue.yaml. User units (`--user`) need no root. To keep them running while you are logged out,
+    type once: `sudo loginctl enable-linger $USER`.
     """
     session.keeps_root = True
     if (own or run_as) and verb not in {"install", "show"}:
-        raise click.UsageError("--user and --run-as are for install and show")
+        raise click.UsageError("--user and --run-as work only with install and show")
     if own and run_as:
-        raise click.UsageError("a systemd of your own runs everything as you; drop --run-as")
+        raise click.UsageError("a user unit always runs as you; drop --run-as")
     wish = _Wish(own, run_as, yes)
     actions = {"install": _install, "show": _show, "status": _status, "uninstall": _uninstall}
     return actions[verb](session, wish)
@@ -79,7 +79,7 @@ def _install(session: Session, wish: _Wish) -> Result:
     if not session.as_json:
         _present(session.screen, plan)
     if not wish.yes and not _agreed(session, plan):
-        return Result(document, lambda screen: screen.line("Nothing is changed"), Exit.INTERRUPTED)
+        return Result(document, lambda screen: screen.line("Nothing has changed"), Exit.INTERRUPTED)
     with session.screen.waiting(f"Starting {plan.service.name}"):
         service = install_unit.install(plan)
     running = _seen(session, service)
@@ -93,16 +93,16 @@ def _install(session: Session, wish: _Wish) -> Result:
 
 
 def _present(screen: Screen, plan: Installation) -> None:
-    """Show what would be done, before anything is."""
+    """Show what will be done before doing it."""
     screen.line(plan.text)
     pid = plan.venue.emperor.pid
-    steps = [f"write {plan.service.path}, as above"]
+    steps = [f"write {plan.service.path}, as shown above"]
     if plan.hands_over and plan.account:
         name = plan.account.pw_name
-        steps.insert(0, f"give {plan.venue.path} and all in it to {name}")
+        steps.insert(0, f"give {plan.venue.path} and everything in it to {name}")
     if pid:
-        steps.insert(0, f"end the Emperor that runs now, pid {pid}; its Acts run on under the new")
-    steps.append("start it now and whenever the machine starts")
+        steps.insert(0, f"stop the running Emperor, pid {pid}; its Acts continue under the new one")
+    steps.append("start it now and at every boot")
     for number, step in enumerate(steps, 1):
         screen.line(f"{number}. {step}")
 
@@ -112,12 +112,12 @@ def _agreed(session: Session, plan: Installation) -> bool:
         question = f"{plan.service.path} was edited. Replace it?"
         if not session.screen.is_terminal or session.as_json:
             raise ServiceFailed(
-                f"{plan.service.path} was edited since it was installed; to replace it, type: "
+                f"{plan.service.path} was edited after it was installed; to replace it, type: "
                 "backstage systemd install --yes. To keep your settings, move them into a drop-in: "
                 f"{plan.service.command('edit')}"
             )
     else:
-        question = "Go on?"
+        question = "Continue?"
         if not session.screen.is_terminal or session.as_json:
             return True
     return click.confirm(question, err=True)
@@ -138,7 +138,7 @@ def _status(session: Session, _: _Wish) -> Result:
     service = client.service_of(session.venue.path)
     if service is None:
         raise ServiceFailed(
-            f"no unit runs {session.venue.path}; to have one, type: backstage systemd install"
+            f"no unit runs {session.venue.path}; to install one, type: backstage systemd install"
         )
     seen = _seen(session, service)
 
@@ -157,14 +157,14 @@ def _uninstall(session: Session, wish: _Wish) -> Result:
     if service and asks:
         question = f"Stop the Emperor and all its Acts, and remove {service.path}?"
         if not click.confirm(question, err=True):
-            return Result({}, lambda screen: screen.line("Nothing is changed"), Exit.INTERRUPTED)
+            return Result({}, lambda screen: screen.line("Nothing has changed"), Exit.INTERRUPTED)
     gone = install_unit.uninstall(session.venue)
 
     def show(screen: Screen) -> None:
         screen.line(f"{gone.name} is stopped and removed")
         if gone.drop_ins.exists():
-            screen.hint(f"Settings of your own are left in {gone.drop_ins}")
-        screen.hint("The Acts stay wanted; to run them without systemd: backstage venue start")
+            screen.hint(f"Your own settings remain in {gone.drop_ins}")
+        screen.hint("To run the Acts without systemd, type: backstage venue start")
 
     return Result({"unit": gone.name, "path": str(gone.path)}, show)
 
@@ -189,43 +189,43 @@ def _seen(session: Session, service: Service) -> dict[str, object]:
 
 
 def _rows(seen: Document) -> dict[str, str]:
-    enabled = "starts with the machine" if seen["enabled"] else "does not start with the machine"
+    enabled = "starts at boot" if seen["enabled"] else "does not start at boot"
     told = {
-        "Unit": f"{seen['unit']}, {'a systemd of your own' if seen['own'] else 'the machine'}",
+        "Unit": f"{seen['unit']}, {'a user unit' if seen['own'] else 'a system unit'}",
         "File": f"{seen['path']}{', edited' if seen['edited'] else ''}",
         "State": f"{seen['state']} ({seen['detail']}), {enabled}",
-        "Emperor": f"runs, pid {seen['emperor']}" if seen["emperor"] else "does not run",
+        "Emperor": f"running, pid {seen['emperor']}" if seen["emperor"] else "not running",
         "Restarts": str(seen["restarts"]),
     }
     if isinstance(seen["memory"], int):
         told["Memory"] = wording.size(seen["memory"])
     if seen["exposure"]:
-        told["Exposure"] = f"{seen['exposure']} of 10, by systemd-analyze security"
+        told["Exposure"] = f"{seen['exposure']} of 10, according to systemd-analyze security"
     if isinstance(seen["drop_ins"], list) and seen["drop_ins"]:
         told["Drop-ins"] = ", ".join(seen["drop_ins"])
     return told
 
 
 def _hints(session: Session, service: Service) -> list[str]:
-    """What the operator should know beside the state."""
+    """What the operator should know besides the state."""
     hints = []
     user = users.mine()
     if service.own and not client.lingers(user):
         hints.append(
-            f"It ends when {user} logs out, and does not start with the machine, until you type: "
+            f"It stops when {user} logs out and does not start at boot. To change that, type: "
             f"sudo loginctl enable-linger {user}"
         )
     if _is_stale(session, service):
-        hints.append("venue.yaml has changed since; so that it counts: backstage systemd install")
+        hints.append("venue.yaml has changed; to apply it, type: backstage systemd install")
     limited = [name for name, act in session.venue.settings.acts.items() if act.limits]
     if limited and not client.divides():
         names = ", ".join(limited)
-        hints.append(f"The limits of {names} do not count: this kernel has no control groups v2")
+        hints.append(f"The limits of {names} have no effect: this kernel has no control groups v2")
     return hints
 
 
 def _is_stale(session: Session, service: Service) -> bool:
-    """Whether an installation would change a unit that nobody has edited."""
+    """Whether installing again would change a unit that was not edited."""
     if seals.is_edited(service.text):
         return False
     try:

@@ -1,4 +1,4 @@
-"""`backstage top`: what the Acts do, live, with keys to restart, stop and read logs."""
+"""`backstage top`: the Acts live, with keys to restart them, stop them and read their logs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..terminal.viewer import Viewer
 
 _EXAMPLES = """
 backstage top
-backstage top | cat              # once, over a second
+backstage top | cat              # measure for a second, once
 backstage top --json | jq '.result.acts[] | {name, cpu_share}'
 """
 _SPAN = 1.0
@@ -24,22 +24,22 @@ _SPAN = 1.0
 
 @command("top", examples=_EXAMPLES)
 def top(session: Session) -> Result:
-    """Watch what the Acts do, live.
+    """Watch the Acts live.
 
-    Requests and CPU, the share of one core, are those of the last second. LATENCY is how long
-    answers take lately, as uWSGI counts it. States change as they are seen to.
+    Requests and CPU (the share of one core) are those of the last second. LATENCY is uWSGI's recent
+    average response time. States are updated at once.
 
-    Up and down, or j and k, select an Act: R restarts it, S stops or starts it, Enter shows its
-    log. The letter that is underlined in a column's title sorts by it, and typed again the other
-    way round; < and > sort by the column beside. q ends.
+    The arrow keys, or j and k, select an Act: R restarts it, S stops or starts it, Enter shows its
+    log. The underlined letter in a column's title sorts by that column; press it again to reverse
+    the order. < and > sort by the column to the left or right. q quits.
 
-    Not in a terminal, and with --json, it measures for a second, prints what it has seen and ends.
+    Without a terminal, or with --json, it measures for a second, prints the result and exits.
     """
     if session.screen.is_terminal and sys.stdin.isatty() and not session.as_json:
         Viewer(session).run()
         going = ", ".join(sorted(session.under_way))
         return Result(
-            {}, lambda screen: screen.hint(f"Still going on: {going}.") if going else None
+            {}, lambda screen: screen.hint(f"Still in progress: {going}.") if going else None
         )
     return _once(session)
 

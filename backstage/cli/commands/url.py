@@ -1,4 +1,4 @@
-"""`backstage url`: where an Act answers."""
+"""`backstage url`: the URL of an Act."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..session import Session
 def url(session: Session, act_name: str) -> Result:
     """Print the URL of an Act.
 
-    It is where a browser on this machine finds the Act, also while it is stopped.
+    It works in a browser on this machine, and is printed even while the Act is stopped.
     """
     found = session.act(act_name).url
     return Result({"act": act_name, "url": found}, lambda screen: screen.line(found))

@@ -15,8 +15,8 @@ from ..terminal.screen import Screen
 
 _EXAMPLES = """
 backstage venue info
-backstage venue stop       # ends the Emperor and every process of every Act
-backstage venue start      # and with it every Act that is wanted
+backstage venue stop       # ends the Emperor and all processes of the Acts
+backstage venue start      # starts the Emperor and all Acts not stopped
 """
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.SYSTEM, Exit.BUSY)
 
@@ -24,12 +24,13 @@ _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.SYSTEM, Exit.BUSY)
 @command("venue", examples=_EXAMPLES, exits=_EXITS)
 @click.argument("verb", type=click.Choice(["start", "stop", "info"]))
 def venue(session: Session, verb: str) -> Result:
-    """Start, stop or describe the Venue itself.
+    """Start, stop or describe the Venue.
 
-    `start` starts its Emperor, and with it every Act that is wanted; `stop` ends them all, and
-    those that were wanted stay so. `info` tells where it is and what runs in it.
+    `start` starts its Emperor and, with it, every Act that has not been stopped. `stop` stops them
+    all; the next `start` brings back the same Acts. `info` shows where the Venue is and what runs
+    in it.
     """
-    # Where a unit runs it, root asks systemd instead of starting or ending anything itself.
+    # If a unit runs the Venue, root leaves starting and stopping to systemd.
     session.keeps_root = verb != "info"
     if verb != "info" and not client.service_of(session.venue.path):
         session.give_up_root()
@@ -62,7 +63,7 @@ def _described(session: Session) -> Result:
         pid = seen.emperor.pid
         lines = {
             "Venue": str(seen.path),
-            "Emperor": f"runs, pid {pid}" if pid else "does not run",
+            "Emperor": f"running, pid {pid}" if pid else "not running",
             "Acts": f"{running} of {len(acts)} running",
             "Memory": wording.size(sum(now.memory for now in acts)),
             "Ports": f"{ports.start} to {ports.stop - 1}",

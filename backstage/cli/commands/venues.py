@@ -1,4 +1,4 @@
-"""`backstage venues`: the Venues of this user."""
+"""`backstage venues`: this user's Venues."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..terminal.screen import Screen
 
 @command("venues", examples="backstage venues")
 def venues(session: Session) -> Result:
-    """List all Venues of this user, with what runs in them."""
+    """List your Venues and what runs in them."""
     found = [entry for path in registry.venues() if (entry := _entry(path))]
 
     def show(screen: Screen) -> None:
@@ -28,7 +28,7 @@ def venues(session: Session) -> Result:
             acts = f"{entry['running']} of {wording.count(int(str(entry['acts'])), 'Act')} running"
             screen.state_line(str(entry["venue"]).ljust(width), state, acts)
         if not found:
-            screen.line("No Venues yet; make one: backstage new-venue MyVenue")
+            screen.line("No Venues yet; create one: backstage new-venue MyVenue")
 
     return Result({"venues": found}, show)
 

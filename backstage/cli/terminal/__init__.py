@@ -1,1 +1,1 @@
-"""What the commands draw on a terminal, and the keys typed there."""
+"""Terminal output of the commands, and keyboard input."""

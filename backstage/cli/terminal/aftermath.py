@@ -1,4 +1,4 @@
-"""How an Act is once it was told to start, to stop or to use what has changed."""
+"""The state of an Act after it was started, stopped or changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .screen import Screen, harmless
 
 @dataclass(frozen=True)
 class Aftermath:
-    """What is seen of the Act afterwards, and what went wrong."""
+    """A snapshot of the Act afterwards, and the error if there was one."""
 
     now: Snapshot
     error: BackstageError | None = None
@@ -28,9 +28,9 @@ class Aftermath:
         return exit_of(self.error) if self.error else Exit.DONE
 
     def show(self, screen: Screen, width: int = 0, took: str = "") -> None:
-        """Print a line about it, and where to read on if it went wrong.
+        """Print a line about it and, after a failure, where to read more.
 
-        `width` is that of the column of names, `took` stands in front of what is told.
+        `width` is that of the name column; `took` goes before the reason or URL.
         """
         name, told = self.now.name.ljust(width), harmless(self._reason or self._url)
         screen.state_line(name, self.now.state, f"{took}{told}")
@@ -48,7 +48,7 @@ class Aftermath:
 
     @property
     def _more(self) -> list[str]:
-        """Where to read on, or the last lines of the log where nothing else tells why."""
+        """Where to read more, or the end of the log if the reason is unknown."""
         if not isinstance(self.error, ActFailed):
             return []
         if self.error.reason:

@@ -1,4 +1,4 @@
-"""What `backstage top` shows of a Venue: lines that fill a screen of any size."""
+"""The screen of `backstage top`: lines that fit a terminal of any size."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from .columns import COLUMNS, Column, trouble
 from .meter import Reading
 from .screen import Line, Screen, harmless
 
-# On a narrow screen the last ones of these are left out.
+# A narrow screen leaves out the last of these.
 _BY_IMPORTANCE = (
     *("name", "state", "requests", "cpu", "memory", "busy"),
     *("latency", "uptime", "restarts", "port", "pid", "workers"),
 )
 _GAP = "  "
-# Names may take this part of the width.
+# Names may take this share of the width.
 _NAMES = 1 / 3
 _MOST_LINES = 3
 
 
 class Board:
-    """The Acts in a table, the order that they are in, and the one that is selected.
+    """The table of Acts, its order, and the selected Act.
 
-    Until one is chosen, what is on top is selected, whichever it is; one that was chosen stays
-    selected wherever it moves.
+    Until the user chooses an Act, the top row is selected; a chosen Act stays selected wherever it
+    moves.
     """
 
     def __init__(self, screen: Screen, venue_name: str, reading: Reading) -> None:
         self.reading = reading
-        # How many Acts are in sight.
+        # How many Acts are visible.
         self.page = 1
         self._screen = screen
         self._venue = venue_name
@@ -40,47 +40,48 @@ class Board:
         self._flipped = False
         self._chosen = ""
         self._first = 0
-        # Columns never become narrower again, so that little moves.
+        # Columns never shrink, so that little moves.
         self._widest = dict.fromkeys(COLUMNS, 0)
 
     @property
     def rows(self) -> list[Rates]:
-        """The Acts in the order that they are shown in."""
+        """The Acts in the order they are shown."""
         downwards = self._flipped and self._sort == "name"
         rows = sorted(self.reading.acts, key=lambda each: each.now.name, reverse=downwards)
         return sorted(rows, key=COLUMNS[self._sort].order, reverse=not self._flipped)
 
     @property
     def selected(self) -> Rates | None:
-        """The Act that keys are about; None where there is no Act."""
+        """The Act that keys apply to; None if there is no Act."""
         rows = self.rows
         return rows[self._index(rows)] if rows else None
 
     def move(self, by: int) -> None:
-        """Choose the Act so many rows further down, or the last one there."""
+        """Choose the Act `by` rows below, stopping at the ends of the table."""
         rows = self.rows
         if rows:
             index = min(max(self._index(rows) + by, 0), len(rows) - 1)
             self._chosen = rows[index].now.name
 
     def to_top(self) -> None:
-        """Choose none, so that what is on top is selected."""
+        """Choose no Act, which selects the top row."""
         self._chosen = ""
 
     def sort_by(self, key: str) -> None:
-        """Sort by a column; by the same again, the other way round."""
+        """Sort by a column; if it is the current one, reverse the order."""
         self._flipped = key == self._sort and not self._flipped
         self._sort = key
 
     def sort_beside(self, step: int) -> None:
-        """Sort by the column so many places to the right, round and round."""
+        """Sort by the column `step` places to the right, wrapping around."""
         keys = list(COLUMNS)
         self.sort_by(keys[(keys.index(self._sort) + step) % len(keys)])
 
     def lines(self, width: int, height: int, notes: Sequence[Line]) -> list[Line]:
-        """A whole screen: head, table, and at the bottom the notes and what keys there are.
+        """A whole screen: header, table, and at the bottom the notes and keys.
 
-        The table scrolls so that the selected Act is in sight. If that is in trouble, it is told.
+        The table scrolls to keep the selected Act visible. If that Act is failing, the reason is
+        shown.
         """
         rows = self.rows
         index = self._index(rows)
@@ -94,7 +95,7 @@ class Board:
         return [*head, *table, *blank, self._sight(len(shown), len(rows)), *foot]
 
     def all_lines(self, width: int) -> list[Line]:
-        """All Acts, and what troubles them, for where nobody presses keys."""
+        """All Acts and the reasons of failures, for output without a terminal."""
         rows = self.rows
         trouble = [line for each in rows for line in self._trouble(each, width)]
         lines = [*self._head(), *self._table(rows, rows, width)]
@@ -132,7 +133,7 @@ class Board:
         self, rows: Sequence[Rates], shown: Iterable[Rates], width: int, marked: int = -1
     ) -> list[Line]:
         if not rows:
-            return [[("No Acts yet; make one: backstage new-act blog", "")]]
+            return [[("No Acts yet; create one: backstage new-act blog", "")]]
         widths = self._fitting(self._widths(rows, width), width)
         lines = [self._titles(widths)]
         for number, each in enumerate(shown):
@@ -147,9 +148,9 @@ class Board:
         return {**widths, "name": min(widths["name"], int(width * _NAMES))}
 
     def _fitting(self, widths: Mapping[str, int], width: int) -> dict[str, int]:
-        """The columns that there is room for, in their order.
+        """The columns that fit, in their order.
 
-        Names stay, and what they are sorted by.
+        The name and the sort column always stay.
         """
         kept: set[str] = set()
         room = width
@@ -231,12 +232,12 @@ class Board:
 
 
 def wrapped(text: str, width: int, style: str = "") -> list[Line]:
-    """A text in lines of a width, at most three of them."""
+    """A text wrapped to a width, at most three lines of it."""
     return [[(line, style)] for line in textwrap.wrap(text, width)[:_MOST_LINES]]
 
 
 def _blanks(text: str, width: int, column: Column) -> tuple[str, str]:
-    """What to put before and behind a cell."""
+    """The padding before and after a cell."""
     blanks = " " * (width - len(text))
     return (blanks, "") if column.right else ("", blanks)
 

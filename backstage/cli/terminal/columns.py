@@ -1,4 +1,4 @@
-"""What there is to tell of an Act: in columns, in a line of trouble, and as an object."""
+"""The facts about an Act: as columns, as the reason of a failure, and as an object."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _BY_URGENCY = (
 class Column:
     """A column of `status` and `top`.
 
-    `order` is what rows are sorted by, the greatest first, equal ones by name; `letter`, one of the
-    title's, is the key that does it.
+    Rows are sorted by `order`, greatest first, then by name; `letter`, one of the title's, is the
+    key that sorts by this column.
     """
 
     title: str
@@ -81,7 +81,7 @@ COLUMNS = {
         "CPU",
         "c",
         _of_running(lambda rates: f"{rates.cpu:.0%}"),
-        # Idle Acts, which differ by a tick of the kernel's clock, keep their places.
+        # Idle Acts differ by ticks of the kernel's clock; they keep their places.
         lambda rates: max(round(rates.cpu, 2), 0.01),
     ),
     "memory": Column(
@@ -106,7 +106,7 @@ COLUMNS = {
 
 
 def trouble(now: Snapshot) -> str:
-    """Why an Act fails, and when it is tried again; '' where there is nothing to tell."""
+    """Why an Act fails and when it is retried; '' if there is nothing to say."""
     again = ""
     if now.attempts and now.next_try:
         moment = datetime.fromtimestamp(now.next_try).strftime("%H:%M:%S")
@@ -115,7 +115,7 @@ def trouble(now: Snapshot) -> str:
 
 
 def document(rates: Rates) -> dict[str, object]:
-    """All there is to tell of an Act, for programs."""
+    """All facts about an Act, for programs."""
     return {
         **asdict(rates.now),
         "state": str(rates.now.state),

@@ -1,4 +1,4 @@
-"""The keys that somebody types in a terminal, one by one, and the terminal as it was before."""
+"""Reads single keys from a terminal, and restores the terminal afterwards."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from types import FrameType
 
 
 class Key(StrEnum):
-    """What is not a character that was typed."""
+    """A key that is not a character."""
 
     UP = "up"
     DOWN = "down"
@@ -42,21 +42,21 @@ _NAMES: dict[str, str] = {
 }
 _ONE = re.compile(r"\x1b(?:\[[0-9;?]*[@-~]|O[@-~])|.", re.DOTALL)
 _UNFINISHED = re.compile(r"\x1b(?:\[[0-9;?]*|O)?\Z")
-# What a key sends in several pieces, over a slow line, comes within so many seconds.
+# Over a slow line, the pieces of one key arrive within this many seconds.
 _PIECES = 0.05
 _CHUNK = 1024
 
 
 def split(typed: str) -> list[str]:
-    """The keys in what a terminal has sent: characters, members of `Key`, sequences unknown."""
+    """The keys in a terminal's input: characters, members of `Key`, unknown sequences."""
     return [_NAMES.get(found, found) for found in _ONE.findall(typed)]
 
 
 class Keys:
-    """Reads a terminal key by key while it is open, in the main thread.
+    """Reads a terminal key by key inside a `with` block, in the main thread.
 
-    However it is left, also by Ctrl-C or SIGTERM, the terminal is then as it was. Ctrl-Z is the key
-    `SUSPEND`, to be followed by a call of `suspend`; a terminal that has gone sends `HANGUP`.
+    The terminal is restored at the end, also after Ctrl-C or SIGTERM. Ctrl-Z is the key `SUSPEND`,
+    after which the caller calls `suspend`; a closed terminal sends `HANGUP`.
     """
 
     def __init__(self, terminal: int) -> None:
@@ -78,7 +78,7 @@ class Keys:
                 (signal.SIGTERM, _end),
             ):
                 undo.callback(signal.signal, number, signal.signal(number, handler))
-            # Whatever arrives ends the wait.
+            # Any signal ends the wait.
             bell = signal.set_wakeup_fd(self._bell.fileno(), warn_on_full_buffer=False)
             undo.callback(signal.set_wakeup_fd, bell)
             tty.setcbreak(self._terminal)
@@ -89,7 +89,7 @@ class Keys:
         self._ending.close()
 
     def wait(self, seconds: float) -> list[str]:
-        """The keys that were typed meanwhile; none if woken, if the window changed, or too late."""
+        """The keys typed; none after `wake`, a window change or the timeout."""
         ear = self._ear.fileno()
         ready, _, _ = select.select([self._terminal, ear], [], [], seconds)
         if ear in ready:
@@ -101,12 +101,12 @@ class Keys:
         return self._read() if self._terminal in ready else []
 
     def wake(self) -> None:
-        """End the present or the next wait; may be called from any thread, also afterwards."""
+        """End the current or next wait; callable from any thread, also after closing."""
         with suppress(OSError):
             self._bell.send(b"!")
 
     def suspend(self) -> None:
-        """Stop this process, as Ctrl-Z does, with the terminal as it was, until it goes on."""
+        """Restore the terminal and stop this process, as Ctrl-Z does, until it is resumed."""
         self._give_back()
         handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         signal.raise_signal(signal.SIGTSTP)

@@ -1,4 +1,4 @@
-"""What the Acts of a Venue do in a second, however often one looks."""
+"""Rates of a Venue's Acts over about a second, however often they are read."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ...facts.states import State
 if TYPE_CHECKING:
     from ...venue import Venue
 
-# Rates are over at least so many seconds, as soon as one has looked for so long.
+# Rates cover at least this many seconds, once the meter has run that long.
 _SPAN = 0.9
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was seen of a Venue in one look, with what has changed since the looks before.
+    """One look at a Venue, with the rates since earlier looks.
 
-    `emperor` is its pid, None while there is none; `load` the load averages of this machine.
+    `emperor` is its pid, or None if it is not running; `load` has the machine's load averages.
     """
 
     acts: tuple[Rates, ...]
@@ -49,10 +49,10 @@ class Reading:
 
 
 class Meter:
-    """Looks at the Acts of a Venue again and again.
+    """Looks at the Acts of a Venue repeatedly.
 
-    The rates of the first look are means since each Act is in its state; those of a later one are
-    of about the last second, also where the look before was a moment ago.
+    The first look gives averages since each Act entered its state; later looks give rates over
+    about the last second, even if the previous look was a moment ago.
     """
 
     def __init__(self, venue: Venue, clock: Callable[[], float] = time.monotonic) -> None:
@@ -61,7 +61,7 @@ class Meter:
         self._looks: deque[tuple[float, Mapping[str, Snapshot]]] = deque()
 
     def look(self) -> Reading:
-        """What is to be seen now."""
+        """Read the Acts now."""
         at = self._clock()
         seen = {now.name: now for now in self._venue.snapshot()}
         began, before = self._looks_until(at)
@@ -74,7 +74,7 @@ class Meter:
         )
 
     def _looks_until(self, at: float) -> tuple[float, Mapping[str, Snapshot]]:
-        """The look to compare with: the last one that is old enough, or else the first."""
+        """The look to compare with: the latest one old enough, or else the first."""
         while len(self._looks) > 1 and self._looks[1][0] <= at - _SPAN:
             self._looks.popleft()
         return self._looks[0] if self._looks else (at, {})

@@ -1,4 +1,4 @@
-"""The terminal that the command writes to, whatever it can show."""
+"""Output of the commands, adapted to what the terminal can show."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from rich.console import Console, Group, RenderableType
     from rich.live import Live
 
-# Pieces of text, each with a style of rich's: `bold red`, `dim`, or '' for none.
+# Pieces of text, each with a rich style: `bold red`, `dim`, or '' for none.
 Line = Sequence[tuple[str, str]]
 
-# How each state looks: a sign, and one for terminals without it, and a style of rich's.
+# How each state looks: a sign, its ASCII replacement, and a rich style.
 _LOOKS = {
     State.RUNNING: ("●", "*", "green"),
     State.SLEEPING: ("●", "*", "cyan"),
@@ -33,14 +33,14 @@ _LOOKS = {
     State.STOPPED: ("○", "-", "dim"),
     State.FAILING: ("✗", "x", "bold red"),
 }
-# What the library's and our own texts hold, for terminals that have no more than ASCII.
+# Replacements for non-ASCII signs in our texts, for ASCII terminals.
 _ASCII = str.maketrans(
     {"→": "->", "…": "...", "●": "*", "◐": "~", "○": "-", "✓": "+", "✗": "x", "·": "."}
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# What a style of rich's may say beside a colour.
+# What a rich style may contain besides a colour.
 _WEIGHTS = frozenset({"bold", "dim", "underline", "reverse"})
-# Nothing is cut to a width where nobody looks.
+# Without a terminal, nothing is cut to a width.
 _UNSEEN_WIDTH = 10_000
 
 
@@ -57,7 +57,7 @@ class Screen:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether somebody looks on, so that things may move."""
+        """Whether output goes to a terminal that can redraw."""
         return self.out.isatty() and os.environ.get("TERM") != "dumb"
 
     @property
@@ -66,20 +66,20 @@ class Screen:
 
     @property
     def has_unicode(self) -> bool:
-        # In the C locale Python writes UTF-8 without being asked to.
+        # In the C locale, Python writes UTF-8 although the locale does not ask for it.
         asked_not_to = os.environ.get("LC_ALL") in {"C", "POSIX"}
         return (self.out.encoding or "").lower().startswith("utf") and not asked_not_to
 
     @property
     def width(self) -> int:
-        """How many signs fit into a line."""
+        """How many characters fit on a line."""
         from shutil import get_terminal_size
 
         return get_terminal_size().columns if self.is_terminal else _UNSEEN_WIDTH
 
     @cached_property
     def console(self) -> Console:
-        """rich's, for tables and what moves."""
+        """The rich console, for tables and live output."""
         from rich.console import Console
 
         return Console(
@@ -93,20 +93,20 @@ class Screen:
         )
 
     def line(self, text: str = "") -> None:
-        """Print a line as it is, for programs as for people."""
+        """Print a line, for programs or people."""
         self.out.write(f"{self.plain(text)}\n")
         self.out.flush()
 
     def state_line(self, name: str, state: State, text: str) -> None:
-        """Print a line about an Act: its state as a sign and a word, and what there is to say."""
+        """Print a line about an Act: its state as a sign and a word, then a text."""
         style = self.style(state)
         sign, word = f"{self.sign(state)} ", f"  {state!s:<9}"
         self.lines([[(sign, style), (name, "bold"), (word, style), (f"  {text}", "")]])
 
     def lines(self, lines: Iterable[Line]) -> None:
-        """Print lines, or put them in the place of what was shown before.
+        """Print lines, or replace those shown before.
 
-        Where nothing moves, that needs no rich, which takes longer than all the rest.
+        Without live output this does not load rich, which takes longer than everything else.
         """
         if self._live:
             self._live.update(self._painted(lines), refresh=True)
@@ -114,7 +114,7 @@ class Screen:
             self.line("\n".join("".join(self._styled(*piece) for piece in line) for line in lines))
 
     def show(self, renderable: RenderableType) -> None:
-        """Print something of rich's, or put it in the place of what was shown before."""
+        """Print a rich renderable, or replace the one shown before."""
         if self._live:
             self._live.update(renderable, refresh=True)
         else:
@@ -122,7 +122,7 @@ class Screen:
 
     @contextmanager
     def moving(self) -> Iterator[None]:
-        """From one `show` or `lines` to the next, replace what is shown instead of adding to it."""
+        """Inside this block, each `show` or `lines` replaces the output of the last."""
         from rich.live import Live
 
         with Live(console=self.console, auto_refresh=False, vertical_overflow="crop") as self._live:
@@ -132,12 +132,12 @@ class Screen:
                 self._live = None
 
     def done_line(self, title: str, seconds: float) -> None:
-        """Print that something is done, and how long it took."""
+        """Print a completed step and how long it took."""
         sign = click.style("✓", fg="green") if self.has_colour else "✓"
         self.line(f"{sign} {title:<40} {seconds:5.1f} s")
 
     def waiting(self, title: str) -> AbstractContextManager[object]:
-        """Show that something is under way, while somebody looks on."""
+        """Show a spinner, if there is a terminal."""
         if not self.is_terminal:
             return nullcontext()
         return self.console.status(
@@ -152,7 +152,7 @@ class Screen:
         self.err.flush()
 
     def hint(self, message: str) -> None:
-        """Print what goes beside the result on standard error, so that programs do not read it."""
+        """Print a hint on standard error, so that programs do not read it."""
         self.err.write(f"{self.plain(harmless(message))}\n")
         self.err.flush()
 
@@ -166,11 +166,11 @@ class Screen:
         return _LOOKS[state][2]
 
     def plain(self, text: str) -> str:
-        """A text in signs that this terminal has."""
+        """The text, in ASCII if the terminal needs it."""
         return text if self.has_unicode else text.translate(_ASCII)
 
     def _styled(self, text: str, style: str) -> str:
-        """A text with what makes a terminal show it in a style of rich's."""
+        """A text with the escape sequences for a rich style."""
         if not style or not self.is_terminal:
             return text
         words = style.split()
@@ -179,7 +179,7 @@ class Screen:
         return click.style(text, fg=colour, **weights) if weights or colour else text
 
     def _painted(self, lines: Iterable[Line]) -> Group:
-        """Lines for rich."""
+        """The lines as a rich group."""
         from rich.console import Group
         from rich.text import Text
 
@@ -188,5 +188,5 @@ class Screen:
 
 
 def harmless(text: str) -> str:
-    """A text of unknown origin, its control characters spelt out instead of obeyed."""
+    """A text from elsewhere with its control characters escaped."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

@@ -1,4 +1,4 @@
-"""The steps of something that takes a while, shown as they are done, with their times."""
+"""Progress of a long operation: its steps and the time each took."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .screen import Screen
 
 
 class Steps:
-    """Shows the step that is under way, and a line for each that is done.
+    """Shows the current step, and a line for each completed one.
 
-    `done` holds the titles with the seconds that each took.
+    `done` holds the title and duration, in seconds, of each completed step.
     """
 
     def __init__(self, screen: Screen, *, silent: bool) -> None:
@@ -24,7 +24,7 @@ class Steps:
         self._waiting = ExitStack()
 
     def begin(self, step: Step) -> None:
-        """The step before is done, this one begins."""
+        """Complete the previous step and begin this one."""
         self._finish()
         self._current, self._began = step, time.monotonic()
         if not self._silent:

@@ -1,4 +1,4 @@
-"""Acts in a table, as `status` shows them."""
+"""The table of Acts that `status` shows."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .columns import COLUMNS
 from .screen import Line, Screen, harmless
 
 _GAP = "  "
-# No name is cut to less, in signs.
+# No name is cut shorter than this many characters.
 _SHORTEST = 12
 
 
 def table(screen: Screen, keys: Sequence[str], acts: Sequence[Rates]) -> Iterator[Line]:
-    """A line of titles, then one for each Act.
+    """A title line, then one line for each Act.
 
-    `keys` are those of columns. Long names are cut where there is no room for them.
+    `keys` are keys of `COLUMNS`. Names are cut if there is no room for them.
     """
     titles = {key: _title(key) for key in keys}
     rows = [{key: _text(screen, key, each) for key in titles} for each in acts]

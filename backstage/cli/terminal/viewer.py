@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from ...events.streams import EventStream
 
-# Numbers are renewed this often, in seconds; states at once, but no more often than the second.
+# Numbers are updated every `_BEAT` seconds; states at once, but at most every `_LEAST` seconds.
 _BEAT = 1.0
 _LEAST = 0.1
-# A log that somebody looks at is read this often.
+# An open log is read this often.
 _LOG_BEAT = 0.25
-# What became of a restart can be seen for so many seconds.
+# The outcome of a restart stays visible for this many seconds.
 _STAY = 10.0
 _STEPS: dict[str, int] = {Key.UP: -1, "k": -1, Key.DOWN: 1, "j": 1}
 _PAGES: dict[str, int] = {Key.PAGE_UP: -1, Key.PAGE_DOWN: 1}
@@ -43,7 +43,7 @@ _DOING = {Verb.START: "starting", Verb.STOP: "stopping", Verb.RESTART: "restarti
 
 @dataclass(frozen=True)
 class _Done:
-    """What was under way with an Act has ended, well or not."""
+    """The outcome of an operation on an Act."""
 
     act: str
     doing: str
@@ -52,10 +52,10 @@ class _Done:
 
 
 class Viewer:
-    """Shows a Venue until somebody has seen enough.
+    """Shows a Venue until the user quits.
 
-    The main thread alone draws, reads keys and changes what is kept here. Other threads look at the
-    Venue and wait for Acts; what they find they put into the inbox.
+    Only the main thread draws, reads keys and changes the viewer's state. Other threads watch the
+    Venue and wait for Acts; they put their results into the inbox.
     """
 
     def __init__(self, session: Session) -> None:
@@ -68,12 +68,12 @@ class Viewer:
         self._keys = Keys(sys.stdin.fileno())
         self._ended = Event()
         self._outcome: tuple[_Done, Deadline] | None = None
-        # The Act whose log is shown, and the one that is to be stopped if the next key says so.
+        # The Act whose log is shown, and the one to stop if the next key confirms it.
         self._read = ""
         self._asked = ""
 
     def run(self) -> None:
-        """Show it until a key ends it."""
+        """Run until the user quits."""
         with ExitStack() as ending:
             events = ending.enter_context(self._venue.events())
             self._board = Board(self._screen, str(self._venue.path), self._meter.look())
@@ -84,7 +84,7 @@ class Viewer:
                 self._keys.suspend()
 
     def _is_suspended(self) -> bool:
-        """Show it until it is suspended, or until the end."""
+        """Show the screen; return True when it is suspended, False when the user quits."""
         from rich.live import Live
 
         console = self._screen.console
@@ -216,7 +216,7 @@ class Viewer:
     def _outcome_lines(self, done: _Done, width: int) -> list[Line]:
         selected = self._board.selected
         if not done.well and selected and selected.now.name == done.act and selected.now.reason:
-            # That is told above already.
+            # The board already shows it.
             return []
         told = self._screen.plain(harmless(done.told))
         return wrapped(told, width, "green" if done.well else "red")
@@ -231,7 +231,7 @@ def _done(doing: str, outcome: Outcome) -> _Done:
 
 
 def _painted(lines: Iterable[Line]) -> Group:
-    """Lines for rich, each a line of the screen and no more."""
+    """The lines as a rich group, each cropped to one screen line."""
     from rich.console import Group
     from rich.text import Text
 

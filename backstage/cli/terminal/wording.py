@@ -1,4 +1,4 @@
-"""Numbers in words that fit into a narrow column."""
+"""Numbers formatted for narrow columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def size(amount: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """The two greatest units: `3d 4h`, `2h 3m`, `5m 12s`, `7s`."""
+    """The two largest units: `3d 4h`, `2h 3m`, `5m 12s`, `7s`."""
     whole = max(0, int(seconds))
     if whole >= _DAY:
         return f"{whole // _DAY}d {whole % _DAY // _HOUR}h"
@@ -27,7 +27,7 @@ def duration(seconds: float) -> str:
 
 
 def rate(per_second: float) -> str:
-    """So many a second: `0`, `0.02`, `3.4`, `120`."""
+    """A rate per second: `0`, `0.02`, `3.4`, `120`."""
     if per_second <= 0:
         return "0"
     if per_second < 1:
@@ -41,7 +41,7 @@ def count(number: int, noun: str) -> str:
 
 
 def latency(seconds: float) -> str:
-    """How long an answer takes: `0.4 ms`, `12 ms`, `1.2 s`."""
+    """A response time: `0.4 ms`, `12 ms`, `1.2 s`."""
     if seconds >= 1:
         return f"{seconds:.1f} s"
     return f"{seconds * 1000:.1f} ms" if seconds < 0.01 else f"{seconds * 1000:.0f} ms"

@@ -1,4 +1,4 @@
-"""`backstage events`: what it prints while vassal files come and go, with no Emperor to hear."""
+"""`backstage events`: what it prints while vassal files come and go, without an Emperor."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COMMAND = [sys.executable, "-m", "backstage.cli", "events"]
 
 @pytest.fixture
 def paths(tmp_path: Path) -> VenuePaths:
-    """A Venue of two Acts that are stopped."""
+    """A Venue with two stopped Acts."""
     paths = VenuePaths(tmp_path.resolve())
     configure(paths)
     for name in ("blog", "api"):
@@ -41,7 +41,7 @@ def paths(tmp_path: Path) -> VenuePaths:
 
 
 class Listener:
-    """Runs the command, and reads what it prints as it comes."""
+    """Runs the command and reads its output as it appears."""
 
     def __init__(self, paths: VenuePaths, spawn: Spawn, *words: str) -> None:
         self._paths = paths
@@ -63,7 +63,7 @@ class Listener:
         return line
 
     def hears(self, *names: str) -> str:
-        """Start and stop Acts until the command says something."""
+        """Start and stop Acts until the command prints something."""
 
         def stir() -> bool:
             for name in names:
@@ -78,7 +78,7 @@ class Listener:
         return self._lines.get()
 
     def end(self) -> tuple[int, str]:
-        """Press Ctrl-C; returns the exit code and what was said on the error stream."""
+        """Press Ctrl-C; return the exit code and the error output."""
         self.process.send_signal(signal.SIGINT)
         assert self.process.stderr
         said = self.process.stderr.read()
@@ -135,7 +135,7 @@ def test_an_act_that_is_not_there(paths: VenuePaths, capsys: pytest.CaptureFixtu
 
 
 class Painted(Screen):
-    """A terminal with colour, to a test's eyes."""
+    """A stream that claims to be a colour terminal."""
 
     is_terminal = True  # type: ignore[assignment]
 
@@ -168,7 +168,7 @@ def test_states_have_their_colours_in_one_line(monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_how_events_are_said(event: Event, line: str) -> None:
-    """In one line, however long, which does nothing to the terminal."""
+    """It stays on one line, however long, and cannot control the terminal."""
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     events.shown(event)(Screen(out))
     out.seek(0)

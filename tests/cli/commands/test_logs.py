@@ -1,4 +1,4 @@
-"""`backstage logs`: what it shows of real log files, and in which words it refuses."""
+"""`backstage logs`: what it shows of real log files, and its error messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOON = datetime(2022, 5, 1, 12, tzinfo=UTC).timestamp()
 
 @pytest.fixture
 def paths(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> VenuePaths:
-    """A Venue of two Acts, of which one has logged before noon and at noon."""
+    """A Venue with two Acts, one of which logged before noon and at noon."""
     paths = VenuePaths(tmp_path.resolve())
     configure(paths)
     for name in ("blog", "api"):
@@ -34,14 +34,14 @@ def paths(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> VenuePaths:
 
 
 def add(path: Path, moment: float, *texts: str) -> None:
-    """Log lines, of which the first has its time."""
+    """Append log lines; only the first has a timestamp."""
     told = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S+0000 ")
     with path.open("a") as file:
         file.write(told + "".join(f"{text}\n" for text in texts))
 
 
 class Caller:
-    """Calls the command; what it prints is given without the times in it."""
+    """Calls the command and returns its output without the timestamps."""
 
     def __init__(self, top: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self._top = top
@@ -73,7 +73,7 @@ def test_one_log_is_shown_as_it_is(caller: Caller) -> None:
 
 
 def test_several_are_told_apart(caller: Caller, paths: VenuePaths) -> None:
-    """The width is that of all that may come, so that it never changes."""
+    """The width fits all possible sources, so that it never changes."""
     add(paths.act("api").log, NOON - 60, "almost")
     add(paths.emperor_log, NOON + 60, "after")
     assert caller.shows("blog", "api") == [
@@ -128,7 +128,7 @@ def test_since_a_moment_all_lines_are_shown_unless_told_otherwise(
 def test_what_is_no_moment_is_refused_with_what_would_be_one(caller: Caller, moment: str) -> None:
     code, told = caller.refuses("blog", f"--since={moment}")
     assert code == 2
-    assert f"'{moment}' is no moment; type how long ago, as 30s, 10m, 2h or 1d, or when" in told
+    assert f"'{moment}' is not a time; type an age such as 30s, 10m, 2h or 1d, or a date" in told
 
 
 def test_an_act_that_is_not_there(caller: Caller) -> None:
@@ -140,7 +140,7 @@ def test_an_act_that_is_not_there(caller: Caller) -> None:
 def test_programs_get_an_envelope_for_each_line(
     paths: VenuePaths, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The text is as it was written, without harm, as JSON spells controls out."""
+    """The text is unchanged; this is safe because JSON escapes control characters."""
     add(paths.act("blog").log, NOON + 1, "caf\N{LATIN SMALL LETTER E WITH ACUTE} \x1b[2J")
     (paths.act("api").log).write_text("who knows when\n")
     words = ["logs", "--venue", str(paths.top), "-n", "1", "--json"]
@@ -178,13 +178,13 @@ def test_lines_have_no_power_over_the_terminal(
 
 
 class Painted(Screen):
-    """A terminal with colour, to a test's eyes."""
+    """A stream that claims to be a colour terminal."""
 
     has_colour = True  # type: ignore[assignment]
 
 
 def test_each_source_has_a_colour_of_its_own() -> None:
-    """Always the same, and the text has none."""
+    """A source always has the same colour; its text has none."""
     told = io.StringIO()
     for source in ("blog", "shop", "blog"):
         logs.shown(LogLine(source, None, "x\x1b[31m"), 5)(Painted(told))

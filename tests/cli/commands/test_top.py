@@ -1,4 +1,4 @@
-"""What `backstage top` shows: its order, its selection, its numbers, on screens of any size."""
+"""What `backstage top` shows: order, selection and numbers, on screens of any size."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_what_needs_attention_is_the_greatest_state() -> None:
 
 
 def test_idle_acts_do_not_change_places() -> None:
-    """Looking at them costs them a tick of the clock now and then."""
+    """Reading their state occasionally costs them a tick of the clock."""
     assert order(board_of(act("a"), act("b", cpu=0.0101))) == ["a", "b"]
     assert order(board_of(act("a"), act("b", cpu=0.02))) == ["b", "a"]
 
@@ -169,7 +169,7 @@ def test_another_one_is_selected_when_the_selected_is_gone() -> None:
     board.reading = reading()
     assert board.selected is None
     board.move(1)
-    assert "No Acts yet; make one: backstage new-act blog" in shown(board)
+    assert "No Acts yet; create one: backstage new-act blog" in shown(board)
 
 
 def test_it_scrolls_no_more_than_it_has_to() -> None:
@@ -284,7 +284,7 @@ def test_the_trouble_of_the_selected_is_told_alone() -> None:
 
 
 def test_names_and_reasons_do_nothing_to_the_terminal() -> None:
-    """Files can be called whatever their makers like."""
+    """A file name may contain anything."""
     board = board_of(act("sh\x1b[2Jop", replace(FAILING, reason="\x1b[2Jgone")))
     assert "sh\\x1b[2Jop: \\x1b[2Jgone" in shown(board)
     assert not any("\x1b" in line for line in shown(board))
@@ -326,7 +326,7 @@ def test_programs_get_the_rates_too() -> None:
 
 @dataclass
 class Look:
-    """A Venue with one Act that has answered so many requests, and the time."""
+    """A Venue with one Act, the number of requests it has answered, and the time."""
 
     requests: int = 0
     at: float = 500.0
@@ -344,7 +344,7 @@ class Look:
 
 
 def test_rates_are_those_of_about_the_last_second() -> None:
-    """A look a moment after another one, as after an event, does not make them jump."""
+    """A look shortly after another one, as after an event, does not make the rates jump."""
     venue = Look()
     meter = Meter(venue, venue.clock)  # type: ignore[arg-type]
     meter.look()

@@ -1,4 +1,4 @@
-"""Keys from a terminal, which is always given back as it was."""
+"""Reading keys from a terminal, which is always restored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGTSTP, signal.SIGWINCH)
 
 @dataclass
 class Terminal:
-    """Both ends of a terminal: what is written to the first is typed at the second."""
+    """Both ends of a terminal: text written to the first is typed at the second."""
 
     hand: int
     end: int
@@ -33,12 +33,12 @@ class Terminal:
 
     @property
     def state(self) -> tuple[object, ...]:
-        """Its settings and what is done with signals: all that is to be given back."""
+        """Its settings and the signal handlers: everything that must be restored."""
         return (termios.tcgetattr(self.end), *map(signal.getsignal, SIGNALS))
 
     @property
     def is_raw(self) -> bool:
-        """Whether keys are neither shown nor kept until the end of a line."""
+        """Whether keys are neither echoed nor buffered until the end of a line."""
         local = termios.tcgetattr(self.end)[3]
         assert isinstance(local, int)
         return not local & (termios.ECHO | termios.ICANON)

@@ -1,4 +1,4 @@
-"""The table of `backstage status`, and lines on terminals of all kinds."""
+"""The table of `backstage status`, and lines on all kinds of terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LINES: list[Line] = [[("sign ", "bold red"), ("text", "")], [], [("→", "dim")]
 
 
 class Terminal(io.StringIO):
-    """A stream that somebody looks at."""
+    """A stream that claims to be a terminal."""
 
     encoding = "utf-8"
 
@@ -29,7 +29,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def usual(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal as most are."""
+    """A terminal with common settings."""
     monkeypatch.setenv("TERM", "xterm")
     for name in ("NO_COLOR", "LC_ALL"):
         monkeypatch.delenv(name, raising=False)
