@@ -146,7 +146,7 @@ def test_an_invalid_edit_is_named_and_what_runs_goes_on(listener: Listener) -> N
     assert refused
     assert (refused.line, refused.key) == (line, "threds")
     assert told.reason.endswith(str(refused))
-    with pytest.raises(ActFailed, match=r"runs on as before: .*unknown option 'threds'"):
+    with pytest.raises(ActFailed, match=r"keeps running as before: .*unknown option 'threds'"):
         act.restart()
     assert act.state is State.RUNNING
     assert (act.pid, worker(act)) == (pid, first)
