@@ -151,7 +151,7 @@ def _shown(session: Session, act_name: str | None) -> Result:
     if mine is None:
         session.act(act_name)
         return Result(
-            {"sites": []}, lambda screen: screen.line(f"{act_name} is bound to no domain")
+            {"sites": []}, lambda screen: screen.line(f"{act_name} is not bound to a domain")
         )
     text = mine.file.read_text(errors="replace")
 
