@@ -1,16 +1,16 @@
 """Many Django services on one host, made simple.
 
-Public are the names listed in `__all__` here, the functions in `backstage.shortcuts`, the error
-classes in `backstage.errors`, and the command `backstage`. All other modules are internal: objects
-that you get from public calls may be used to the full, but the modules that define them may move
-in any release.
+The public API is the names in `__all__` here, the functions in `backstage.shortcuts`, the error
+classes in `backstage.errors`, and the command `backstage`. All other modules are internal: you may
+use every attribute of the objects that public calls return, but the modules that define them may
+move in any release.
 
     from backstage import new_act, new_venue, use_venue
 """
 
 from __future__ import annotations
 
-# Type checkers take this name as true. Importing `typing` for it would take longer than all else.
+# Type checkers take this name to be true. Importing `typing` would cost more than all the rest.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .shortcuts import new_act, new_venue, use_venue, venue_from_cwd
     from .venue import Venue
 else:
-    # Hidden from type checkers, for whom every other name would exist as well.
+    # Hidden from type checkers, which would otherwise accept any name.
     def __getattr__(name: str) -> object:
         """Import a public name when it is first used (PEP 562)."""
         if name not in _MODULES:

@@ -25,10 +25,10 @@ from .uwsgi import dry_run, launch, log_reasons, ports, rewriting, vassal_files
 
 
 class Act:
-    """One Act of a Venue, whether it runs or not; get it from `new_act` or `venue['blog']`.
+    """One Act of a Venue, running or not; get it from `new_act` or `venue['blog']`.
 
-    Every question is answered by looking: at the vassal file, at the Emperor, at the port. Any
-    number of objects, in any number of processes, may stand for the same Act.
+    Every property is read live from the vassal file, the Emperor and the port. Any number of
+    objects, in any number of processes, may represent the same Act.
     """
 
     def __init__(self, act_paths: ActPaths, survey: Survey, broadcast: Broadcast) -> None:
@@ -65,29 +65,29 @@ class Act:
 
     @property
     def state(self) -> State:
-        """Where the Act is at this moment, as seen from outside."""
+        """The current state of the Act, as seen from outside."""
         return self._waiter.look().state
 
     @property
     def pid(self) -> int | None:
-        """The pid of the vassal's master process, None while there is none."""
+        """The pid of the vassal's master process, or None if there is none."""
         return self._waiter.look().pid
 
     @property
     def wanted(self) -> bool:
-        """Whether the vassal file is there, so that the Emperor keeps the Act running."""
+        """Whether the vassal file exists, so that the Emperor keeps the Act running."""
         return self.paths.vassal.exists()
 
     @property
     def url(self) -> str:
-        """Where a browser on this machine finds the Act. Raises PortUnavailable as below."""
+        """The Act's URL on this machine. Raises PortUnavailable as `get_uwsgi_port` does."""
         return f"http://localhost:{self.get_uwsgi_port()}/"
 
     def get_uwsgi_port(self) -> int:
-        """The port of the Act's vassal file, also while it is stopped.
+        """The port in the Act's vassal file, even while the Act is stopped.
 
-        That of the running vassal while an edit of the file is not used, as it cannot work. Raises
-        PortUnavailable where there is none, as for a worker or a Unix socket.
+        After a refused edit, it is the port of the running vassal. Raises PortUnavailable if there
+        is none, as for a worker or a Unix socket.
         """
         address = self._waiter.glance().address
         if address is None:
@@ -96,12 +96,12 @@ class Act:
 
     @property
     def env(self) -> EnvFile:
-        """The variables in the Act's .env, to be read and changed."""
+        """The variables in the Act's .env, to read and to change."""
         return EnvFile(self.paths)
 
     @property
     def vassal_text(self) -> str:
-        """The text of the vassal file, of the kept one while the Act is stopped."""
+        """The text of the vassal file; of its kept copy while the Act is stopped."""
         return rewriting.present(self.paths).text
 
     def log_tail(self, lines: int = 20) -> str:
@@ -109,11 +109,11 @@ class Act:
         return log_files.tail(self.paths.log, lines)
 
     def start(self, wait: float | None = 30.0) -> None:
-        """Want the Act to run; returns when it answers, or at once with `wait=None`.
+        """Start the Act; returns when it answers, or at once with `wait=None`.
 
-        Starts the Emperor if need be. An Act that failed is tried again now, and one that is still
-        ending begins anew when it has ended. Raises ActFailed with the reason, NotInTime after
-        `wait` seconds, PortUnavailable where another program is there.
+        Starts the Emperor if necessary. A failed Act is retried at once; an Act that is still
+        stopping starts again when it has ended. Raises ActFailed with the reason, NotInTime after
+        `wait` seconds, PortUnavailable if another program has the port.
         """
         log, deadline = log_mark(self.paths), _deadline(wait)
         with self._acting("starting"):
@@ -127,21 +127,21 @@ class Act:
             self._waiter.await_running(deadline, log)
 
     def stop(self, wait: float | None = 30.0) -> None:
-        """Want the Act no more; returns when its port is closed and no process of it is left.
+        """Stop the Act; returns when its port is closed and all its processes have ended.
 
-        Requests under way may finish. With `wait=None` it returns at once; raises NotInTime when
+        Requests in progress may finish. With `wait=None` it returns at once; raises NotInTime if
         the Act has not ended after `wait` seconds.
         """
         with self._acting("stopping"):
             self._stop(_deadline(wait))
 
     def restart(self, wait: float | None = 30.0) -> None:
-        """Run new code and new settings on the same listening socket; starts what is stopped.
+        """Load new code and settings on the same listening socket; starts a stopped Act.
 
-        Requests under way are finished. Where venue.yaml gives it another user or other limits, it
-        is ended and started instead. Returns when every worker is a new one and the port
-        answers, or at once with `wait=None`. Raises as `start` does, and ActFailed where the vassal
-        file was edited so that it cannot work: the Act then runs on as before.
+        Requests in progress are finished. If venue.yaml gives the Act another user or other limits,
+        it is stopped and started instead. Returns when every worker is new and the port answers,
+        or at once with `wait=None`. Raises as `start` does, and ActFailed if an edit of the vassal
+        file cannot work: the Act then keeps running as before.
         """
         log, deadline = log_mark(self.paths), _deadline(wait)
         with self._acting("restarting"):
@@ -163,17 +163,17 @@ class Act:
             self._waiter.await_running(deadline, log)
 
     def check(self, text: str) -> None:
-        """Raise EditRefused where the Act could not work if its vassal file had this text."""
+        """Raise EditRefused if the Act could not run with this text as its vassal file."""
         with self._acting("checking"):
             rewriting.check(self.paths, text, self._emperor.stats())
 
     def rewrite(self, text: str, *, based_on: str, wait: float | None = 30.0) -> tuple[str, ...]:
-        """Give the vassal file a new text; returns what has changed, as `threads = 4 → 8`.
+        """Replace the text of the vassal file; returns the changes, such as `threads = 4 → 8`.
 
-        `based_on` is the `vassal_text` that was edited. Returns when the Act runs with the new one,
-        or at once with `wait=None`; a stopped Act stays stopped. Raises EditRefused where the new
-        one cannot work or the file has changed meanwhile: then nothing is written, and the Act runs
-        on as before. Otherwise raises as `restart` does.
+        `based_on` is the `vassal_text` that was edited. Returns when the Act runs with the new
+        text, or at once with `wait=None`; a stopped Act stays stopped. Raises EditRefused if the
+        new text cannot work or the file has changed meanwhile: then nothing is written, and the
+        Act keeps running as before. Otherwise raises as `restart` does.
         """
         if text == based_on:
             return ()
@@ -192,7 +192,7 @@ class Act:
         return changes
 
     def wait(self, state: State | str, timeout: float = 30.0) -> None:
-        """Return as soon as the Act is in a state.
+        """Return as soon as the Act is in this state.
 
         Raises NotInTime, with the last lines of the log, after `timeout` seconds.
         """
@@ -209,13 +209,13 @@ class Act:
                     seen = event.after
 
     def snapshot(self) -> Snapshot:
-        """Everything there is to say of the Act at this moment."""
+        """Everything known about the Act at this moment."""
         return explanation.snapshot(self.paths, self._waiter.look())
 
     def retire(self) -> Path:
         """Stop the Act and move its files to a dated directory, which is returned.
 
-        Nothing is deleted: project, database and vassal file lie together under `retired/`.
+        Nothing is deleted: project, database and vassal file stay together under `retired/`.
         """
         with self._acting("retiring"):
             self._stop(Deadline(30.0))
@@ -231,7 +231,7 @@ class Act:
     def manage(self, *arguments: str) -> str:
         """Run a manage.py command with the Venue's Python; returns what it printed.
 
-        Raises ActFailed, with the output, where the command fails.
+        Raises ActFailed, with the output, if the command fails.
         """
         venue = self.paths.venue
         done = programs.run(
@@ -251,7 +251,7 @@ class Act:
         return done.stdout
 
     def manage_here(self, *arguments: str) -> int:
-        """Run a manage.py command in this terminal, so that it can ask; returns its exit code."""
+        """Run a manage.py command in this terminal, where it can prompt; returns its exit code."""
         venue = self.paths.venue
         return programs.run_in_terminal(
             [venue.python, self.paths.manage, *arguments],
@@ -269,10 +269,10 @@ class Act:
             yield
 
     def _want(self, deadline: Deadline | None) -> None:
-        """Put the vassal file in place, unless an operator or another process did before.
+        """Put the vassal file in place, unless an operator or another process already has.
 
         The Emperor starts an Act whose last run is still ending as soon as that has ended; without
-        a deadline, nobody waits for it here.
+        a deadline, this does not wait for it.
         """
         files.refuse_writable_by_others(self.paths.venue.vassals)
         if deadline and not self.wanted and (leaving := self._waiter.members()):
@@ -287,7 +287,7 @@ class Act:
             vassal_files.put_back(self.paths)
 
     def _stop(self, deadline: Deadline | None) -> None:
-        """Want the Act no more, and wait for its end if there is a deadline."""
+        """Remove the vassal file, and wait for the Act to end if there is a deadline."""
         members = self._waiter.members()
         vassal_files.keep(self.paths)
         self.paths.vassal.unlink(missing_ok=True)
@@ -296,17 +296,18 @@ class Act:
             self._waiter.await_end(members, deadline)
 
     def _refuse_faulty(self) -> None:
-        """Keep a running Act from being reloaded with a file that cannot work."""
+        """Refuse to reload a running Act with a file that cannot work."""
         used = vassal_files.kept(self.paths)
         if used is None or used == vassal_files.current(self.paths) or not self._waiter.listed():
             return
         look = self._waiter.look()
         address = look.address if look.address != used.address else None
         if address and sockets.listener(address.port) in look.pids:
-            # The Emperor has taken the edit already.
+            # The Emperor has already loaded the edit.
             return
         if fault := dry_run.fault(self.paths, running=used):
-            raise ActFailed(self.name, "cannot be restarted, it runs on as before", str(fault))
+            message = "cannot be restarted and keeps running as before"
+            raise ActFailed(self.name, message, str(fault))
         vassal_files.keep(self.paths)
 
     def _free_retired(self) -> Path:

@@ -1,4 +1,4 @@
-"""One verb for several Acts: side by side, each with an outcome of its own."""
+"""Start, stop or restart several Acts in parallel, with one outcome for each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Verb(Enum):
-    """What several Acts can be told at once."""
+    """What several Acts can be told to do."""
 
     START = "start"
     STOP = "stop"
@@ -29,14 +29,14 @@ class Verb(Enum):
         return self.value
 
 
-# Acts that are at it side by side. More would only wait for the processor; restarts roll, so that
-# code which takes an Act down takes down one at a time.
+# How many Acts at a time. More would only wait for the processor; restarts go one by one, so that
+# faulty code takes down one Act at a time.
 _AT_ONCE = {Verb.START: 4, Verb.STOP: 4, Verb.RESTART: 1}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a verb: how the Act is after so many `seconds`, and what went wrong."""
+    """The result of a verb: how the Act is after `seconds` seconds, and what went wrong."""
 
     verb: Verb
     now: Snapshot
@@ -45,10 +45,10 @@ class Outcome:
 
 
 def carry_out(verb: Verb, acts: Sequence[Act], wait: float | None) -> Iterator[Outcome]:
-    """Tell each Act, and yield what became of it as soon as that is known.
+    """Apply the verb to each Act, and yield each outcome as soon as it is known.
 
-    One that fails keeps no other from it. Who stops iterating lets no further Act begin; those that
-    are at it go on.
+    A failure does not stop the others. If the caller stops iterating, no further Act begins; Acts
+    in progress continue.
     """
     waiting = deque(acts)
     known: SimpleQueue[Outcome | BaseException] = SimpleQueue()

@@ -1,4 +1,4 @@
-"""What can go wrong, in a few classes that carry their data; every one of them is public."""
+"""The public exceptions; each carries the data behind its message."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class NameNotAllowed(BackstageError):
 
 
 class NotAVenue(BackstageError):
-    """Raised when a path was expected to be a Venue, or free to become one, and is not."""
+    """Raised when a path is not a Venue, or cannot become one."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path} {why}")
@@ -53,7 +53,7 @@ class NotAVenue(BackstageError):
 
 
 class NoSuchAct(BackstageError):
-    """Raised when a Venue has no Act of this name; names the one that was probably meant."""
+    """Raised when a Venue has no Act of this name; the message suggests a similar one."""
 
     def __init__(self, name: str, venue: Path, known: tuple[str, ...]) -> None:
         from difflib import get_close_matches
@@ -68,7 +68,7 @@ class NoSuchAct(BackstageError):
 
 
 class SettingsError(BackstageError):
-    """Raised when venue.yaml, a vassal file or a .env holds something that cannot be meant."""
+    """Raised when venue.yaml, a vassal file or a .env contains something invalid."""
 
     def __init__(self, path: Path, line: int | None, why: str) -> None:
         where = f"{path}, line {line}" if line else str(path)
@@ -79,9 +79,9 @@ class SettingsError(BackstageError):
 
 
 class EditRefused(SettingsError):
-    """Raised when a new text for a vassal file is not used; nothing has been changed then.
+    """Raised when a new text for a vassal file is rejected; nothing has been changed.
 
-    `path` and `line` tell where it is at fault: there, or in a file that it includes.
+    `path` and `line` locate the fault, in the vassal file or in a file that it includes.
     """
 
 
@@ -90,18 +90,18 @@ class UnknownUser(BackstageError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"there is no user {name!r} here; to make one that only runs services, type: "
+            f"there is no user {name!r} on this system; to create one for services, type: "
             f"adduser --system --group --home /srv/{name} {name}"
         )
         self.name = name
 
 
 class NotAllowed(BackstageError):
-    """Raised when only root, or another user, may do this; the message says what to type."""
+    """Raised when this needs root or another user; the message says what to type."""
 
 
 class ServiceFailed(BackstageError):
-    """Raised when systemd cannot do what it was asked; `output` is what it said."""
+    """Raised when systemd rejects a request or fails; `output` is what it printed."""
 
     def __init__(self, message: str, output: str = "") -> None:
         super().__init__(f"{message}\n{output.strip()}" if output.strip() else message)
@@ -109,7 +109,7 @@ class ServiceFailed(BackstageError):
 
 
 class SiteRefused(BackstageError):
-    """Raised when nginx cannot serve a site as it was asked to; nothing has been changed then."""
+    """Raised when nginx cannot serve a site as requested; nothing has been changed."""
 
     def __init__(self, message: str, output: str = "") -> None:
         super().__init__(f"{message}\n{output.strip()}" if output.strip() else message)
@@ -117,7 +117,7 @@ class SiteRefused(BackstageError):
 
 
 class EnvironmentFailed(BackstageError):
-    """Raised when a virtual environment cannot be built or filled; `output` is the tool's own."""
+    """Raised when a virtual environment cannot be built or filled; `output` is from the tool."""
 
     def __init__(self, message: str, output: str = "") -> None:
         tail = "\n".join(output.strip().splitlines()[-12:])
@@ -126,7 +126,7 @@ class EnvironmentFailed(BackstageError):
 
 
 class PortUnavailable(BackstageError):
-    """Raised when a port cannot be given to an Act; `holder` names who has it, where known."""
+    """Raised when an Act cannot have a port; `holder` names the program that has it, if known."""
 
     def __init__(self, message: str, port: int | None = None, holder: str | None = None) -> None:
         super().__init__(message)
@@ -135,11 +135,11 @@ class PortUnavailable(BackstageError):
 
 
 class UnsafeDirectory(BackstageError):
-    """Raised when others could write where uWSGI takes its orders from."""
+    """Raised when other users can write where uWSGI reads its configuration."""
 
     def __init__(self, path: Path, why: str, remedy: str) -> None:
         super().__init__(
-            f"{path} {why}. Whoever can write there can run code as you. Type: {remedy}"
+            f"{path} {why}. Anyone who can write there can run code as you. Type: {remedy}"
         )
         self.path = path
         self.why = why
@@ -147,7 +147,7 @@ class UnsafeDirectory(BackstageError):
 
 
 class CannotWrite(BackstageError):
-    """Raised when the disk or its permissions stand in the way; `errno` is the system's."""
+    """Raised when the disk or its permissions prevent a change; `errno` is the system's."""
 
     def __init__(self, action: str, error: OSError) -> None:
         where = f" at {error.filename}" if error.filename else ""
@@ -157,7 +157,7 @@ class CannotWrite(BackstageError):
 
 
 class EmperorFailed(BackstageError):
-    """Raised when the Emperor does not start or does not end; `log_tail` is what it said last."""
+    """Raised when the Emperor does not start or stop; `log_tail` is the end of its log."""
 
     def __init__(self, message: str, log_tail: str = "") -> None:
         super().__init__(f"{message}\n{log_tail}" if log_tail else message)
@@ -165,7 +165,7 @@ class EmperorFailed(BackstageError):
 
 
 class ActFailed(BackstageError):
-    """Raised when an Act does not get where it was sent, with the reason and its last log lines."""
+    """Raised when an Act does not reach the requested state; the message ends with its log."""
 
     def __init__(self, name: str, message: str, reason: str = "", log_tail: str = "") -> None:
         head = f"Act {name!r} {message}" + (f": {reason}" if reason else "")
@@ -176,16 +176,16 @@ class ActFailed(BackstageError):
 
 
 class NotInTime(ActFailed):
-    """Raised when a wait ended before the Act was there; it may still get there later."""
+    """Raised when a wait timed out; the Act may still reach the state later."""
 
 
 class Busy(BackstageError):
-    """Raised when another process holds a lock longer than a caller can wait."""
+    """Raised when another process holds a lock for longer than the caller can wait."""
 
 
 def _remedy(error: OSError) -> str:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return "Free some space there (see: df -h) and call again"
+        return "Free some space there (see: df -h), then try again"
     if error.errno == errno.EROFS:
-        return "That file system is mounted read-only; choose another place"
-    return "Check with `ls -ld` who owns it, or choose another place"
+        return "That file system is mounted read-only; choose another directory"
+    return "Check its owner with `ls -ld`, or choose another directory"

@@ -1,6 +1,6 @@
 """The functions that most programs need: new_venue, new_act, use_venue, venue_from_cwd.
 
-Importing this module costs next to nothing; each function imports what it needs when it is called.
+Importing this module is cheap; each function imports what it needs when it is called.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def new_venue(
     start: bool = True,
     progress: Progress | None = None,
 ) -> Venue:
-    """Make the Venue `path/name`, start its Emperor, and return when it watches.
+    """Create the Venue `path/name`, start its Emperor, and return when it is ready.
 
-    A Venue that is there already is opened instead, one that was left half made is finished.
-    `python` is a version ('3.12') or an executable, by default the Python that runs this.
-    `requirements` is the path of a requirements file or a list of requirements. `progress` is
-    called with a `Step` as each step begins. On an error nothing is left behind.
+    An existing Venue is opened instead, and a half-built one is finished. `python` is a version
+    ('3.12') or an executable, by default the Python that runs this. `requirements` is the path of
+    a requirements file or a list of requirements. `progress` is called with a `Step` as each step
+    begins. On an error, nothing is left behind.
 
     Raises NameNotAllowed, NotAVenue, EnvironmentFailed, CannotWrite, UnsafeDirectory,
     EmperorFailed.
@@ -51,12 +51,12 @@ def new_act(
     port: int | None = None,
     start: bool = True,
 ) -> Act:
-    """Make the Act `name` in a Venue, launch it, and return when it answers.
+    """Create the Act `name` in a Venue, start it, and return when it answers.
 
-    An Act that is there already is opened and started instead, one left half made is finished, and
-    a project found in `acts/NAME` is run as it is. `template` is 'django' or whatever Django's
-    `startproject --template` takes; `port` overrides the choice from the Venue's range. On an
-    error nothing is left behind.
+    An existing Act is opened and started instead, and a half-built one is finished. A project that
+    is already in `acts/NAME` is used unchanged. `template` is 'django' or anything that Django's
+    `startproject --template` accepts; `port` overrides the choice from the Venue's range. On an
+    error, nothing is left behind.
 
     Raises NameNotAllowed, PortUnavailable, ActFailed, CannotWrite.
     """
@@ -66,7 +66,7 @@ def new_act(
 
 
 def use_venue(path: str | Path) -> Venue:
-    """Open the Venue at `path`; whether its Emperor runs is not touched.
+    """Open the Venue at `path`; its Emperor is neither started nor stopped.
 
     Raises NotAVenue, SettingsError.
     """
@@ -76,7 +76,7 @@ def use_venue(path: str | Path) -> Venue:
 
 
 def venue_from_cwd() -> Venue:
-    """Open the Venue that the current directory lies in. Raises NotAVenue, SettingsError."""
+    """Open the Venue that contains the current directory. Raises NotAVenue, SettingsError."""
     from .layout.registry import venue_above
 
     return use_venue(venue_above(Path.cwd()))

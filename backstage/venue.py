@@ -38,7 +38,7 @@ else:
 class Venue:
     """A complete Venue on disk; get it from `new_venue` or `use_venue`.
 
-    Its files are the truth: any number of objects, in any number of processes, may stand for it.
+    All state is in its files: any number of objects, in any number of processes, may represent it.
     """
 
     def __init__(self, venue_paths: VenuePaths) -> None:
@@ -55,21 +55,21 @@ class Venue:
         if paths.building.exists():
             raise NotAVenue(
                 paths.top,
-                "is a Venue half built; finish it with "
+                "is a half-built Venue; finish it with "
                 f"new_venue({paths.top.name!r}, {str(paths.top.parent)!r})",
             )
         if not paths.settings.exists() or not paths.emperor_ini.exists():
-            raise NotAVenue(paths.top, "is no Venue: it has no venue.yaml and emperor.ini")
+            raise NotAVenue(paths.top, "is not a Venue: it lacks venue.yaml or emperor.ini")
         venue = cls(paths)
         read_settings(paths.settings)
-        # Another user's Venue can be used without being noted in one's own register.
+        # Another user's Venue need not be in this user's registry.
         with suppress(OSError):
             registry.register(paths.top)
         return venue
 
     @property
     def path(self) -> Path:
-        """The directory: the top of the virtual environment."""
+        """The directory of the Venue: the root of its virtual environment."""
         return self.paths.top
 
     @property
@@ -99,7 +99,7 @@ class Venue:
 
     @property
     def acts(self) -> tuple[Act, ...]:
-        """Every Act by name: those with a vassal file, wanted or kept."""
+        """Every Act, sorted by name: all that have a vassal file, wanted or kept."""
         return tuple(self.act(name) for name in sorted(self._survey.names()))
 
     def __iter__(self) -> Iterator[Act]:
@@ -119,20 +119,20 @@ class Venue:
         return self.act(name)
 
     def act(self, name: str) -> Act:
-        """The Act of this name, whether it is there or not."""
+        """The Act of this name, whether it exists or not."""
         return act_module.Act(self.paths.act(name), self._survey, self._broadcast)
 
     def snapshot(self) -> tuple[Snapshot, ...]:
-        """What is seen of every Act at this moment, by name, all in one look."""
+        """A snapshot of every Act, sorted by name, all taken at once."""
         looks = self._survey.look_at(sorted(self._survey.names()))
         return tuple(
             explanation.snapshot(self.paths.act(name), look) for name, look in looks.items()
         )
 
     def examine(self, *names: str) -> Iterator[Finding]:
-        """Look for all that is wrong or may become so; yields what is found as soon as it is.
+        """Look for present and coming problems; yields each finding as soon as it is made.
 
-        What is in order is told as well. `names` limit the Acts that are examined. Nothing is
+        Passed checks are findings too. `names` limits the Acts that are examined. Nothing is
         changed. Raises NoSuchAct.
         """
         acts = [self[name] for name in dict.fromkeys(names)] if names else self.acts
@@ -141,10 +141,11 @@ class Venue:
     def events(
         self, timeout: float | None = None, stop_event: threading.Event | None = None
     ) -> EventStream:
-        """Every change of every Act from now on, once and in order, whoever caused it.
+        """Every change of every Act from now on, once and in order, whatever caused it.
 
         The iterator ends after `timeout` seconds without an event, when `stop_event` is set, or
-        when it or the Venue is closed. While any is open, edits of vassal files are attended to.
+        when it or the Venue is closed. While one is open, edits of vassal files are checked before
+        the Emperor uses them.
         """
         return self._broadcast.listen(timeout, stop_event)
 
@@ -155,11 +156,11 @@ class Venue:
         since: float | datetime | None = None,
         follow: bool = False,
     ) -> Journal:
-        """The logs of Acts, and of 'emperor', as one in order of time; without names, of all.
+        """The logs of these Acts and of 'emperor', merged by time; without names, all logs.
 
-        From each come its last `lines` lines, 20 if neither they nor `since`, in seconds since the
-        epoch, are given. With `follow` the iterator goes on until it is closed, also over Acts made
-        later if none were named. Raises NoSuchAct.
+        Yields the last `lines` lines of each log, 20 by default unless `since` is given, a datetime
+        or seconds since the epoch. With `follow`, the iterator continues until it is closed; if no
+        names were given, it also follows Acts created later. Raises NoSuchAct.
         """
         for name in sources:
             if name != journal.EMPEROR:
@@ -174,7 +175,7 @@ class Venue:
         )
 
     def close(self) -> None:
-        """End every stream of events; the Acts and the Emperor go on."""
+        """End every stream of events; the Acts and the Emperor keep running."""
         self._broadcast.close()
 
     def __enter__(self) -> Venue:
@@ -184,41 +185,41 @@ class Venue:
         self.close()
 
     def start(self) -> None:
-        """Start the Emperor unless it is alive, and with it every Act that is wanted.
+        """Start the Emperor, if it is not running, and with it every wanted Act.
 
-        Returns when the Emperor watches. Raises EmperorFailed, UnsafeDirectory.
+        Returns when the Emperor watches the vassal files. Raises EmperorFailed, UnsafeDirectory.
         """
         read_settings(self.paths.settings)
         self._survey.emperor.start()
 
     def stop(self, wait: float = 30.0) -> None:
-        """End the Emperor and every process of every Act; wanted Acts stay wanted.
+        """Stop the Emperor and every process of every Act; wanted Acts stay wanted.
 
-        Requests under way may finish; after `wait` seconds what is left is killed.
+        Requests in progress may finish; processes left after `wait` seconds are killed.
         Raises EmperorFailed.
         """
         self._survey.emperor.stop(wait)
 
     def start_all_acts(self, wait: float | None = 30.0) -> None:
-        """Start every Act. One that fails keeps no other from it; then raises the failures."""
+        """Start every Act. A failure does not stop the others; failures are raised at the end."""
         _insist(self.each(Verb.START, wait=wait))
 
     def stop_all_acts(self, wait: float | None = 30.0) -> None:
-        """Stop every Act; the Emperor goes on."""
+        """Stop every Act; the Emperor keeps running."""
         _insist(self.each(Verb.STOP, wait=wait))
 
     def restart_all_acts(self, wait: float | None = 30.0) -> None:
-        """Restart the Acts that are wanted, one after the other; those that are stopped stay so."""
+        """Restart the wanted Acts, one after the other; stopped Acts stay stopped."""
         _insist(self.each(Verb.RESTART, wait=wait))
 
     def each(
         self, verb: Verb, names: Iterable[str] | None = None, wait: float | None = 30.0
     ) -> Iterator[Outcome]:
-        """Start, stop or restart several Acts, and yield what became of each as soon as it is so.
+        """Start, stop or restart several Acts, and yield each outcome as soon as it is known.
 
-        Without `names`, every Act is meant; to restart, those that are wanted. Acts start and stop
-        side by side and restart one after the other. Raises NoSuchAct before anything is done, and
-        what `start` raises.
+        Without `names`, it applies to every Act, for a restart to every wanted Act. Acts start and
+        stop in parallel and restart one after the other. Raises NoSuchAct before anything is done,
+        and everything that `start` raises.
         """
         if names is not None:
             acts = [self[name] for name in dict.fromkeys(names)]
@@ -230,7 +231,7 @@ class Venue:
 
 
 def _insist(outcomes: Iterable[Outcome]) -> None:
-    """Wait for every outcome, then raise what went wrong."""
+    """Wait for every outcome, then raise the failures."""
     failures = [outcome.error for outcome in outcomes if outcome.error]
     if len(failures) == 1:
         raise failures[0]

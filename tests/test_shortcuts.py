@@ -75,9 +75,9 @@ def test_outside_of_any_venue_the_error_says_where(
 @pytest.mark.parametrize(
     ("missing", "extra", "why"),
     [
-        ("venue.yaml", None, "is no Venue"),
-        ("emperor.ini", None, "is no Venue"),
-        (None, ".building", "half built; finish it with new_venue('MyVenue', "),
+        ("venue.yaml", None, "is not a Venue"),
+        ("emperor.ini", None, "is not a Venue"),
+        (None, ".building", "half-built Venue; finish it with new_venue('MyVenue', "),
     ],
 )
 def test_what_is_no_complete_venue_is_not_opened(

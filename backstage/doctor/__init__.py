@@ -1,1 +1,1 @@
-"""What `doctor` looks at, and what it finds."""
+"""The checks of `doctor`, and their findings."""

@@ -18,12 +18,12 @@ from ..system.sockets import in_use
 from ..uwsgi import dry_run, vassal_files
 from .finding import Finding, Remedy, note, ok, trouble, warning
 
-# How long Acts on their way are waited for, and how often they are looked at, in seconds.
+# How long to wait for Acts in a passing state, and how often to look at them, in seconds.
 _PATIENCE, _PAUSE = 3.0, 0.1
 
 
 def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
-    """What is wrong with each of these Acts, beside what Django knows of it."""
+    """What is wrong with each of these Acts, apart from Django's own checks."""
     for name, look in _settled(survey, names).items():
         act = survey.paths.act(name)
         found = [*_act(act, look)]
@@ -34,9 +34,9 @@ def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
 
 
 def _settled(survey: Survey, names: Sequence[str]) -> dict[str, Look]:
-    """Looks at Acts; those on their way are given some time to get there.
+    """Looks at Acts; those in a passing state get some time to settle.
 
-    One that fails is tried again and again, and would be seen starting now and then.
+    A failing Act is retried again and again, so a single look may find it starting.
     """
     looks, deadline = survey.look_at(names), Deadline(_PATIENCE)
     while passing := [name for name, look in looks.items() if look.state in PASSING]:
@@ -48,12 +48,12 @@ def _settled(survey: Survey, names: Sequence[str]) -> dict[str, Look]:
 
 
 def _act(act_paths: ActPaths, look: Look) -> Iterator[Finding]:
-    """What is wrong with an Act, beside what Django knows of it."""
+    """What is wrong with an Act, apart from Django's own checks."""
     name = quote(act_paths.name)
     if look.state is State.FAILING:
-        told = explanation.why(act_paths, look) or dry_run.fault(act_paths) or "nothing tells why"
-        why = _harmless(act_paths, str(told))
-        words = f"mend that; its log is in {act_paths.log}; then"
+        told = explanation.why(act_paths, look) or dry_run.fault(act_paths)
+        why = _harmless(act_paths, str(told or "its logs do not say why"))
+        words = f"fix that (its log is {act_paths.log}), then"
         remedy = Remedy(words, f"backstage start {name}")
         yield trouble(act_paths.name, f"fails: {why}", remedy)
     elif look.state is State.WAITING:
@@ -61,21 +61,22 @@ def _act(act_paths: ActPaths, look: Look) -> Iterator[Finding]:
     elif look.state in PASSING:
         yield note(act_paths.name, f"is {look.state}")
     if look.refused:
-        remedy = Remedy("the Act runs on as before; to mend it,", f"backstage edit {name}")
+        words = "it keeps running as before; to fix the file,"
+        remedy = Remedy(words, f"backstage edit {name}")
         yield warning(
             act_paths.name,
             f"an edit is not used: {_harmless(act_paths, str(look.refused))}",
             remedy,
         )
     elif fault := _fault(act_paths, look):
-        remedy = Remedy("mend it, then", f"backstage restart {name}")
+        remedy = Remedy("fix it, then", f"backstage restart {name}")
         yield trouble(
             act_paths.name, f"cannot be started: {_harmless(act_paths, str(fault))}", remedy
         )
 
 
 def _fault(act_paths: ActPaths, look: Look) -> Fault | None:
-    """Why the vassal file cannot work; who has its port, the check of ports tells."""
+    """Why the vassal file cannot work; the check of ports reports who holds its port."""
     if look.state is State.FAILING or not look.seen.wanted:
         return None
     address = look.address
@@ -85,7 +86,7 @@ def _fault(act_paths: ActPaths, look: Look) -> Fault | None:
 
 
 def _harmless(act_paths: ActPaths, text: str) -> str:
-    """A text from logs, without the secrets in the Act's .env."""
+    """A text from the logs, without the secrets in the Act's .env."""
     if not act_paths.env_file.exists():
         return text
     return veiled(text, secrets_in(DotEnv(act_paths.env_file.read_text(errors="replace"))))

@@ -1,4 +1,4 @@
-"""Examining the Venue's directories: who can write there, what lies about, how full the disk is."""
+"""Examining the Venue's directories: permissions, unfinished work and disk space."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ..system import users
 from ..uwsgi import vassal_files
 from .finding import Finding, Remedy, note, ok, trouble, warning
 
-# What the Emperor reads in vassals/.
+# The files in vassals/ that the Emperor reads.
 _READ_BY_EMPEROR = frozenset({".ini", ".xml", ".yml", ".yaml", ".js", ".json"})
 _MEGABYTE = 1_000_000
 _LITTLE_SPACE, _TOO_LITTLE_SPACE = 1000 * _MEGABYTE, 100 * _MEGABYTE
 _FEW_INODES, _TOO_FEW_INODES = 0.05, 0.01
-# Logs are rotated at a tenth of it.
+# Logs are rotated at a tenth of this size.
 _LONG_LOG = 100 * _MEGABYTE
 _MUCH_RETIRED = 1000 * _MEGABYTE
-# What somebody writes at this moment is not left over, in seconds.
+# A younger file may still be in use by its writer, in seconds.
 _FRESH = 60.0
 
 
 def stranger(venue_paths: VenuePaths) -> Finding | None:
-    """What stands in the way of everything else: the Venue is another user's."""
+    """The finding that prevents all others: the Venue belongs to another user."""
     owner = venue_paths.top.stat().st_uid
     if owner == os.geteuid():
         return None
@@ -38,26 +38,26 @@ def stranger(venue_paths: VenuePaths) -> Finding | None:
 
 
 def permissions(venue_paths: VenuePaths, acts: Sequence[ActPaths]) -> Iterator[Finding]:
-    """Who can write where uWSGI takes its orders from, and who can read secrets."""
+    """Who can write where uWSGI reads its configuration, and who can read secrets."""
     unsafe = [*_unsafe(venue_paths, acts)]
     yield from unsafe
-    # To pass through it is no harm, and what Acts with users of their own need.
+    # Passing through it is harmless, and Acts with their own users need it.
     if venue_paths.run.exists() and stat.S_IMODE(venue_paths.run.stat().st_mode) & 0o066:
         command = join(["chmod", "700", str(venue_paths.run)])
-        yield warning("run", "others can look into it", Remedy(command=command))
+        yield warning("run", "other users have access to it", Remedy(command=command))
     for act in acts:
         secret = act.env_file
         if secret.exists() and stat.S_IMODE(secret.stat().st_mode) & 0o077:
             remedy = Remedy(command=join(["chmod", "600", str(secret)]))
             subject = str(secret.relative_to(venue_paths.top))
-            yield trouble(subject, "others can get at the secrets in it", remedy)
+            yield trouble(subject, "other users can access the secrets in it", remedy)
     if not unsafe:
         owner = users.name_of(venue_paths.top.stat().st_uid)
-        yield ok("Venue", f"only {owner} can write where uWSGI takes its orders from")
+        yield ok("Venue", f"only {owner} can write where uWSGI reads its configuration")
 
 
 def disk(venue_paths: VenuePaths) -> Iterator[Finding]:
-    """How much room there is, on each file system that the Venue lies on, and how long logs are."""
+    """The free space on each file system of the Venue, and the size of its logs."""
     seen = set()
     for place in (venue_paths.top, venue_paths.acts, venue_paths.log, venue_paths.run):
         device = place.stat().st_dev if place.exists() else None
@@ -71,9 +71,9 @@ def disk(venue_paths: VenuePaths) -> Iterator[Finding]:
 
 
 def room(place: Path, facts: os.statvfs_result) -> Iterator[Finding]:
-    """What the figures of the file system of a place mean."""
+    """Judge the free space and inodes of one file system."""
     subject = str(place)
-    look = Remedy("free some; to see what takes it,", f"du -xhd1 {quote(subject)} | sort -h")
+    look = Remedy("free some space; to see what uses it,", f"du -xhd1 {quote(subject)} | sort -h")
     free, size = facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
     told = f"{_megabytes(free)} of {_megabytes(size)} are free"
     if facts.f_flag & os.ST_RDONLY:
@@ -85,30 +85,30 @@ def room(place: Path, facts: os.statvfs_result) -> Iterator[Finding]:
         yield warning(subject, told, look)
     else:
         yield ok(subject, told)
-    # Some file systems make inodes as they are needed, and have no number of them.
+    # Some file systems create inodes on demand, and report no number of them.
     inodes = facts.f_favail / facts.f_files if facts.f_files else 1.0
     if inodes < _FEW_INODES:
         judge = trouble if inodes < _TOO_FEW_INODES else warning
-        what = f"room for {facts.f_favail} more files only ({inodes:.1%} of its inodes are free)"
+        what = f"has room for only {facts.f_favail} more files ({inodes:.1%} of inodes are free)"
         yield judge(
             subject,
             what,
-            Remedy("remove some; to see how many there are,", f"df -i {quote(subject)}"),
+            Remedy("remove some files; to see how many there are,", f"df -i {quote(subject)}"),
         )
 
 
 def leftovers(venue_paths: VenuePaths) -> Iterator[Finding]:
-    """What was begun and not finished, and what lies about."""
+    """What was begun and not finished, and what nobody uses."""
     found = [*_unfinished(venue_paths), *_parts(venue_paths), *_disregarded(venue_paths)]
     yield from found
     if not found:
-        yield ok("Venue", "nothing half made lies about")
+        yield ok("Venue", "nothing is left half-built")
     if venue_paths.retired.is_dir():
         yield _retired(venue_paths)
 
 
 def _unsafe(venue_paths: VenuePaths, acts: Iterable[ActPaths]) -> Iterator[Finding]:
-    """Where others could have code run: one finding a place, with the files directly in it."""
+    """Where other users could inject code: one finding per directory, with the files in it."""
     yield from _writable(
         venue_paths, "Venue", [venue_paths.top, venue_paths.emperor_ini, venue_paths.settings]
     )
@@ -137,7 +137,7 @@ def _writable(venue_paths: VenuePaths, subject: str, places: Iterable[Path]) -> 
     if unsafe:
         everybody = any(place.stat().st_mode & stat.S_IWOTH for place in unsafe)
         who = "everybody" if everybody else f"the group {unsafe[0].stat().st_gid}"
-        what = f"{who} can write in {_shown(venue_paths, unsafe)}, and so run code as you"
+        what = f"{who} can write to {_shown(venue_paths, unsafe)}, and so run code as you"
         yield trouble(subject, what, Remedy(command=join(["chmod", "go-w", *map(str, unsafe)])))
 
 
@@ -148,9 +148,8 @@ def _foreign(venue_paths: VenuePaths, places: Iterable[Path]) -> Iterator[Findin
         owner, user = (
             users.name_of(place.stat().st_uid) for place in (foreign[0], venue_paths.top)
         )
-        what = (
-            f"{_shown(venue_paths, foreign)} belongs to {owner}, who can run code as {user} by it"
-        )
+        shown = _shown(venue_paths, foreign)
+        what = f"{shown} belongs to {owner}, who can use it to run code as {user}"
         command = join(["sudo", "chown", user, *map(str, foreign)])
         yield trouble(foreign[0].name, what, Remedy(command=command))
 
@@ -160,7 +159,7 @@ def _is(place: Path, judge: Callable[[os.stat_result], bool]) -> bool:
 
 
 def _shown(venue_paths: VenuePaths, places: Sequence[Path]) -> str:
-    """Some paths in few words."""
+    """The first path, and the number of the others."""
     first = (
         str(places[0].relative_to(venue_paths.top))
         if places[0] != venue_paths.top
@@ -173,16 +172,16 @@ def _unfinished(venue_paths: VenuePaths) -> Iterator[Finding]:
     for path in sorted(venue_paths.acts.glob(".*.building")):
         name = path.name[1:].removesuffix(".building")
         remedy = Remedy("to finish it,", _new_act(name))
-        yield warning(name, "is an Act half made", remedy)
+        yield warning(name, "is a half-built Act", remedy)
     for path in sorted(venue_paths.kept.glob("*.preparing")):
-        remedy = Remedy("to make it,", _new_act(path.stem))
-        yield warning(path.stem, "is an Act whose database was not made", remedy)
+        remedy = Remedy("to create it,", _new_act(path.stem))
+        yield warning(path.stem, "is an Act whose database was not created", remedy)
     known = vassal_files.names(venue_paths.vassals) | vassal_files.names(venue_paths.kept)
     for manage in sorted(venue_paths.acts.glob("[!.]*/manage.py")):
         name = manage.parent.name
         if name not in known and not venue_paths.act(name).preparing.exists():
             remedy = Remedy("to make it one,", _new_act(name))
-            yield note(f"acts/{name}", "is a project, but no Act", remedy)
+            yield note(f"acts/{name}", "is a project but not an Act", remedy)
 
 
 def _new_act(name: str) -> str:
@@ -205,17 +204,17 @@ def _parts(venue_paths: VenuePaths) -> Iterator[Finding]:
         if time.time() - part.stat().st_mtime > _FRESH
     ]
     if stale:
-        what = f"{_shown(venue_paths, stale)} was never written to its end"
+        what = f"{_shown(venue_paths, stale)} was never completely written"
         yield note("Venue", what, Remedy(command=join(["rm", *map(str, stale)])))
 
 
 def _disregarded(venue_paths: VenuePaths) -> Iterator[Finding]:
-    """What the Emperor runs, and the library takes for no Act."""
+    """Files that the Emperor runs, but that are not Acts."""
     for path in sorted(venue_paths.vassals.iterdir()):
         if path.suffix in _READ_BY_EMPEROR and not vassal_files.act_of(path.name):
             name = path.name.lstrip(".").rpartition(".")[0]
-            what = "is run by the Emperor, but is no Act: those are called NAME.ini"
-            words = f"call it {name}.ini and write it so, or"
+            what = "is run by the Emperor but is not an Act: a vassal file of an Act is NAME.ini"
+            words = f"rewrite it as {name}.ini, or"
             remedy = Remedy(words, join(["rm", str(path)]))
             yield warning(f"vassals/{path.name}", what, remedy)
 
@@ -227,7 +226,7 @@ def _retired(venue_paths: VenuePaths) -> Finding:
     if size < _MUCH_RETIRED:
         return ok("retired", what)
     command = f"du -sh {quote(str(venue_paths.retired))}/*"
-    return note("retired", what, Remedy("to see what can go,", command))
+    return note("retired", what, Remedy("to see what can be removed,", command))
 
 
 def _megabytes(size: int) -> str:

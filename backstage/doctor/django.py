@@ -1,4 +1,4 @@
-"""Examining whether the Django projects of Acts are fit to be deployed."""
+"""Examining whether the Django projects of Acts are ready for deployment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..projects.inspection import Report
 from ..projects.project import Project, project_of
 from .finding import Finding, Remedy, note, ok, trouble, warning
 
-# The settings that only make sense behind https, by the check that asks for them.
+# The settings that only make sense with https, by the check that asks for them.
 _FOR_HTTPS = {
     "security.W004": "SECURE_HSTS_SECONDS",
     "security.W005": "SECURE_HSTS_INCLUDE_SUBDOMAINS",
@@ -30,7 +30,7 @@ _WEAK_KEYS = frozenset({"security.W009", "security.W025"})
 _GUIDE = "https://docs.djangoproject.com/en/stable/howto/deployment/checklist/#https"
 _KEY = "SECRET_KEY"
 _NEW_KEY = 'python3 -c "import secrets; print(secrets.token_urlsafe(64))"'
-# Django's levels of messages, https://docs.djangoproject.com/en/stable/topics/checks/#messages.
+# Django's message levels, https://docs.djangoproject.com/en/stable/topics/checks/#messages.
 _ERROR, _WARNING = 40, 30
 _SHOWN = 3
 
@@ -42,7 +42,7 @@ def examine(acts: Iterable[ActPaths]) -> Iterator[Finding]:
         if project := project_of(act):
             projects.append(project)
         else:
-            yield note(act.name, "is not examined, as it has no manage.py")
+            yield note(act.name, "is not examined: it has no manage.py")
     holders: dict[str, list[Project]] = defaultdict(list)
     for project, told in inspection.reports(projects):
         if isinstance(told, Report):
@@ -54,11 +54,11 @@ def examine(acts: Iterable[ActPaths]) -> Iterator[Finding]:
 
 
 def judged(project: Project, report: Report) -> Iterator[Finding]:
-    """What a report means."""
+    """The findings in a report."""
     name, fine = project.name, []
     if report.debug:
         judge = trouble if report.is_public else warning
-        yield judge(name, "DEBUG is on: visitors are shown settings and tracebacks", _off(project))
+        yield judge(name, "DEBUG is on: visitors see settings and tracebacks", _off(project))
     else:
         fine.append("DEBUG is off")
     for part, error in report.errors.items():
@@ -73,43 +73,43 @@ def judged(project: Project, report: Report) -> Iterator[Finding]:
     advice = [*_checks(project, report)]
     yield from advice
     if not advice and "messages" not in report.errors:
-        fine.append("`check --deploy` has nothing to say")
+        fine.append("`check --deploy` reports nothing")
     if fine:
         yield ok(name, f"Django {report.django}: {', '.join(fine)}")
 
 
 def shared(holders: Mapping[str, Sequence[Project]]) -> Iterator[Finding]:
-    """Keys that several projects have, by digests of them; '' stands for no key at all."""
+    """Keys that several projects share, given as digests; '' stands for no key."""
     for key, projects in holders.items():
         if key and len(projects) > 1:
             names = ", ".join(project.name for project in projects)
-            what = "have the same SECRET_KEY: what one has signed, the other takes for its own"
+            what = "have the same SECRET_KEY: each accepts what another has signed"
             yield trouble(names, what, _new_key(projects[-1]))
 
 
 def _unexamined(project: Project, why: str) -> Finding:
-    """What keeps a project from being loaded, by what its Python said last."""
+    """Why a project cannot be loaded, from the last output of its Python."""
     if _KEY in why and _reads_env_file(project) and not _own_key(project):
-        remedy = Remedy(f"to give {project.name} one,", _key_set(project))
-        return trouble(project.name, f"cannot be loaded, as it has no {_KEY}", remedy)
-    remedy = Remedy("mend that; to see all of it,", f"{_manage(project)} check --deploy")
+        remedy = Remedy(f"to give {project.name} a key,", _key_set(project))
+        return trouble(project.name, f"cannot be loaded: it has no {_KEY}", remedy)
+    remedy = Remedy("fix that; to see the full output,", f"{_manage(project)} check --deploy")
     return trouble(project.name, f"cannot be examined: {why}", remedy)
 
 
 def _untold(project: Project, part: str, error: str) -> Finding:
     manage = _manage(project)
     what, remedy = {
-        "pending": ("its migrations cannot be told", Remedy(command=f"{manage} showmigrations")),
+        "pending": ("its migrations cannot be listed", Remedy(command=f"{manage} showmigrations")),
         "key": (f"its {_KEY} cannot be used", _new_key(project)),
     }.get(part, ("`check --deploy` fails", Remedy(command=f"{manage} check --deploy")))
     return trouble(project.name, f"{what}: {project.harmless(error)}", remedy)
 
 
 def _checks(project: Project, report: Report) -> Iterator[Finding]:
-    """What `check --deploy` says, each once; what has one remedy together in one."""
+    """What `check --deploy` says, each once; messages with the same remedy are combined."""
     messages = [each for each in report.messages if each[0] != _DEBUG_ON]
     if any(each[0] in _WEAK_KEYS for each in messages):
-        what = "SECRET_KEY is weak: it is short, or made for development"
+        what = "SECRET_KEY is weak: it is too short, or was made for development"
         yield trouble(project.name, what, _new_key(project))
     if ids := sorted({each[0] for each in messages if each[0] in _FOR_HTTPS}):
         yield _for_https(project, report, ids)
@@ -129,10 +129,10 @@ def _checks(project: Project, report: Report) -> Iterator[Finding]:
 def _for_https(project: Project, report: Report, ids: Sequence[str]) -> Finding:
     judge = warning if report.is_public else note
     settings = ", ".join(dict.fromkeys(_FOR_HTTPS[each] for each in ids))
-    remedy = Remedy(f"once it is served by https only, set {settings}; see {_GUIDE}")
+    remedy = Remedy(f"once it is served only over https, set {settings}; see {_GUIDE}")
     if report.tls is False:
         bind = f"backstage nginx bind {quote(project.name)} DOMAIN --tls auto"
-        words = f"to have nginx do so: {bind}; once another proxy in front speaks https,"
+        words = f"to serve it over https with nginx: {bind}; if another proxy in front does so,"
         remedy = Remedy(words, _set(project, "TLS=on"))
     checks = ", ".join(each.removeprefix(_SECURITY) for each in ids)
     return judge(project.name, f"is not set up for https ({_SECURITY}{checks})", remedy)
@@ -140,7 +140,7 @@ def _for_https(project: Project, report: Report, ids: Sequence[str]) -> Finding:
 
 def _off(project: Project) -> Remedy:
     if "DEBUG" in project.environment:
-        return Remedy("take the line `env = DEBUG=` out;", f"backstage edit {quote(project.name)}")
+        return Remedy("remove the line `env = DEBUG=`;", f"backstage edit {quote(project.name)}")
     if "DEBUG" in DotEnv(project.dotenv).values:
         return Remedy(command=_set(project, "DEBUG=off"))
     words = f"write DEBUG = False into {project.environment['DJANGO_SETTINGS_MODULE']}"
@@ -151,23 +151,23 @@ def _off(project: Project) -> Remedy:
 
 def _new_key(project: Project) -> Remedy:
     if "SECRET_KEY" not in DotEnv(project.dotenv).values:
-        return Remedy(f"give {project.name} a new one; to make it,", _NEW_KEY)
-    return Remedy(f"to give {project.name} a new one,", _key_set(project))
+        return Remedy(f"give {project.name} a new key; to generate one,", _NEW_KEY)
+    return Remedy(f"to give {project.name} a new key,", _key_set(project))
 
 
 def _own_key(project: Project) -> str:
-    """The key that is set for the project, outside of its code."""
+    """The key that is set for the project outside its code."""
     return project.environment.get(_KEY) or DotEnv(project.dotenv).values.get(_KEY, "")
 
 
 def _reads_env_file(project: Project) -> bool:
-    """Whether a .env is meant to be there, and is the one that `backstage env` changes."""
+    """Whether the project is meant to have a .env, and `backstage env` would change that one."""
     places = (project.act.env_file, project.act.env_file.with_name(".env.example"))
     return project.directory == project.act.top and any(place.exists() for place in places)
 
 
 def _key_set(project: Project) -> str:
-    # Piped, as everybody on this machine could read the words of a command.
+    # Piped, because every user on this machine can read the arguments of a command.
     return f"{_NEW_KEY} | {_set(project, 'SECRET_KEY=-')}"
 
 

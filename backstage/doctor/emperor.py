@@ -1,4 +1,4 @@
-"""Examining the Emperor: whether it runs, answers, and would be found."""
+"""Examining the Emperor: whether it runs, answers, and can be found."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..system import processes, users
 from ..uwsgi import ini
 from .finding import Finding, Remedy, note, ok, trouble
 
-# Without these the library finds no Emperor, or two of them run.
+# Without these, the library cannot find the Emperor, or two of them may run.
 _NEEDED = ("flock", "emperor", "emperor-stats")
 _START = Remedy(command="backstage venue start")
 
 
 def examine(survey: Survey) -> Iterator[Finding]:
-    """Whether there is an Emperor, and one that the library can speak to."""
+    """Whether an Emperor runs, and the library can talk to it."""
     paths, pid = survey.paths, survey.emperor.pid
     yield from _lacking(paths)
     if pid is None:
@@ -39,11 +39,11 @@ def examine(survey: Survey) -> Iterator[Finding]:
 def _no_emperor(wanted: int) -> Finding:
     if not wanted:
         return note("Emperor", "does not run, and no Act is wanted", _START)
-    return trouble("Emperor", f"does not run, and so none of {wanted} wanted Acts", _START)
+    return trouble("Emperor", f"does not run, and neither do its wanted Acts ({wanted})", _START)
 
 
 def _origin(pid: int) -> str:
-    """Who runs a process, and as which unit of systemd."""
+    """Which user runs a process, and in which systemd unit."""
     user = users.name_of(Path(f"/proc/{pid}").stat().st_uid)
     groups = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
     units = {name for line in groups if (name := line.rpartition("/")[2]).endswith(".service")}

@@ -20,19 +20,19 @@ from .finding import Finding, Remedy, note, ok, trouble, warning
 _DJANGO = "Django"
 _PACKAGES = (_DJANGO, "django-environ")
 _SHOW_PYTHON = "import sys, django\nprint(sys.version)\n"
-# What is compiled into a uWSGI: its flags, its name, what building it takes, and what needs it.
+# Optional features of uWSGI: compiler flags, name, package to build it, and what needs it.
 _FEATURES = (
     ({"-DUWSGI_PCRE", "-DUWSGI_PCRE2"}, "pcre", "libpcre2-dev", "route and rewrite options"),
     ({"-DUWSGI_SSL"}, "ssl", "libssl-dev", "https, signed subscriptions and the legion"),
     ({"-DUWSGI_CAP"}, "capabilities", "libcap-dev", "the options cap and emperor-cap"),
 )
-# What keeps moved Venues from working, by where it stands.
+# The files in which a moved Venue still names its old directory.
 _PLACES_NAMED = "emperor.ini pyvenv.cfg bin templates vassals kept"
 _MARK = "BACKSTAGE_VENUE="
 
 
 def environment(venue_paths: VenuePaths) -> Iterator[Finding]:
-    """Whether the Venue's Python runs, and what it has."""
+    """Whether the Venue's Python runs, and which packages it has."""
     yield from _moved(venue_paths)
     status, said = _ask(venue_paths, venue_paths.python, "-B", "-c", _SHOW_PYTHON)
     if status:
@@ -47,12 +47,12 @@ def environment(venue_paths: VenuePaths) -> Iterator[Finding]:
         yield from outdated(venue_paths, there.version, own.version)
     if other := namesake.found_in([venue_paths.site_packages]):
         pip = join([str(venue_paths.top / "bin" / "pip"), "uninstall", "--yes", "django_backstage"])
-        what = f"{other.version} is another, older program; `import backstage` gets that one here"
+        what = f"{other.version} is another, older program; here `import backstage` loads that one"
         yield warning("django_backstage", what, Remedy(command=pip))
 
 
 def uwsgi(venue_paths: VenuePaths) -> Iterator[Finding]:
-    """Whether the Venue's uWSGI runs, runs the Venue's Python, and what it can do."""
+    """Whether the Venue's uWSGI runs, uses the Venue's Python, and which features it has."""
     program = uwsgi_of(venue_paths)
     status, version = _ask(venue_paths, program, "--version")
     if status:
@@ -71,7 +71,7 @@ def _ask(venue_paths: VenuePaths, *words: str | Path) -> tuple[int, str]:
 
 
 def _last_line(text: str) -> str:
-    return text.strip().rpartition("\n")[2] or "it says nothing"
+    return text.strip().rpartition("\n")[2] or "it printed nothing"
 
 
 def _moved(venue_paths: VenuePaths) -> Iterator[Finding]:
@@ -83,7 +83,7 @@ def _moved(venue_paths: VenuePaths) -> Iterator[Finding]:
                 f"grep -rlIFZ {quote(before)} {_PLACES_NAMED} | "
                 f"xargs -0 sed -i {quote(f's|{before}|{venue_paths.top}|g')}"
             )
-            what = f"was made in {before}, and its files name that place"
+            what = f"was created in {before}, and its files still name that directory"
             yield trouble(venue_paths.top.name, what, Remedy("move it back, or", command))
 
 
@@ -95,25 +95,25 @@ def _no_python(venue_paths: VenuePaths, said: str) -> Finding:
     text = configuration.read_text(errors="replace") if configuration.exists() else ""
     home = next((line.partition("=")[2] for line in text.splitlines() if line[:4] == "home"), "")
     remedy = Remedy(
-        f"install the Python again that was in {home.strip() or '?'}, or make a new Venue "
-        "and move acts/ and kept/ there"
+        f"reinstall the Python that was in {home.strip() or '?'}, or create a new Venue "
+        "and move acts/ and kept/ into it"
     )
     why = log_reasons.reason_from(said) or _last_line(said)
     return trouble("bin/python", f"does not run: {why}", remedy)
 
 
 def outdated(venue_paths: VenuePaths, present: str, own: str) -> Iterator[Finding]:
-    """Whether the library has a newer release of the Venue's series of Django."""
+    """Whether the library's Django is a newer release in the same series as the Venue's."""
     series = series_of(own)
     if series == series_of(present) and is_older(present, own):
         pip = join([str(venue_paths.top / "bin" / "pip"), "install", "-U", f"Django=={series}.*"])
-        what = f"{present} is older than {own}, which this library has"
+        what = f"{present} is older than {own}, which Backstage itself uses"
         yield warning("Django", what, Remedy(command=f"{pip} && backstage restart --all"))
 
 
 def _features(venue_paths: VenuePaths, version: str, flags: set[str]) -> Iterator[Finding]:
     there = [name for wanted, name, _, _ in _FEATURES if flags & wanted]
-    yield ok("uWSGI", f"{version} with {', '.join(there) or 'none of its extras'}")
+    yield ok("uWSGI", f"{version} with {', '.join(there) or 'no optional features'}")
     for wanted, name, package, users in _FEATURES:
         if not flags & wanted:
             yield note(
@@ -127,7 +127,8 @@ def _rebuild(venue_paths: VenuePaths, package: str) -> Remedy:
     needed = f"sudo apt install gcc python3-dev {package}"
     if uwsgi_of(venue_paths).name == "uwsgi":
         return Remedy(command=f"{needed} && {_reinstall(venue_paths)}")
-    return Remedy("this is the prebuilt pyuwsgi; for a new Venue that has all, first", needed)
+    words = "this is the prebuilt pyuwsgi; before you create a new Venue with every feature,"
+    return Remedy(words, needed)
 
 
 def _reinstall(venue_paths: VenuePaths) -> str:
@@ -137,9 +138,9 @@ def _reinstall(venue_paths: VenuePaths) -> str:
 
 
 def _wrong_python(venue_paths: VenuePaths, program: Path) -> Iterator[Finding]:
-    """A uWSGI that was built for another Python starts all the same, and fails later."""
+    """A uWSGI that was built for another Python starts anyway, and fails later."""
     if program.name != "uwsgi":
-        # The prebuilt one is loaded by the Venue's Python.
+        # The prebuilt uWSGI is loaded by the Venue's Python.
         return
     with tempfile.TemporaryDirectory() as scratch:
         script = Path(scratch) / "show.py"
@@ -147,6 +148,6 @@ def _wrong_python(venue_paths: VenuePaths, program: Path) -> Iterator[Finding]:
         _, said = _ask(venue_paths, program, "--virtualenv", venue_paths.top, "--pyrun", script)
     status, version = _ask(venue_paths, venue_paths.python, "-B", "-c", _SHOW_PYTHON)
     if not status and version.strip() not in said:
-        why = log_reasons.reason_from(said) or "it runs another one"
+        why = log_reasons.reason_from(said) or "it runs a different one"
         what = f"does not run the Venue's Python: {why}"
         yield trouble("uWSGI", what, Remedy(command=_reinstall(venue_paths)))

@@ -1,4 +1,4 @@
-"""Examining a Venue and its Acts: every check, one after the other; none changes anything."""
+"""Examining a Venue and its Acts: runs every check in turn; none changes anything."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .finding import Finding, Remedy, trouble
 
 
 def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
-    """Every finding about a Venue and about the Acts of these names, as soon as it is made.
+    """Every finding about a Venue and these Acts, as soon as it is made.
 
-    A check that cannot be carried out is a finding as well.
+    A check that cannot run is a finding too.
     """
     paths = survey.paths
     if stranger := directories.stranger(paths):
@@ -42,15 +42,15 @@ def _carried_out(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[
     try:
         for finding in check():
             yield replace(finding, check=name)
-    except Exception as error:  # noqa: BLE001 - what keeps one check from looking is told, too
+    except Exception as error:  # noqa: BLE001 - a check that cannot run is a finding
         what = f"cannot be examined: {type(error).__name__}: {error}"
         yield replace(trouble(name, what, _remedy(error)), check=name)
 
 
 def _remedy(error: Exception) -> Remedy:
-    """What to do where a check could not be carried out."""
+    """What to do if a check could not run."""
     if isinstance(error, OSError) and error.filename:
         return Remedy(command=join(["ls", "-ld", str(error.filename)]))
     if isinstance(error, BackstageError):
-        return Remedy("mend that, and examine it again")
-    return Remedy("this is a fault of Backstage's own; please report it")
+        return Remedy("fix that, then examine it again")
+    return Remedy("this is a bug in Backstage; please report it")

@@ -9,7 +9,7 @@ from enum import Enum
 class Severity(Enum):
     """How much a finding matters, from the least to the most.
 
-    `TROUBLE` does not work or is not safe, a `WARNING` may become so, a `NOTE` is worth knowing.
+    `TROUBLE`: does not work, or is not safe. `WARNING`: may become trouble. `NOTE`: worth knowing.
     """
 
     OK = "ok"
@@ -23,9 +23,9 @@ class Severity(Enum):
 
 @dataclass(frozen=True)
 class Remedy:
-    """What the reader can do: in words, and as a command for a shell; either may be ''.
+    """What the reader can do: in words, and as a shell command; either may be ''.
 
-    Where there are both, the words lead to the command, as `mend it, then`.
+    If there are both, the words lead to the command, as `fix it, then`.
     """
 
     text: str = ""
@@ -42,10 +42,10 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at, in order or not.
+    """The result of one check, good or bad.
 
-    `subject` is the Act, file or program that it is about, `what` the fact in one line, `remedy`
-    None where nothing has to be done. `check` names the part of the examination.
+    `subject` is the Act, file or program that it is about, `what` the fact in one line. `remedy` is
+    None if nothing has to be done. `check` names the part of the examination.
     """
 
     severity: Severity
@@ -56,12 +56,12 @@ class Finding:
 
     @property
     def command(self) -> str:
-        """What to type, if that helps."""
+        """The command to type, or ''."""
         return self.remedy.command if self.remedy else ""
 
     @property
     def fields(self) -> dict[str, str]:
-        """All of it in words, by name."""
+        """Every field as text, by name."""
         return {
             **{"severity": str(self.severity), "check": self.check, "subject": self.subject},
             **{"what": self.what, "remedy": str(self.remedy or ""), "command": self.command},
@@ -83,7 +83,7 @@ def note(subject: str, what: str, remedy: Remedy | None = None) -> Finding:
 
 
 def warning(subject: str, what: str, remedy: Remedy | None) -> Finding:
-    """Something may become trouble."""
+    """Something may cause trouble."""
     return Finding(Severity.WARNING, subject, what, remedy)
 
 

@@ -1,4 +1,4 @@
-"""Examining the limits that the system sets to the Emperor and its Acts."""
+"""Examining the system's limits for the Emperor and its Acts."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ..status.survey import Survey
 from ..uwsgi import includes, vassal_files
 from .finding import Finding, Remedy, note, ok, trouble, warning
 
-# For the Emperor itself, and for each vassal: pipes, sockets, logs, the application's own.
+# For the Emperor itself, and for each vassal: pipes, sockets, logs, files of the application.
 _FILES_OF_ITS_OWN, _FILES_FOR_EACH = 64, 8
-# Whatever the application opens beside them, and the connections of a router.
+# Includes other files of the application, and the connections of a router.
 _COMFORTABLE_FILES = 1024
-# uWSGI closes as many files, one by one, whenever it starts an Act.
+# uWSGI closes that many files, one by one, whenever it starts an Act.
 _TOO_MANY_FILES = 2_000_000
 _NEARLY_USED = 0.9
 _USED_UP = 0.98
 _CONTROLLERS = ("", "pids")
 _RESTART = "backstage venue stop && backstage venue start"
 _FEWER_TASKS = Remedy(
-    "for a unit, raise TasksMax; to see who has most of them,",
+    "in a systemd unit, raise TasksMax; to see who has most of them,",
     "ps -eLo user,comm | sort | uniq -c | sort -n",
 )
 
 
 @dataclass(frozen=True)
 class Use:
-    """How much of something is in use, and how much there may be."""
+    """How much of something is in use, and its limit."""
 
     used: int
     most: int
@@ -44,13 +44,13 @@ class Use:
 
 @dataclass(frozen=True)
 class Kernel:
-    """What the kernel tells in its file systems."""
+    """Facts from the kernel's file systems."""
 
     proc: Path = Path("/proc")
     cgroups: Path = Path("/sys/fs/cgroup")
 
     def setting(self, name: str) -> int:
-        """A number that sysctl can set, such as `net/core/somaxconn`."""
+        """A numeric sysctl, such as `net/core/somaxconn`."""
         return int((self.proc / "sys" / name).read_text())
 
     def open_files(self, pid: int) -> int:
@@ -58,18 +58,18 @@ class Kernel:
         return self._limits(pid)["open files"]
 
     def tasks(self, pid: int) -> Use:
-        """Processes and threads, by the limit that is nearest to be reached."""
+        """Processes and threads, for the limit that is closest to being reached."""
         uses = [self._tasks_of_system(), *self._tasks_of_groups(pid)]
-        # Root is not held to its own limit.
+        # The limit does not apply to root.
         if uid := self._owner(pid):
             uses.append(Use(self._tasks_of_user(uid), self._limits(pid)["processes"]))
         return max(uses, key=lambda use: use.share)
 
     def inotify(self, uid: int) -> tuple[Use, Use]:
-        """Instances of inotify that a user has, and files that they watch."""
+        """A user's inotify instances, and the watches of all of them."""
         instances = watches = 0
         for process in self._processes(uid):
-            # They end while we look, and some are not ours to look at.
+            # Some end meanwhile, and some may not be read.
             with suppress(OSError):
                 for link in (process / "fd").iterdir():
                     if "inotify" in str(link.readlink()):
@@ -80,7 +80,7 @@ class Kernel:
         return Use(instances, most), Use(watches, self.setting("fs/inotify/max_user_watches"))
 
     def _limits(self, pid: int) -> Mapping[str, int]:
-        """The soft limits of a process; what is unlimited is left to the other limits."""
+        """The soft limits of a process; `unlimited` becomes a number above every other limit."""
         told = (self.proc / str(pid) / "limits").read_text()
         found = re.findall(r"^Max (.+?) {2,}(\d+|unlimited) ", told, re.MULTILINE)
         return {name: int(soft) if soft.isdigit() else 2**31 for name, soft in found}
@@ -107,19 +107,19 @@ class Kernel:
         return Use(int(used), most)
 
     def _tasks_of_groups(self, pid: int) -> Iterator[Use]:
-        """The control groups that a process is in, in version 1 of them or in version 2."""
+        """The control groups of a process, of version 1 or 2."""
         for line in (self.proc / str(pid) / "cgroup").read_text().splitlines():
             _, controller, path = line.split(":", 2)
             if controller in _CONTROLLERS:
                 group = self.cgroups / controller / path.lstrip("/")
                 for each in (group, *group.parents):
-                    with suppress(OSError, ValueError):  # none there, or `max`
+                    with suppress(OSError, ValueError):  # no such file, or `max`
                         most = int((each / "pids.max").read_text())
                         yield Use(int((each / "pids.current").read_text()), most)
 
 
 def examine(survey: Survey, acts: Iterable[ActPaths]) -> Iterator[Finding]:
-    """Whether the limits leave room for the Venue, with the listen queues that these Acts want."""
+    """Whether the limits suffice for the Venue, and for the listen queues of these Acts."""
     queues = {act.name: length for act in acts if (length := _queue(act))}
     return room(Kernel(), survey.emperor.pid, len(survey.names()), queues)
 
@@ -127,9 +127,9 @@ def examine(survey: Survey, acts: Iterable[ActPaths]) -> Iterator[Finding]:
 def room(
     kernel: Kernel, emperor: int | None, acts: int, queues: Mapping[str, int]
 ) -> Iterator[Finding]:
-    """Whether the limits leave room for the Emperor of this pid, or for one that we would start.
+    """Whether the limits suffice for the Emperor of this pid, or for one that we would start.
 
-    `acts` is the number of Acts, `queues` the length of the listen queue that each of them wants.
+    `acts` is the number of Acts, `queues` the length of the listen queue that each of them sets.
     """
     pid = emperor or os.getpid()
     yield _open_files(kernel.open_files(pid), _FILES_OF_ITS_OWN + _FILES_FOR_EACH * acts)
@@ -142,7 +142,7 @@ def room(
 
 
 def _queue(act_paths: ActPaths) -> int:
-    """The listen queue that the Act's vassal file asks for, 0 where that cannot be told."""
+    """The listen queue that the Act's vassal file sets, 0 if unknown."""
     file = vassal_files.load(act_paths)
     script = includes.read_all(act_paths.venue, act_paths.vassal, file.text if file else "")
     line = script.last("listen")
@@ -152,25 +152,25 @@ def _queue(act_paths: ActPaths) -> int:
 def _open_files(most: int, needed: int) -> Finding:
     told = f"{most} for each process"
     if most > _TOO_MANY_FILES:
-        remedy = Remedy("write `max-fd = 65536` into emperor.ini, then", _RESTART)
-        why = "uWSGI closes as many, one by one, before it starts an Act"
+        remedy = Remedy("add `max-fd = 65536` to emperor.ini, then", _RESTART)
+        why = "uWSGI closes that many, one by one, before it starts an Act"
         return warning("open files", f"{told}; {why}", remedy)
     raise_it = Remedy(
-        "for a unit, set LimitNOFILE=65536; otherwise", f"ulimit -n 65536 && {_RESTART}"
+        "in a systemd unit, set LimitNOFILE=65536; otherwise", f"ulimit -n 65536 && {_RESTART}"
     )
     if most < needed:
-        return trouble("open files", f"{told}, about {needed} are needed", raise_it)
+        return trouble("open files", f"{told}, but about {needed} are needed", raise_it)
     if most < _COMFORTABLE_FILES:
-        return note("open files", f"{told} are few", raise_it)
+        return note("open files", f"{told} is low", raise_it)
     return ok("open files", told)
 
 
 def _listen_queue(most: int, queues: Mapping[str, int]) -> Finding:
     too_long = sorted(name for name, length in queues.items() if length > most)
     if not too_long:
-        return ok("listen queue", f"up to {most} connections may wait")
+        return ok("listen queue", f"up to {most} connections can wait")
     longest = max(queues.values())
-    what = f"{', '.join(too_long)} cannot start: `listen` is up to {longest}, the system allows"
+    what = f"{', '.join(too_long)} cannot start: `listen` is up to {longest}, but the system allows"
     return trouble("listen queue", f"{what} {most}", _sysctl("net.core.somaxconn", longest))
 
 

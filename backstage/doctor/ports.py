@@ -1,4 +1,4 @@
-"""Examining where Acts are bound: by whom a port is wanted or held, and who can reach it."""
+"""Examining where Acts are bound: who wants or holds a port, and who can reach it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OTHER_PROTOCOLS = frozenset({"socket", "uwsgi-socket"})
 
 @dataclass(frozen=True)
 class Claim:
-    """What the vassal file of an Act of this host wants."""
+    """The port that the vassal file of an Act on this host wants."""
 
     venue: Path
     name: str
@@ -44,20 +44,20 @@ class Claim:
 
 
 def examine(venue_paths: VenuePaths, looks: Mapping[str, Look]) -> Iterator[Finding]:
-    """Ports that two Acts want or that others hold, and Acts that the network can reach."""
+    """Ports that two Acts want or another program holds, and Acts exposed to the network."""
     claims = [*_claims({*registry.venues(), venue_paths.top})]
     own = [claim for claim in claims if claim.venue == venue_paths.top and claim.name in looks]
     free = _OtherPorts(venue_paths, {claim.address.port for claim in claims})
     found = [*_clashes(claims, own, free), *_held(own, looks, free)]
     yield from found
     if own and not found:
-        yield ok("ports", "each Act has one of its own")
+        yield ok("ports", "each Act has its own")
     for name in looks:
         yield from _exposed(venue_paths, name)
 
 
 class _OtherPorts:
-    """Says how to give an Act another port, and which, a different one each time."""
+    """Suggests a free port for an Act, a different one each time."""
 
     def __init__(self, venue_paths: VenuePaths, held: set[int]) -> None:
         self._settings = venue_paths.settings
@@ -95,22 +95,22 @@ def _clashes(
                 first, second = sorted(pair, key=lambda claim: claim in ours)
                 other = first.seen_from(second.venue)
                 judge = trouble if first.wanted and second.wanted else warning
-                what = f"wants port {port}, as {other} does; only one of them can run"
+                what = f"wants port {port}, and so does {other}; only one of them can run"
                 yield judge(second.name, what, free.for_(second))
 
 
 def _held(own: Iterable[Claim], looks: Mapping[str, Look], free: _OtherPorts) -> Iterator[Finding]:
     for claim in own:
-        # A process of the Act has its port, or tells in its log why not.
+        # A running Act has its port, or its log says why not.
         if looks[claim.name].pid is None and (holder := _holder(claim)):
             what = f"its port {claim.address.port} is held by {holder}"
             judge = trouble if claim.wanted else warning
             remedy = free.for_(claim)
-            yield judge(claim.name, what, replace(remedy, text=f"stop that, or {remedy.text}"))
+            yield judge(claim.name, what, replace(remedy, text=f"stop it, or {remedy.text}"))
 
 
 def _holder(claim: Claim) -> str:
-    """Who has the port and is none of the Venue's; '' for nobody."""
+    """The program outside the Venue that holds the port, or ''."""
     if not sockets.in_use(claim.address.port, claim.address.bound_host):
         return ""
     pid = sockets.listener(claim.address.port)
@@ -128,7 +128,7 @@ def _exposed(venue_paths: VenuePaths, name: str) -> Iterator[Finding]:
         if _is_local(bound):
             continue
         local = f"{line.key} = 127.0.0.1:{match['port']}"
-        remedy = Remedy(f"let a web server in front speak to the world, and write {local}")
+        remedy = Remedy(f"put a web server in front of it, and write {local}")
         if venue_paths.top / line.file == act.vassal:
             remedy = Remedy(f"{remedy.text};", f"backstage edit {quote(name)}")
         where = f"{line.file}, line {line.number}: {line.key} = {value}"

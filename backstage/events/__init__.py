@@ -1,1 +1,1 @@
-"""What happens to Acts, told as it happens."""
+"""Events: every change of an Act, reported as it happens."""

@@ -1,8 +1,8 @@
-"""Edits of vassal files by hand: the Emperor is to take the good ones, and none of the bad.
+"""Edits of vassal files by hand: the Emperor should load good ones, and no bad ones.
 
-The Emperor acts on a file whose mtime is greater, in whole seconds, than that which it knows. Here
-a good edit that it would overlook is dated later, and a bad one is dated back, so that the running
-vassal goes on; the content is never touched.
+The Emperor acts on a file whose mtime, in whole seconds, is later than the one it knows. So this
+module sets the mtime of a good edit forward if the Emperor would miss it, and that of a bad edit
+back, so that the vassal keeps running. The content is never touched.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from ..uwsgi.vassal_files import Overtaken, Version
 
 @dataclass(frozen=True)
 class Edit:
-    """What became of an edit; `change` says what is new in the file, `refused` why it is not used.
+    """The result of an edit; `change` says what is new in the file, `refused` why it is not used.
 
-    `undecided` where another call is at work on the Act, so that it has to be looked at again; the
-    change is that call's, perhaps.
+    It is `undecided` while another call works on the Act, and may be that call's change: look again
+    later.
     """
 
     change: str = ""
@@ -37,7 +37,7 @@ class Edit:
 
 
 class Edits:
-    """Deals with each version of each vassal file of a Venue once."""
+    """Handles each version of each vassal file of a Venue once."""
 
     def __init__(self, emperor: Emperor) -> None:
         self._emperor = emperor
@@ -45,13 +45,13 @@ class Edits:
         self._used: dict[str, VassalFile] = {}
         self._dealt_with: dict[str, VassalFile | None] = {}
         self._doubtful: set[str] = set()
-        # What the Emperor had acted on before an edit that is not dealt with yet.
+        # The mtime that the Emperor had acted on before an edit that is not handled yet.
         self._before: dict[str, int] = {}
 
     def begin(self, act_paths: ActPaths, known: EmperorStats | None, pids: Collection[int]) -> None:
-        """Take the file as used if the Act runs with it; otherwise as an edit to come.
+        """Take the file as used if the Act runs with it; otherwise as a new edit.
 
-        It does if its processes, `pids`, have all begun since the file was changed.
+        The Act runs with it if all of its processes, `pids`, began after the file was changed.
         """
         version, file = vassal_files.version(act_paths), vassal_files.current(act_paths)
         vassal = known.vassals.get(act_paths.vassal.name) if known else None
@@ -68,22 +68,22 @@ class Edits:
                 self._use(act_paths, file)
 
     def is_new(self, act_paths: ActPaths) -> bool:
-        """Whether the file has changed since it was dealt with.
+        """Whether the file has changed since it was handled.
 
-        Two writes within a tick of the kernel's clock leave the same dates, so the content counts.
+        Compares the content too, as two writes within a tick of the kernel's clock have one mtime.
         """
         if vassal_files.version(act_paths) != self._settled.get(act_paths.name):
             return True
         return vassal_files.current(act_paths) != self._dealt_with.get(act_paths.name)
 
     def pending(self, act_paths: ActPaths) -> Edit | None:
-        """A change of the file that was not dealt with yet, if there is one."""
+        """A change of the file that was not handled yet, if any."""
         if not self.is_new(act_paths):
             return None
         return Edit(change=self._change(act_paths, vassal_files.current(act_paths)), undecided=True)
 
     def unsettled(self, venue_paths: VenuePaths) -> set[str]:
-        """The Acts whose files have changed since they were dealt with, gone ones included."""
+        """The Acts whose files have changed since they were handled, removed files included."""
         names = vassal_files.names(venue_paths.vassals)
         found = {name: vassal_files.version(venue_paths.act(name)) for name in names}
         return {
@@ -95,10 +95,10 @@ class Edits:
     def settle(
         self, act_paths: ActPaths, known: EmperorStats | None, *, in_place: bool = False
     ) -> Edit:
-        """Deal with a file that is complete, before the Emperor is woken.
+        """Handle a complete file, before the Emperor is woken.
 
-        `known` is what the Emperor said last, before the edit. `in_place` tells that the file was
-        written where it is, so that the Emperor may have read half of it: `confirm` it.
+        `known` is the Emperor's last stats, from before the edit. `in_place` means that the file
+        was written in place, so the Emperor may have read half of it: call `confirm` afterwards.
         """
         version = vassal_files.version(act_paths)
         if version is None:
@@ -120,14 +120,14 @@ class Edits:
             if in_place and not edit.refused:
                 self._doubtful.add(act_paths.name)
             return edit
-        # Not our Venue to write in: whoever may will see to it.
+        # We may not write in this Venue: a process of its owner handles the edit.
         self._conclude(act_paths, version, file)
         return Edit()
 
     def confirm(self, act_paths: ActPaths, known: EmperorStats) -> None:
-        """Let the Emperor read a file again that it had read before the writing was over.
+        """Make the Emperor read a file again if it read it before it was completely written.
 
-        `known` is the Emperor's first word after `settle`.
+        `known` is the Emperor's first stats after `settle`.
         """
         version = self._settled.get(act_paths.name)
         vassal = known.vassals.get(act_paths.vassal.name)
@@ -146,7 +146,7 @@ class Edits:
         file: VassalFile | None,
         known: EmperorStats | None,
     ) -> Edit:
-        """Find out what becomes of the edit, and date the file as that wants it."""
+        """Accept or refuse the edit, and set the file's mtime accordingly."""
         used = self._used.get(act_paths.name) or vassal_files.kept(act_paths)
         vassal = known.vassals.get(act_paths.vassal.name) if known else None
         if vassal is None:
@@ -156,7 +156,7 @@ class Edits:
             return Edit()
         before, version = self._before.get(act_paths.name, 0), found
         if vassal and file != used:
-            # Whoever asks the Emperor makes it look; until this is over it is to see nothing new.
+            # A request to the Emperor makes it look; until the decision it must see nothing new.
             version = vassal_files.date(act_paths, version, found.dated(before))
             if fault := dry_run.fault(act_paths, running=used):
                 version = vassal_files.date(act_paths, version, found.dated(vassal.last_mod))
@@ -173,12 +173,12 @@ class Edits:
         return Edit(change=change)
 
     def _change(self, act_paths: ActPaths, file: VassalFile | None) -> str:
-        """What is new in the file since it was used last."""
+        """What has changed in the file since it was last used."""
         used = self._used.get(act_paths.name) or vassal_files.kept(act_paths)
         return ", ".join(file.differences(used)) if file and used else ""
 
     def _conclude(self, act_paths: ActPaths, version: Version, file: VassalFile | None) -> None:
-        """Take a version as dealt with."""
+        """Record a version as handled."""
         self._settled[act_paths.name] = version
         self._dealt_with[act_paths.name] = file
         self._before.pop(act_paths.name, None)
@@ -194,6 +194,6 @@ class Edits:
 
 
 def _is_older(act_paths: ActPaths, pids: Collection[int]) -> bool:
-    """Whether all of these processes began after the Act's file had been changed."""
+    """Whether the Act's file is older than all of these processes."""
     changed = act_paths.vassal.stat().st_ctime - time.time() + processes.boot_clock()
     return all(processes.started_after(pid, changed) for pid in pids)

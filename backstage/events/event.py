@@ -1,4 +1,4 @@
-"""What happened to an Act."""
+"""An event: one change of an Act."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..facts.states import State
 
 @dataclass(frozen=True)
 class Event:
-    """One change of one Act; `act` is its name, `at` seconds since the epoch when it was seen.
+    """One change of one Act; `act` is its name, `at` when it was seen, in seconds since the epoch.
 
-    Each `before` is the last event's `after`. The two are the same where it is not the state that
-    changed, as when an edit of the vassal file was refused; `reason` then says what did.
+    Each `before` is the last event's `after`. The two are equal if something other than the state
+    changed, as when an edit of the vassal file was refused; `reason` then says what.
     """
 
     act: str

@@ -1,4 +1,4 @@
-"""How what was seen of Acts, look after look, becomes a history of events."""
+"""Turns successive looks at Acts into a history of events."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from itertools import pairwise
 from ..facts.states import State
 from .event import Event
 
-# In these states an Act has a process that goes on: another one in its place is an event.
+# In these states an Act has a lasting process: its replacement is an event.
 _LASTING = frozenset({State.RUNNING, State.SLEEPING})
 
 
 @dataclass(frozen=True)
 class Moment:
-    """What counts of one look at an Act: `pid` is its master's, `reloads` since that began.
+    """The relevant facts of one look: `pid` is the master's, `reloads` counts since it began.
 
-    `workers` are the pids of its workers. `reason` is why it is as it is; `remark` is news beside
-    the state, to be told once.
+    `workers` are the pids of its workers. `reason` explains the state; `remark` is other news, to
+    be reported once.
     """
 
     state: State
@@ -30,21 +30,21 @@ class Moment:
 
 
 class History:
-    """The last that was seen of each Act; tells what is new in the next look."""
+    """Keeps the last look at each Act, to find what is new in the next."""
 
     def __init__(self) -> None:
         self._last: dict[str, Moment] = {}
 
     def last(self, name: str) -> Moment:
-        """What was seen last; an Act that was never seen counts as stopped."""
+        """The last look; an Act that was never seen counts as stopped."""
         return self._last.get(name, Moment(State.STOPPED))
 
     def begin(self, name: str, moment: Moment) -> None:
-        """Take a look as what was there before anything happens."""
+        """Take a look as the starting point, without an event."""
         self._last[name] = moment
 
     def note(self, name: str, moment: Moment, at: float) -> list[Event]:
-        """The events, oldest first, that lie between the last look and this one."""
+        """The events between the last look and this one, oldest first."""
         last = self.last(name)
         if moment.state is last.state and not moment.reason:
             moment = replace(moment, reason=last.reason)
@@ -58,11 +58,11 @@ class History:
         return [Event(name, before, after, at, why) for before, after, why in news]
 
     def is_change(self, name: str, moment: Moment) -> bool:
-        """Whether the state has changed since the last look, be it there and back."""
+        """Whether the state has changed since the last look, even if it changed back."""
         return bool(_changes(self.last(name), moment))
 
     def states(self) -> Iterator[tuple[str, State]]:
-        """Every Act with the state it was last seen in."""
+        """Every Act with its last seen state."""
         for name, moment in self._last.items():
             yield name, moment.state
 
@@ -73,7 +73,7 @@ def _changes(last: Moment, now: Moment) -> list[tuple[State, State]]:
 
 
 def _between(last: Moment, now: Moment) -> list[State]:
-    """States that must have been there, though no look fell into them."""
+    """States that must have occurred between the two looks."""
     if last.state is not now.state or now.state not in _LASTING:
         return []
     if last.pid and now.pid and last.pid != now.pid:
@@ -81,6 +81,6 @@ def _between(last: Moment, now: Moment) -> list[State]:
     if last.pid == now.pid and now.reloads > last.reloads:
         return [State.RELOADING]
     if last.workers and now.workers and last.workers.isdisjoint(now.workers):
-        # All have ended at once, and others are there already.
+        # All ended at once, and have been replaced already.
         return [State.STARTING]
     return []

@@ -1,4 +1,4 @@
-"""Watching a Venue: every change of every Act is seen at once, told once, and in order."""
+"""Watching a Venue: every change of every Act is reported at once, in order, exactly once."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from .history import History, Moment
 from .pending_probes import PendingProbes
 from .reasons import Reasons
 
-# The name by which the Emperor's own end is told.
+# The name that stands for the Emperor in wakeups.
 _EMPEROR = ""
-# So many running Acts are looked at every so many seconds, in turn: those that hang make no sound.
+# How many running Acts to check every so many seconds, in turn: hanging Acts cause no wakeup.
 _ROUND, _ROUND_SECONDS = 5, 1.0
-# An editor's save may remove a file for a moment: a removal counts after so many seconds.
+# An editor's save may remove a file briefly: a removal counts after this many seconds.
 _GRACE = 0.005
-# A file in which somebody writes, and is not heard to close, is looked at after so many seconds.
+# A file that is being written, with no close event, is checked after this many seconds.
 _WRITING = 1.0
-# What an edit has led to, or a call at work on the same Act, is looked at after so many seconds.
+# After an edit, or while another call works on the Act, look again after this many seconds.
 _AGAIN = 0.01
 _NOT_THERE = frozenset({State.STOPPED, State.WAITING})
 _QUIET = frozenset({State.RUNNING, State.SLEEPING})
@@ -45,7 +45,7 @@ class Observer:
         self._paths = survey.paths
         self._tell = tell
         self._wakeups = Wakeups()
-        # When to look at which Act again, and at which file.
+        # When to look again at which Act, and at which file.
         self._timers = Timers()
         self._files = Timers()
         self._history = History()
@@ -68,7 +68,7 @@ class Observer:
         self._pending = PendingProbes(self._wakeups)
 
     def begin(self) -> None:
-        """Start watching; what is so now is what later changes are changes of."""
+        """Start watching; later changes are reported relative to the present state."""
         try:
             self._begin()
         except BaseException:
@@ -90,7 +90,7 @@ class Observer:
         self._said = log_files.size(self._paths.emperor_log)
 
     def run(self) -> None:
-        """Tell of changes until `close` is called."""
+        """Report changes until `close` is called."""
         try:
             while not self._closing.is_set():
                 self._step()
@@ -107,7 +107,7 @@ class Observer:
         self._pending.close()
         self._wakeups.close()
 
-    # What it does then
+    # Each step
 
     def _step(self) -> None:
         now = time.monotonic()
@@ -127,7 +127,7 @@ class Observer:
             self._look_at(names)
 
     def _take_changes(self, names: set[str], now: float) -> bool:
-        """Add the names whose files have changed; whether the Emperor has something to say."""
+        """Add the names whose files have changed; returns whether the Emperor has news."""
         stirred = False
         for change in self._changes.take():
             if change.path.parent == self._paths.vassals:
@@ -149,7 +149,7 @@ class Observer:
             self._await_writer(name)
 
     def _look_for_more(self, names: set[str], now: float) -> bool:
-        """Find what nobody has told of; whether that is something of the Emperor's."""
+        """Look for unreported changes; returns whether the Emperor has news."""
         names |= self._edits.unsettled(self._paths) - self._writing
         names |= {name for name, state in self._history.states() if state not in _LASTING}
         if now >= self._round_at:
@@ -161,7 +161,7 @@ class Observer:
         return stirred
 
     def _strange(self) -> set[str]:
-        """Those of the next few running Acts that are not as they were."""
+        """Those of the next few running Acts whose state has changed."""
         if not self._round:
             lasting = (name for name, state in self._history.states() if state in _QUIET)
             self._round = sorted(lasting)
@@ -173,12 +173,12 @@ class Observer:
             if look.unsure or look.state is not self._history.last(look.name).state
         }
 
-    # What it sees then
+    # Looking at Acts
 
     def _look_at(self, names: set[str]) -> None:
         again = {name for name in names if self._settle(name)}
         if again and (known := self._survey.emperor.stats()):
-            # Its word is from before it looked; the next one is from after.
+            # These stats predate the Emperor's look at the file; the next ones follow it.
             for name in again:
                 self._edits.confirm(self._act(name), known)
         before, self._known = self._known, self._survey.emperor.stats()
@@ -219,7 +219,7 @@ class Observer:
                 self._timers.put(look.name, again)
             state = State.STARTING if last.state in _NOT_THERE else last.state
         if state is State.RELOADING and (edit := self._edits.pending(self._act(look.name))):
-            # The Emperor has heard of the change before we have.
+            # The Emperor noticed the change before we did.
             self._reasons.edited(look.name, edit)
         now = _moment(look, state, self._reasons.remark(look.name))
         if state is State.FAILING or self._history.is_change(look.name, now):
@@ -254,7 +254,7 @@ def _moment(look: Look, state: State, remark: str = "") -> Moment:
 
 
 def _changed(before: EmperorStats | None, now: EmperorStats | None) -> set[str]:
-    """The names of which the Emperor says something new."""
+    """The names with new facts in the Emperor's stats."""
     changed: set[str] = set()
     for told, tells in (
         (before.vassals if before else {}, now.vassals if now else {}),

@@ -1,4 +1,4 @@
-"""Ports that are being asked, while their asker does other things."""
+"""Probes of ports that run in the background."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from ..uwsgi.probes import Probe
 
 
 class PendingProbes:
-    """Sends requests to the ports of Acts that only their port can tell of; `wakeups` tells of the
-    answers."""
+    """Probes the ports of Acts whose state needs it; answers arrive through `wakeups`."""
 
     def __init__(self, wakeups: Wakeups) -> None:
         self._wakeups = wakeups
         self._asked: dict[str, tuple[Probe, float]] = {}
 
     def ask(self, look: Look) -> float | None:
-        """Ask the port of `look` unless that is under way; when, at last, to look again."""
+        """Probe the port of `look` unless a probe is under way; returns when to look again."""
         if look.name in self._asked or look.address is None:
             return None
         probe, until = Probe(look.address), time.monotonic() + PATIENCE
@@ -29,7 +28,7 @@ class PendingProbes:
         return until
 
     def answered(self, look: Look) -> Look:
-        """The look with what its port has answered, or has failed to, since it was asked."""
+        """The look, completed with the answer of its port, or its failure to answer, if known."""
         if look.name not in self._asked:
             return look
         probe, until = self._asked[look.name]
@@ -40,7 +39,7 @@ class PendingProbes:
         return look.asked(answers) if look.unsure else look
 
     def close(self) -> None:
-        """Ask no more."""
+        """Close all probes."""
         for name in list(self._asked):
             self._drop(name)
 

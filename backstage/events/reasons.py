@@ -1,4 +1,4 @@
-"""Why Acts change, in one line each, from what an observer has gathered."""
+"""Explains each change of an Act in one line, from what an observer has gathered."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ..uwsgi import stats
 if TYPE_CHECKING:
     from .edits import Edit
 
-# What processes died of is waited for so many seconds: their master tells when it tends to them …
+# How long to wait for a master to log why a process died, in seconds …
 _WORDS = 0.08
-# … which it does when it is asked for its stats, and else once a second.
+# … which it does when asked for its stats, and otherwise once a second.
 _PAUSE = 0.002
 
 
 class Reasons:
-    """Gathers what happens to the Acts of a Venue, to say why a state has come about."""
+    """Gathers what happens to the Acts of a Venue, to explain their states."""
 
     def __init__(self, venue_paths: VenuePaths) -> None:
         self._paths = venue_paths
@@ -37,7 +37,7 @@ class Reasons:
         self._ended.setdefault(name, []).append(pid)
 
     def calm(self, name: str) -> None:
-        """Whatever has ended, the Act goes on."""
+        """Forget the ended processes: the Act keeps running."""
         self._ended.pop(name, None)
 
     def edited(self, name: str, edit: Edit) -> None:
@@ -45,15 +45,15 @@ class Reasons:
         self._edits[name] = edit
 
     def remark(self, name: str) -> str:
-        """Why an edit was refused, once."""
+        """Why an edit was refused, reported once."""
         edit = self._edits.get(name)
         if edit is None or not edit.refused:
             return ""
         del self._edits[name]
-        return f"edit refused, it runs on as before: {edit.refused}"
+        return f"edit refused, keeps running as before: {edit.refused}"
 
     def reason(self, look: Look, state: State, before: State) -> str:
-        """Why the Act has come into `state`."""
+        """Why the Act is in `state`."""
         if state is not State.FAILING:
             self._failures.pop(look.name, None)
         if state is State.FAILING:
@@ -85,9 +85,9 @@ class Reasons:
 
     def _start(self, look: Look, before: State, ended: list[int]) -> str:
         if before is State.STOPPED:
-            return "its vassal file is there"
+            return "its vassal file was added"
         if before is State.WAITING:
-            return "the Emperor is there"
+            return "the Emperor was started"
         if before is State.FAILING:
             return f"attempt {_attempts(look) + 1}"
         return self._death(look.name, ended) if ended else ""

@@ -1,4 +1,4 @@
-"""Events for whoever wants them: one observer a Venue and process, any number of listeners."""
+"""Streams of events: one observer for each Venue and process, any number of listeners."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _NOTICE = 0.1
 class EventStream:
     """An iterator of events; it ends when it is closed, or after `timeout` seconds without one.
 
-    Events are kept from the moment the stream is made. Close it, or use it in a `with` statement:
-    the Venue is watched while any stream is open. In a forked child it has ended.
+    Events are kept from the moment the stream is created. Close it, or use it in a `with`
+    statement: the Venue is watched while any stream is open. In a forked child it has ended.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class EventStream:
         self.close()
 
     def put(self, event: Event | BaseException | None) -> None:
-        """Add an event; an exception is raised there instead, None ends the stream."""
+        """Add an event; an exception is raised to the reader, None ends the stream."""
         self._queue.put(event)
 
     def close(self) -> None:
-        """End the stream; a second time does nothing."""
+        """End the stream; a second call does nothing."""
         if not self._closed:
             self._closed = True
             self.put(None)
@@ -92,7 +92,7 @@ class EventStream:
 
 
 class Broadcast:
-    """Runs an observer while there is a stream, and gives each event to every stream."""
+    """Runs an observer while any stream is open, and sends each event to every stream."""
 
     def __init__(self, survey: Survey) -> None:
         self._survey = survey
@@ -115,7 +115,7 @@ class Broadcast:
         return stream
 
     def leave(self, stream: EventStream) -> None:
-        """Give no more events to a stream; with the last one the observer ends."""
+        """Send no more events to a stream; the observer ends with the last stream."""
         with self._lock:
             self._streams = tuple(ref for ref in self._streams if ref() not in {None, stream})
             observer, thread = self._observer, self._thread
@@ -133,7 +133,7 @@ class Broadcast:
                 stream.close()
 
     def forget(self) -> None:
-        """What another process had begun goes on there; here nothing has begun."""
+        """Reset in a forked child; the observer keeps running in the parent."""
         self._lock = threading.RLock()
         self._streams = ()
         self._observer = self._thread = None

@@ -1,1 +1,1 @@
-"""Acts under domains: what nginx is told to serve, and how it is told."""
+"""Serving Acts under domains with nginx."""

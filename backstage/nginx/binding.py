@@ -1,4 +1,4 @@
-"""Acts under domains: what nginx is told to serve, as a whole or not at all."""
+"""Binding Acts to domains in nginx, completely or not at all."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from .sites_directory import FileBackup
 from .step import Deed, Step, carry_out
 
 _AWAY = "away.html"
-# States in which a changed .env is read by itself, with the next start.
+# In these states, a changed .env is read with the next start anyway.
 _NOT_LOADED = frozenset({State.STOPPED, State.WAITING, State.SLEEPING, State.FAILING})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bound:
-    """A site in place: its file, and what stands in it; `edited` whether somebody has changed it.
+    """A bound site and its file; `edited` tells whether the file was edited by hand.
 
-    `steps` are those in which a call has done something, `notes` what is left to do, each in a
-    line; `runs` whether nginx does.
+    `steps` are the steps that a call has carried out, `notes` what is left to do, one line each;
+    `runs` tells whether nginx runs.
     """
 
     site: Site
@@ -46,10 +46,10 @@ class Bound:
 
 
 def bind(act: Act, request: BindRequest, nginx: Nginx | None = None) -> Bound:
-    """Have nginx serve an Act under domains, instead of what was bound to it before.
+    """Have nginx serve an Act under these domains, instead of those it had before.
 
-    Returns when nginx answers for them and the Act knows its names. Raises SiteRefused, NotAllowed,
-    PortUnavailable, CannotWrite or what `act.restart` raises; then all is as it was before.
+    Returns when nginx serves them and the Act accepts their names. Raises SiteRefused, NotAllowed,
+    PortUnavailable, CannotWrite or what `act.restart` raises; then everything is restored.
     """
     nginx = nginx or find()
     with _at_work(nginx, act, bind_words(act.name, request)):
@@ -59,16 +59,16 @@ def bind(act: Act, request: BindRequest, nginx: Nginx | None = None) -> Bound:
 
 
 def unbind(act: Act, nginx: Nginx | None = None, *, replace_edited: bool = False) -> Bound:
-    """Have nginx serve an Act no more, and take out of its .env what `bind` has put in.
+    """Have nginx stop serving an Act, and remove from its .env what `bind` has added.
 
-    The Act may be gone already. Raises as `bind` does.
+    The Act need not exist any more. Raises as `bind` does.
     """
     nginx = nginx or find()
     with _at_work(nginx, act, ["unbind", act.name]):
         place = nginx.place()
         present = place.site_of(act.paths)
         if present is None:
-            raise SiteRefused(f"{act.name} is bound to no domain; nothing has to be done")
+            raise SiteRefused(f"{act.name} is not bound to a domain; there is nothing to do")
         refuse_edited(present, replace_edited)
         plan = plan_unbinding(act, present, nginx, place)
         done = carry_out(_steps(act, plan, nginx))
@@ -77,7 +77,7 @@ def unbind(act: Act, nginx: Nginx | None = None, *, replace_edited: bool = False
 
 
 def bound(venue_paths: VenuePaths, nginx: Nginx | None = None) -> list[Bound]:
-    """What nginx serves of a Venue, by the names of the Acts."""
+    """The bound sites of a Venue, sorted by Act."""
     nginx = nginx or find()
     found = [
         Bound(
@@ -93,8 +93,8 @@ def bound(venue_paths: VenuePaths, nginx: Nginx | None = None) -> list[Bound]:
 
 
 def tls_files(certificate: str, key: str) -> Tls:
-    """The files of a certificate as they are written down, from where the caller stands."""
-    # What a link names changes with each renewal.
+    """The absolute paths of a certificate and its key, links not resolved."""
+    # The target of a link changes with each renewal.
     return Tls(str(Path(certificate).absolute()), str(Path(key).absolute()))
 
 
@@ -109,7 +109,7 @@ def _at_work(nginx: Nginx, act: Act, words: Iterable[str]) -> Iterator[None]:
 
 
 def _steps(act: Act, plan: Plan, nginx: Nginx) -> Iterator[Step]:
-    """What is to be done, one after the other; what comes later goes by what is true by then."""
+    """The steps in order; each is decided only when those before it are done."""
     yield _site_step(plan, nginx)
     if plan.changes:
         yield _env_step(act, plan)
@@ -132,7 +132,7 @@ def _site_step(plan: Plan, nginx: Nginx) -> Step:
 
 
 def _put_in_place(plan: Plan, nginx: Nginx) -> None:
-    """Write the files and have nginx look at all of its configuration."""
+    """Write the files and have nginx check its whole configuration."""
     _make_public(nginx.pages, nginx.challenges)
     if not (nginx.pages / _AWAY).exists():
         write_atomically(nginx.pages / _AWAY, _shipped_page())
@@ -142,7 +142,7 @@ def _put_in_place(plan: Plan, nginx: Nginx) -> None:
         else:
             plan.place.remove(name)
     if said := nginx.fault():
-        raise SiteRefused("nginx would not take its configuration with this change", said)
+        raise SiteRefused("nginx rejects its configuration with this change", said)
 
 
 def _put_back(backups: Iterable[FileBackup]) -> None:
@@ -167,23 +167,23 @@ def _change_env(act: Act, changes: Mapping[str, str | None]) -> None:
 def _change_env_back(act: Act, former: Mapping[str, str | None], *, was_loaded: bool) -> None:
     _change_env(act, former)
     if not was_loaded:
-        # It may have come up by itself meanwhile, with what is taken back now.
+        # It may have started in the meantime, with the settings that are now undone.
         _read_again(act)
 
 
 def _read_again(act: Act) -> None:
-    """Have an Act that runs read its .env, without waiting for it."""
+    """Make a running Act read its .env again, without waiting for it."""
     if _is_loaded(act):
         _as_owner(act, partial(act.restart, wait=None))
 
 
 def _is_loaded(act: Act) -> bool:
-    """Whether it has read its .env, and reads it again only when it is restarted."""
+    """Whether it has read its .env, and needs a restart to read it again."""
     return act.state not in _NOT_LOADED
 
 
 def _as_owner(act: Act, errand: Callable[[], object]) -> None:
-    """Do what changes files of the Venue as the user that it belongs to."""
+    """Run what changes files of the Venue as its owner."""
     as_user.run_as(users.stand_in(act.paths.venue.top), errand)
 
 
@@ -195,7 +195,7 @@ def _change(act: Act, changes: Mapping[str, str | None]) -> None:
 
 
 def _sweep(nginx: Nginx, plan: Plan) -> None:
-    """After the last site, leave no directory of ours, unless somebody else put something there."""
+    """Remove our directories with the last site, unless they contain other files."""
     if not plan.texts:
         page = nginx.pages / _AWAY
         if page.exists() and page.read_bytes() == _shipped_page():
@@ -226,5 +226,5 @@ def _bound(plan: Plan, done: tuple[Step, ...], nginx: Nginx) -> Bound:
 def _make_public(*directories: Path) -> None:
     for directory in directories:
         directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-        # Whatever the umask of whoever runs this.
+        # Regardless of the caller's umask.
         directory.chmod(0o755)

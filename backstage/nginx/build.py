@@ -1,4 +1,4 @@
-"""The nginx program of this host, and what it was made with."""
+"""The nginx program of this host, and how it was built."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..system import programs
 
-# Where Debian has what only root runs, which is not on everybody's PATH.
+# Debian's directories for root's programs, which are not on every user's PATH.
 _SBIN = "/usr/sbin:/usr/local/sbin:/sbin"
 _ARGUMENT = re.compile(r"--([a-z-]+)=('[^']*'|\S+)")
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
@@ -19,7 +19,7 @@ _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 @dataclass(frozen=True)
 class Build:
-    """What an nginx program was made with, as `nginx -V` tells it."""
+    """How an nginx program was built, according to `nginx -V`."""
 
     version: tuple[int, ...]
     prefix: Path
@@ -31,7 +31,7 @@ class Build:
 
 @lru_cache
 def build_of(program: Path) -> Build:
-    """What an nginx tells of itself."""
+    """Read how an nginx was built."""
     said = programs.run([program, "-V"], env=programs.tool_environment()).stdout
     told = {key: value.strip("'") for key, value in _ARGUMENT.findall(said)}
     version = _VERSION.search(said)
@@ -47,5 +47,5 @@ def build_of(program: Path) -> Build:
 
 
 def which(program: str) -> str | None:
-    """Where a program is, also one that only root usually runs."""
+    """The path of a program, including those that usually only root runs."""
     return shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_SBIN}")

@@ -1,4 +1,4 @@
-"""The certificates that nginx shows: whose they are, until when, and whether the key is theirs."""
+"""The certificates that nginx uses: their names, their dates, and whether the key matches."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ..system import programs
 from .site import Tls
 
 DAY = 86400.0
-# certbot renews a month before the end, so something is wrong with what ends sooner than this.
+# certbot renews a month before the expiry, so a certificate this close to it has a problem.
 SOON = 14 * DAY
 _DATES = re.compile(r"^not(Before|After)=(.+)$", re.MULTILINE)
-# OpenSSL's words for a key of another certificate; the last two if it is also of another kind.
+# OpenSSL's reasons for a key that does not match; the last two if its type differs as well.
 _MISMATCHES = frozenset({"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"})
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate on disk; from `begins` to `ends`, in seconds since the epoch, it is valid."""
+    """A certificate on disk, valid from `begins` to `ends`, in seconds since the epoch."""
 
     path: Path
     begins: float
@@ -33,27 +33,27 @@ class Certificate:
 
     @property
     def last_day(self) -> str:
-        """The day on which it ends, as `2026-11-25`."""
+        """The day on which it expires, as `2026-11-25`."""
         return datetime.fromtimestamp(self.ends, UTC).strftime("%Y-%m-%d")
 
     def ends_within(self, seconds: float) -> bool:
-        """Whether it ends so soon."""
+        """Whether it expires within so many seconds."""
         return self.ends <= time.time() + seconds
 
     def covers(self, name: str) -> bool:
-        """Whether browsers take it for this host's, wildcards included."""
+        """Whether browsers accept it for this host name, wildcards included."""
         return "does match" in _openssl(self.path, "-checkhost", name)
 
 
 def load(path: Path) -> Certificate:
-    """The first certificate in a PEM file. Raises SiteRefused where there is none to be read."""
+    """The first certificate in a PEM file. Raises SiteRefused if there is none."""
     dates = dict(_DATES.findall(_openssl(path, "-startdate", "-enddate")))
     begins, ends = (ssl.cert_time_to_seconds(dates[which]) for which in ("Before", "After"))
     return Certificate(path, begins, ends)
 
 
 def faults(tls: Tls, names: Iterable[str], now: float | None = None) -> list[str]:
-    """Why browsers or nginx would not take a certificate for these hosts; empty if they do."""
+    """Why browsers or nginx would reject a certificate for these hosts; empty if they accept it."""
     moment = time.time() if now is None else now
     try:
         _refuse_unreadable(Path(tls.certificate), "certificate")
@@ -66,14 +66,14 @@ def faults(tls: Tls, names: Iterable[str], now: float | None = None) -> list[str
 
 
 def check(tls: Tls, names: Iterable[str]) -> None:
-    """Raise SiteRefused where browsers or nginx would not take the certificate."""
+    """Raise SiteRefused if browsers or nginx would reject the certificate."""
     if found := faults(tls, names):
         raise SiteRefused("; ".join(found))
 
 
 def _dated(certificate: Certificate, now: float) -> list[str]:
     if certificate.ends <= now:
-        return [f"the certificate {certificate.path} has expired on {certificate.last_day}"]
+        return [f"the certificate {certificate.path} expired on {certificate.last_day}"]
     if certificate.begins > now:
         return [f"the certificate {certificate.path} is not valid yet"]
     return []
@@ -82,7 +82,7 @@ def _dated(certificate: Certificate, now: float) -> list[str]:
 def _uncovered(certificate: Certificate, names: Iterable[str]) -> list[str]:
     missing = [name for name in names if not certificate.covers(name)]
     told = f"the certificate {certificate.path} is not for {', '.join(missing)}"
-    return [f"{told}; get one that names all of them"] if missing else []
+    return [f"{told}; get one that covers all of them"] if missing else []
 
 
 def _refuse_unreadable(path: Path, what: str) -> None:
@@ -95,13 +95,13 @@ def _refuse_unreadable(path: Path, what: str) -> None:
 def _refuse_other_key(tls: Tls) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        # Never to be asked for on the terminal; nginx could not ask either.
+        # Prevents a prompt on the terminal; nginx could not prompt either.
         context.load_cert_chain(tls.certificate, tls.key, password=lambda: "")
     except ssl.SSLError as error:
         if error.reason in _MISMATCHES:
             raise SiteRefused(
-                f"the key {tls.key} is not that of the certificate {tls.certificate}; "
-                "give the two that belong together"
+                f"the key {tls.key} does not match the certificate {tls.certificate}; "
+                "give a certificate and its own key"
             ) from error
         why = "it has a password" if _is_encrypted(tls.key) else error.reason or str(error)
         raise SiteRefused(f"nginx cannot use the key {tls.key}: {why}") from error
@@ -118,5 +118,5 @@ def _openssl(path: Path, *question: str) -> str:
     command: list[str | Path] = [program, "x509", "-noout", "-in", path, *question]
     done = programs.run(command, env=programs.tool_environment())
     if done.returncode:
-        raise SiteRefused(f"{path} holds no certificate in PEM")
+        raise SiteRefused(f"{path} contains no PEM certificate")
     return done.stdout

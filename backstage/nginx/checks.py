@@ -1,4 +1,4 @@
-"""Inspecting what nginx serves: whether it is still what was bound, and whether it can work."""
+"""Checking the sites in nginx: whether they are unchanged, and whether they can work."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _NGINX = "nginx"
 def examine(
     venue: Venue, names: tuple[str, ...] = (), nginx: Nginx | None = None
 ) -> Iterator[Finding]:
-    """All that is in order or wrong with what nginx serves of a Venue, or of some of its Acts.
+    """Every finding about the sites of a Venue, or of some of its Acts.
 
-    Nothing is changed. Raises SiteRefused where there is no nginx, or an Act is not bound.
+    Nothing is changed. Raises SiteRefused if there is no nginx, or an Act is not bound.
     """
     nginx = nginx or find()
     found = [each for each in bound(venue.paths, nginx) if not names or each.site.act in names]
     if missing := [name for name in names if name not in {each.site.act for each in found}]:
-        what = f"{missing[0]} is bound to no domain"
+        what = f"{missing[0]} is not bound to a domain"
         raise SiteRefused(f"{what}; type: backstage nginx bind {missing[0]} example.com")
     yield from _program(nginx, found)
     for each in found:
@@ -45,13 +45,13 @@ def examine(
 
 def _program(nginx: Nginx, found: list[Bound]) -> Iterator[Finding]:
     if not nginx.is_ours:
-        what = "only root can try its configuration, its certificates and what it may read"
+        what = "only root can check its configuration, its certificates and what it may read"
         yield note(_NGINX, what, Remedy("repeat this with sudo"))
     elif said := nginx.fault():
-        yield trouble(_NGINX, f"cannot use its configuration: {_first(said)}", Remedy("mend that"))
+        yield trouble(_NGINX, f"cannot use its configuration: {_first(said)}", Remedy("fix that"))
     if nginx.pid is None:
         yield trouble(
-            _NGINX, "does not run, so nobody is served", Remedy(command=nginx.start_command)
+            _NGINX, "does not run, so no site is served", Remedy(command=nginx.start_command)
         )
     elif not nginx.place().is_in_place(SHARED) and found:
         what = f"{nginx.place().file(SHARED)}, which all sites need, is missing"
@@ -64,7 +64,7 @@ def _site(venue: Venue, found: Bound, nginx: Nginx) -> Iterator[Finding]:
     site = found.site
     if site.act not in venue:
         remedy = Remedy(command=f"backstage nginx unbind {quote(site.act)}")
-        yield trouble(site.act, f"is no more, but {site.domains[0]} is bound to it", remedy)
+        yield trouble(site.act, f"no longer exists, but {site.domains[0]} is bound to it", remedy)
         return
     yield from _file(found, nginx.place())
     act = venue[site.act]
@@ -77,10 +77,10 @@ def _site(venue: Venue, found: Bound, nginx: Nginx) -> Iterator[Finding]:
 def _file(found: Bound, place: Place) -> Iterator[Finding]:
     name = found.site.act
     if not place.is_in_place(found.file.name):
-        what = f"nginx does not read {found.file}, as {place.included} has no link to it"
+        what = f"nginx does not read {found.file}: {place.included} has no link to it"
         yield trouble(name, what, Remedy(command=command_for(found.site)))
     if found.edited:
-        remedy = Remedy("look whether it is still right; the next bind asks before it replaces it")
+        remedy = Remedy("check that it is still right; the next bind asks before it replaces it")
         yield warning(name, f"{found.file} was edited by hand", remedy)
 
 
@@ -92,10 +92,10 @@ def _target(act: Act, found: Bound) -> Iterator[Finding]:
         yield trouble(act.name, str(error), again)
         return
     if present != found.site.target:
-        what = f"nginx asks {found.site.target}, but its vassal file says {present}"
+        what = f"nginx connects to {found.site.target}, but its vassal file says {present}"
         yield trouble(act.name, what, again)
     elif (patience := upstreams.patience(act.paths)) != found.site.patience:
-        what = f"nginx waits {found.site.patience} s for it, and uWSGI now allows {patience - 5} s"
+        what = f"nginx waits {found.site.patience} s for it, but uWSGI now allows {patience - 5} s"
         yield warning(act.name, what, again)
 
 
@@ -115,15 +115,15 @@ def _certificate(found: Bound) -> Iterator[Finding]:
     for fault in faults:
         yield trouble(site.act, fault, remedy)
     if not faults and (ends := certificates.load(Path(site.tls.certificate))).ends_within(SOON):
-        yield warning(site.act, f"the certificate {ends.path} ends on {ends.last_day}", remedy)
+        yield warning(site.act, f"the certificate {ends.path} expires on {ends.last_day}", remedy)
 
 
 def _project(act: Act, found: Bound, nginx: Nginx) -> Iterator[Finding]:
-    """What its settings say, against what nginx was told."""
+    """Compare the project's settings with nginx's configuration."""
     try:
         told = static_files.ask(act.paths, found.site.domains)
     except SiteRefused as error:
-        # It says itself what helps.
+        # The error itself says what to do.
         yield trouble(act.name, str(error), None)
         return
     if told.strangers:
@@ -133,10 +133,10 @@ def _project(act: Act, found: Bound, nginx: Nginx) -> Iterator[Finding]:
             if is_ours(act.paths)
             else Remedy("add it there, then", f"backstage restart {quote(act.name)}")
         )
-        yield trouble(act.name, f"ALLOWED_HOSTS does not have {names}: it answers 400", remedy)
+        yield trouble(act.name, f"ALLOWED_HOSTS lacks {names}: it answers 400", remedy)
     if told.shares != found.site.shares:
         again = Remedy(command=command_for(found.site))
-        yield warning(act.name, "its settings have other static or media files now", again)
+        yield warning(act.name, "its settings for static or media files have changed", again)
     reader = nginx.reader
     for share in told.shares if reader.can_be_tried else ():
         path = Path(share.root)

@@ -1,4 +1,4 @@
-"""The text of nginx's configuration, as far as it tells who serves what where.
+"""Parses nginx's configuration, to find out which server serves which name where.
 
 The format is nginx's own: a directive is words up to `;`, or up to a block in braces; words may be
 quoted, and comments go from `#` to the end of a line.
@@ -16,7 +16,7 @@ _WORD = re.compile(
     re.DOTALL,
 )
 _FILE = re.compile(r"^# configuration file (.+):$", re.MULTILINE)
-# Blocks whose servers speak no HTTP.
+# Blocks whose servers do not speak HTTP.
 _OTHER_PROTOCOLS = frozenset({"stream", "mail"})
 _DEFAULT_PORT = "80"
 
@@ -30,13 +30,13 @@ class Directive:
     block: tuple[Directive, ...] = ()
 
     def all(self, name: str) -> Iterator[Directive]:
-        """The directives of that name right in its block."""
+        """The directives of that name directly in its block."""
         return (each for each in self.block if each.name == name)
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server block of the file it stands in."""
+    """A server block, and the file that contains it."""
 
     file: str
     names: frozenset[str]
@@ -53,13 +53,13 @@ class Server:
 
     @property
     def default_at(self) -> frozenset[str]:
-        """The addresses where it answers names that no server has."""
+        """The addresses where it answers names that no server claims."""
         signs = {"default_server", "default"}
         return frozenset(address(words[0]) for words in self.listens if signs & {*words[1:]})
 
     @property
     def takes_ipv4(self) -> frozenset[str]:
-        """The ports at which its IPv6 socket is meant for IPv4 too."""
+        """The ports at which its IPv6 socket also accepts IPv4."""
         both = (address(words[0]) for words in self.listens if "ipv6only=off" in words)
         return frozenset(each.rpartition(":")[2] for each in both)
 
@@ -71,7 +71,7 @@ def files_of(dump: str) -> dict[str, str]:
 
 
 def parse(text: str) -> Directive:
-    """A file's directives, as the block of one without a name; what cannot be read is left out."""
+    """A file's directives, as the block of a nameless one; unreadable parts are left out."""
     return Directive("", block=tuple(_block(_words(text))))
 
 
@@ -86,7 +86,7 @@ def find(files: Mapping[str, str], name: str) -> list[Directive]:
 
 
 def address(word: str) -> str:
-    """What a `listen` names, spelt in one way."""
+    """The address in a `listen` directive, normalised."""
     if word.startswith("unix:"):
         return word
     if word.isdigit():

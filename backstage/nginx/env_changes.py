@@ -1,16 +1,16 @@
-"""What the .env of an Act from our scaffold is told when nginx serves it, and how it is taken back.
+"""The changes to the .env of an Act from our scaffold when nginx serves it, and their undoing.
 
-What was put in is remembered in words: `+ALLOWED_HOSTS=example.com` for an item of a list, `TLS=on`
-for a value, and `-TLS=off` for the value that stood there before.
+Changes are recorded as words: `+ALLOWED_HOSTS=example.com` for an added list item, `TLS=on` for a
+value, and `-TLS=off` for the previous value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-# How the scaffold's settings read a list that .env does not have.
+# The defaults in the scaffold's settings for lists that .env lacks.
 _DEFAULTS = {"ALLOWED_HOSTS": ("localhost", "127.0.0.1", "[::1]"), "CSRF_TRUSTED_ORIGINS": ()}
-# The name in .env.example by which a project of our scaffold is known.
+# A project with this name in .env.example comes from our scaffold.
 MARK = "ALLOWED_HOSTS"
 
 Changes = dict[str, str | None]
@@ -19,7 +19,7 @@ Changes = dict[str, str | None]
 def grant(
     values: Mapping[str, str], hosts: Iterable[str], origins: Iterable[str], *, tls: bool
 ) -> tuple[Changes, tuple[str, ...]]:
-    """The variables to set, and in words what that puts in."""
+    """The variables to set, and the words that record the change."""
     changes: Changes = {}
     told: list[str] = []
     for key, items in (("ALLOWED_HOSTS", hosts), ("CSRF_TRUSTED_ORIGINS", origins)):
@@ -37,9 +37,9 @@ def grant(
 
 
 def withdraw(values: Mapping[str, str], told: Iterable[str]) -> Changes:
-    """The changes that take out what was put in; None for a variable that is to go.
+    """The changes that undo the recorded ones; None for a variable to remove.
 
-    What somebody has changed since stays as it is.
+    Values that were changed since are kept.
     """
     words = [*told]
     former = dict(word[1:].split("=", 1) for word in words if word.startswith("-"))
@@ -63,7 +63,7 @@ def applied(values: Mapping[str, str], changes: Mapping[str, str | None]) -> dic
 
 
 def _without(key: str, left: list[str], former: str | None) -> str | None:
-    """What a list is written as, once what was put in is out: as before, where nothing else was."""
+    """The text of a list without the added items: the former text if nothing else changed."""
     if former is None and left == [*_DEFAULTS[key]]:
         return None
     if former is not None and left == _split(former):

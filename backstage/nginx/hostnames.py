@@ -1,4 +1,4 @@
-"""Names of hosts as nginx, certificates and Django compare them: lower-case ASCII, dots between."""
+"""Host names as nginx, certificates and Django compare them: ASCII, in lower case."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ _WWW = "www."
 
 
 def plain(name: str) -> str:
-    """The name as it is compared. Raises SiteRefused for what is none, or is more than a name."""
+    """The normalised name. Raises SiteRefused if it is not a host name, or more than one."""
     if "://" in name or "/" in name:
         bare = name.partition("://")[2] or name
-        raise _refused(name, f"give the name alone, as {bare.partition('/')[0]!r}")
+        raise _refused(name, f"give only the name, as {bare.partition('/')[0]!r}")
     if name.startswith((".", "*")):
-        raise _refused(name, "each name is bound for itself, none for all below it")
+        raise _refused(name, "wildcards are not supported; bind each name by itself")
     ascii_name = _ascii(name).removesuffix(".")
     labels = ascii_name.split(".")
     if not all(_LABEL.fullmatch(label) and len(label) <= _LONGEST_LABEL for label in labels):
-        raise _refused(name, "it takes letters, digits and -, in parts with dots between them")
+        raise _refused(name, "only letters, digits and - are allowed, in parts separated by dots")
     if len(ascii_name) > _LONGEST:
-        raise _refused(name, f"it has {len(ascii_name)} characters, at most {_LONGEST} are allowed")
+        raise _refused(name, f"it has {len(ascii_name)} characters; at most {_LONGEST} are allowed")
     if labels[-1].isdigit():
-        raise _refused(name, "it is an address, and sites are told apart by their names")
+        raise _refused(name, "it is an address, and sites are distinguished by name")
     return ascii_name
 
 
 def all_plain(names: Iterable[str]) -> tuple[str, ...]:
-    """Several names as they are compared, each once. Raises SiteRefused as `plain` does."""
+    """Several normalised names, without duplicates. Raises SiteRefused as `plain` does."""
     return tuple(dict.fromkeys(plain(name) for name in names))
 
 
 def counterpart(name: str) -> str:
-    """The name with `www.` for one without, and the other way round."""
+    """The name with `www.` added, or removed if it has it."""
     return name.removeprefix(_WWW) if name.startswith(_WWW) else f"{_WWW}{name}"
 
 
@@ -46,10 +46,10 @@ def _ascii(name: str) -> str:
     if name.isascii():
         return name.lower()
     try:
-        # Mapped as browsers do it, by UTS 46, to what IDNA 2008 has registered.
+        # Mapped as browsers do, by UTS 46, to the form that IDNA 2008 registers.
         return idna.encode(name, uts46=True).decode()
     except idna.IDNAError as error:
-        hint = "if it is registered all the same, give the spelling that begins in xn--"
+        hint = "if it is registered nevertheless, give its spelling that begins with xn--"
         raise _refused(name, f"{error}; {hint}") from error
 
 

@@ -1,4 +1,4 @@
-"""What nginx's user may read, and what to type so that it can."""
+"""What nginx's user may read, and the command that lets it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shlex import quote
 
 from ..system import programs, users
 
-# Prints the first of the directories, from the root on, that cannot be entered.
+# Prints the first directory, starting at the root, that cannot be entered.
 _ENTER = 'for each; do test -x "$each" || { echo "$each"; exit; }; done'
 
 
@@ -25,15 +25,15 @@ class Reader:
 
     @property
     def can_be_tried(self) -> bool:
-        """Whether we can try what this user may read; only root can become another one."""
+        """Whether we can test this user's rights; only root can become another user."""
         return users.am_root() or self.uid == os.geteuid()
 
     def can(self, test: str, path: Path) -> bool:
-        """Whether this user may: `-r` read, `-w` write, `-x` enter what is at a path."""
+        """Whether this user may read (`-r`), write (`-w`) or enter (`-x`) a path."""
         return self._run("test", test, path).returncode == 0
 
     def command_to_read(self, path: Path) -> str:
-        """What to type so that this user can read all that is at a path; '' where it can."""
+        """The command that lets this user read everything below a path; '' if it already can."""
         present = next(each for each in (path, *path.parents) if each.exists())
         if command := self.command_to_enter(present if present.is_dir() else present.parent):
             return command
@@ -43,7 +43,7 @@ class Reader:
         return f"chmod -R o+rX {quote(str(path))}" if done.stdout.strip() else ""
 
     def command_to_enter(self, directory: Path) -> str:
-        """What to type so that this user can come into a directory; '' where it can."""
+        """The command that lets this user enter a directory; '' if it already can."""
         done = self._run("sh", "-c", _ENTER, "sh", *reversed([directory, *directory.parents]))
         closed = done.stdout.strip()
         return f"chmod o+x {quote(closed)}" if closed else ""

@@ -1,4 +1,4 @@
-"""What binding an Act to domains will do, once nothing speaks against it."""
+"""Planning the binding of an Act to domains; refuses what cannot work."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from .sites_directory import Place, Placed
 
 @dataclass(frozen=True, kw_only=True)
 class BindRequest:
-    """What somebody wants of nginx for an Act.
+    """The options of a bind.
 
-    `automatic` uses certbot's certificate as soon as there is one; `redirect_www` sends `www.`
-    and the first domain, or the other way round, to the first. `replace_edited` is needed where
-    somebody has edited the site's file.
+    `automatic` uses certbot's certificate as soon as there is one; `redirect_www` redirects the
+    first domain with `www.` added, or removed, to the first domain. `replace_edited` allows
+    replacing a site's file that was edited by hand.
     """
 
     domains: tuple[str, ...]
@@ -48,7 +48,7 @@ class BindRequest:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a bind will do, once nothing speaks against it."""
+    """Everything that a bind will do."""
 
     site: Site
     name: str
@@ -65,7 +65,7 @@ class Plan:
 
 
 def plan_binding(act: Act, request: BindRequest, nginx: Nginx) -> Plan:
-    """What is to be done; refuses whatever could not work."""
+    """Plan a bind; refuses what cannot work."""
     files, place = nginx.files(), nginx.place()
     present = place.site_of(act.paths)
     if present:
@@ -90,12 +90,12 @@ def plan_binding(act: Act, request: BindRequest, nginx: Nginx) -> Plan:
     site = replace(site, shares=told.shares, granted=granted)
     texts = _texts(name, site, listening, nginx, place, files)
     if said := nginx.fault_of(texts):
-        raise SiteRefused("nginx would not take this site", said)
+        raise SiteRefused("nginx rejects this site", said)
     return Plan(site, name, listening, place, texts, changes, tuple(notes))
 
 
 def _site(act: Act, request: BindRequest, nginx: Nginx) -> tuple[Site, list[str]]:
-    """The site that is wished for, and what its owner has to do for it."""
+    """The requested site, and notes on what its owner has to do."""
     domains = hostnames.all_plain(request.domains)
     aliases = (hostnames.counterpart(domains[0]),) if request.redirect_www else ()
     domains = tuple(name for name in domains if name not in aliases)
@@ -118,7 +118,7 @@ def _site(act: Act, request: BindRequest, nginx: Nginx) -> tuple[Site, list[str]
 
 
 def _automatic(site: Site, nginx: Nginx) -> tuple[Site, list[str]]:
-    """The site with certbot's certificate, or what to type to get one."""
+    """The site with certbot's certificate, or notes on how to get one."""
     live = nginx.letsencrypt / "live" / site.domains[0]
     tls = Tls(str(live / "fullchain.pem"), str(live / "privkey.pem"))
     if not live.is_dir():
@@ -137,7 +137,7 @@ def _automatic(site: Site, nginx: Nginx) -> tuple[Site, list[str]]:
 
 
 def command_for(site: Site) -> str:
-    """What to type to bind a site anew as it is."""
+    """The command that binds a site again, unchanged."""
     request = BindRequest(
         domains=site.domains,
         tls=site.tls,
@@ -160,30 +160,30 @@ def refuse_edited(present: Placed, replace_edited: bool) -> None:
     if present.edited and not replace_edited:
         raise SiteRefused(
             f"{present.file} was edited by hand, and the edits would be lost; "
-            "to replace it all the same, repeat the command with --yes"
+            "to replace it anyway, repeat the command with --yes"
         )
 
 
 def _refuse_bound(
     site: Site, present: Placed | None, place: Place, nginx: Nginx, files: Mapping[str, str]
 ) -> None:
-    """Refuse names that somebody else has: another Act, or a site that is none of ours."""
+    """Refuse names that belong to another Act or to another site in nginx."""
     own = present.file.name if present else ""
     for other in place.sites():
         if other.file.name != own and (taken := {*site.names} & {*other.site.names}):
             whose = f"the Act {other.site.act} of {other.site.venue} ({other.file})"
             remedy = f"type: backstage --venue {other.site.venue} nginx unbind {other.site.act}"
-            raise SiteRefused(f"{min(taken)} is bound to {whose} already; {remedy}")
+            raise SiteRefused(f"{min(taken)} is already bound to {whose}; {remedy}")
     ports = {str(nginx.http_port), str(nginx.https_port)}
     for server in config_parser.servers(files):
         taken = {*site.names} & server.names if server.ports & ports else set()
         if taken and Path(server.file).name != own:
-            what = f"{min(taken)} is served by another site of nginx already, in {server.file}"
-            raise SiteRefused(f"{what}; take it out there first")
+            what = f"{min(taken)} is already served by another site of nginx, in {server.file}"
+            raise SiteRefused(f"{what}; remove it there first")
 
 
 def _refuse_unreadable(act: Act, site: Site, shared: Iterable[Share], reader: Reader) -> None:
-    """Refuse what nginx's user cannot read, with what would let it."""
+    """Refuse files that nginx's user cannot read, with the command that lets it."""
     wanted = {f"{share.kind} files": Path(share.root) for share in shared}
     for what, path in wanted.items():
         if command := reader.command_to_read(path):
@@ -192,7 +192,7 @@ def _refuse_unreadable(act: Act, site: Site, shared: Iterable[Share], reader: Re
     if site.target.address.startswith("/"):
         _refuse_closed(act, Path(site.target.address), reader)
     if act.paths.top.is_dir() and (command := reader.command_to_enter(act.paths.top)):
-        blind = f"nginx (user {reader.name}) cannot see whether {act.paths.top}/held is there"
+        blind = f"nginx (user {reader.name}) cannot check whether {act.paths.top}/held exists"
         raise SiteRefused(f"{blind}; type: {command}")
 
 
@@ -201,10 +201,10 @@ def _refuse_closed(act: Act, socket: Path, reader: Reader) -> None:
     owner = users.stand_in(act.paths.venue.top, act.paths.top)
     theirs = socket.lstat().st_uid if os.path.lexists(socket) else owner
     if users.am_root() and os.path.realpath(socket) != str(socket):
-        raise SiteRefused(f"{socket} is a link, or lies behind one; name it as it is")
+        raise SiteRefused(f"{socket} is a link, or is reached through one; give its real path")
     if users.am_root() and theirs not in {owner or users.ROOT, users.ROOT}:
         whose = users.name_of(theirs or users.ROOT)
-        raise SiteRefused(f"{socket} is not {act.name}'s, but belongs to {whose}")
+        raise SiteRefused(f"{socket} does not belong to {act.name}, but to {whose}")
     whose = f"nginx (user {reader.name}) cannot connect to {act.name} at {socket}"
     if socket.parent.is_dir() and (command := reader.command_to_enter(socket.parent)):
         raise SiteRefused(f"{whose}; type: {command}")
@@ -216,7 +216,7 @@ def _refuse_closed(act: Act, socket: Path, reader: Reader) -> None:
 def _grants(
     act: Act, site: Site, present: Placed | None, listening: Listening
 ) -> tuple[env_changes.Changes, tuple[str, ...]]:
-    """The changes to the .env, after taking out what the bind before has put in."""
+    """The changes to the .env, after undoing those of the previous bind."""
     values = dict(act.env)
     back = env_changes.withdraw(values, present.site.granted) if present else {}
     tls = site.tls is not None
@@ -229,7 +229,7 @@ def _grants(
 
 
 def plan_unbinding(act: Act, present: Placed, nginx: Nginx, place: Place) -> Plan:
-    """What is to be done so that an Act is bound no more."""
+    """Plan the removal of an Act's site."""
     changes: env_changes.Changes = {}
     if is_ours(act.paths):
         changes = env_changes.withdraw(dict(act.env), present.site.granted)
@@ -247,7 +247,7 @@ def _texts(
     place: Place,
     files: Mapping[str, str],
 ) -> dict[str, str]:
-    """The files as they are to be: the shared one and that of the site, or none at all."""
+    """The texts of the shared file and the site's file; empty after the last site."""
     others = [each.site for each in place.sites() if each.file.name != name]
     left = [*others, *([site] if site else [])]
     if not left:
@@ -266,13 +266,13 @@ def _texts(
 
 
 def _undefended(addresses: Iterable[str], files: Mapping[str, str]) -> tuple[str, ...]:
-    """The addresses at which nobody has said what happens to unknown names."""
+    """The addresses that have no default server for unknown names."""
     defended = {each for server in config_parser.servers(files) for each in server.default_at}
     return tuple(each for each in addresses if config_parser.address(each) not in defended)
 
 
 def _free_name(act_paths: ActPaths, place: Place) -> str:
-    """The name of a new site's file; another Venue of that name may have one already."""
+    """The name of a new site's file; distinct if another Venue of that name has taken it."""
     name = file_name(act_paths.venue.top.name, act_paths.name)
     if not place.file(name).exists():
         return name
@@ -281,7 +281,7 @@ def _free_name(act_paths: ActPaths, place: Place) -> str:
 
 
 def is_ours(act_paths: ActPaths) -> bool:
-    """Whether the project comes from our scaffold, so that its .env can tell it of its domains."""
+    """Whether the project comes from our scaffold, so that its .env sets its domains."""
     example = act_paths.top / ".env.example"
     with suppress(OSError):
         return example.is_file() and env_changes.MARK in example.read_text(errors="replace")

@@ -1,4 +1,4 @@
-"""The nginx of this host: where its configuration is, what it makes of it, and whether it runs."""
+"""The nginx of this host: where its configuration is, whether it is valid, and whether it runs."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _SYSTEMD = Path("/run/systemd/system")
 _EVERYWHERE = ("0.0.0.0", "::")
 _INSTALL = "nginx is not installed; type: apt install nginx"
 _HTTP2_DIRECTIVE, _REJECT_HANDSHAKE = (1, 25, 1), (1, 19, 4)
-# Directories of sites by what includes them, the first found being used.
+# How nginx.conf may include a directory of sites; the first that is found is used.
 _LAYOUTS = ("sites-enabled/*", "sites-enabled/*.conf", "conf.d/*.conf")
 
 
 @dataclass(frozen=True)
 class Nginx:
-    """An nginx by its program and its nginx.conf.
+    """An nginx, identified by its program and its nginx.conf.
 
-    `state` is our own directory: the page for an Act that is away, and what certbot shows.
+    `state` is our own directory: the page for an Act that is away, and certbot's challenges.
     """
 
     program: Path
@@ -46,17 +46,17 @@ class Nginx:
 
     @property
     def command(self) -> str:
-        """How its program is called for this configuration, to be typed."""
+        """The command that runs its program with this configuration."""
         return "nginx" if self._is_system else f"nginx -c {self.conf}"
 
     @property
     def start_command(self) -> str:
-        """How it is started, to be typed."""
+        """The command that starts it."""
         return "systemctl start nginx" if self.has_unit else self.command
 
     @property
     def reload_command(self) -> str:
-        """How it is told to read its configuration and certificates, to be typed."""
+        """The command that makes it read its configuration and certificates again."""
         return "systemctl reload nginx" if self.has_unit else f"{self.command} -s reload"
 
     @property
@@ -83,7 +83,7 @@ class Nginx:
 
     @property
     def rejects_handshakes(self) -> bool:
-        """Whether it can turn away who asks for an unknown name, without a certificate."""
+        """Whether it can refuse TLS for an unknown name without a certificate."""
         return self.build.version >= _REJECT_HANDSHAKE
 
     @property
@@ -96,7 +96,7 @@ class Nginx:
 
     @property
     def pid(self) -> int | None:
-        """The pid of its master process; None while it does not run."""
+        """The pid of its master process, or None if it does not run."""
         try:
             pid = int(self.pid_file.read_text())
         except (OSError, ValueError):
@@ -105,7 +105,7 @@ class Nginx:
 
     @property
     def reader(self) -> Reader:
-        """The user that reads the files which it serves."""
+        """The user that its workers read files as."""
         master = self.pid
         owner = Path(f"/proc/{master}").stat().st_uid if master else os.geteuid()
         if owner != users.ROOT:
@@ -115,23 +115,23 @@ class Nginx:
 
     @property
     def is_ours(self) -> bool:
-        """Whether we may change its configuration and have it read anew."""
+        """Whether we may change its configuration and make nginx reload it."""
         master = self.pid
         signals = master is None or Path(f"/proc/{master}").stat().st_uid == os.geteuid()
         return users.am_root() or (signals and os.access(self.conf.parent, os.W_OK))
 
     def refuse_foreign(self, *words: str) -> None:
-        """Raise NotAllowed where only root may do what these words of the command mean."""
+        """Raise NotAllowed if only root may run this command; `words` are its arguments."""
         if not self.is_ours:
             what = f"{users.mine()} may not change what nginx serves ({self.conf.parent})"
             raise NotAllowed(f"{what}; type: {users.root_command(*words)}")
 
     def origin(self, name: str, *, tls: bool) -> str:
-        """How a browser writes the beginning of a URL of a site here."""
+        """The beginning of a URL of a site here, as a browser writes it."""
         return site.origin(name, self.https_port if tls else self.http_port, tls=tls)
 
     def listening(self, files: Mapping[str, str]) -> Listening:
-        """What sites stand on here, beside those in the files of its configuration."""
+        """The ports and directories of new sites, given the files of the configuration."""
         both = {port for each in config_parser.servers(files) for port in each.takes_ipv4}
         both &= {str(self.http_port), str(self.https_port)}
         return Listening(
@@ -145,25 +145,25 @@ class Nginx:
         )
 
     def run(self, *words: str, conf: Path | None = None) -> tuple[bool, str]:
-        """Whether nginx does as it is told, and what it says."""
+        """Run nginx; returns whether it succeeded, and its output."""
         command: list[str | Path] = [self.program, *words, "-c", conf or self.conf]
         done = programs.run(command, env=programs.tool_environment())
         return done.returncode == 0, done.stdout
 
     def files(self) -> dict[str, str]:
-        """The files of its configuration with their text. Raises SiteRefused if it is at fault."""
+        """The files of its configuration with their text. Raises SiteRefused if it is invalid."""
         is_fit, said = self.run("-T", "-q")
         if not is_fit:
-            raise SiteRefused("nginx cannot use its configuration as it is; mend that first", said)
+            raise SiteRefused("nginx cannot use its present configuration; fix that first", said)
         return config_parser.files_of(said)
 
     def fault(self, conf: Path | None = None) -> str:
-        """What nginx says of its configuration if it cannot use it, or of another one; '' if so."""
+        """Why nginx cannot use its configuration, or that in `conf`; '' if it can."""
         is_fit, said = self.run("-t", "-q", conf=conf)
         return "" if is_fit else said.strip()
 
     def fault_of(self, texts: Mapping[str, str]) -> str:
-        """What nginx says if it cannot use these files, by their names, alone; '' where it can."""
+        """Why nginx cannot use these files, given by name, on their own; '' if it can."""
         with tempfile.TemporaryDirectory(prefix="backstage-nginx-") as name:
             trial = Path(name)
             for file, text in texts.items():
@@ -172,7 +172,7 @@ class Nginx:
             return self.fault(trial / "nginx.conf").replace(f"{trial}/", "")
 
     def place(self) -> Place:
-        """Where its configuration has a directory for sites. Raises SiteRefused for none."""
+        """The directory for sites in its configuration. Raises SiteRefused if there is none."""
         includes = [
             word for each in config_parser.find({"": self._conf}, "include") for word in each.words
         ]
@@ -181,31 +181,31 @@ class Nginx:
                 if f"/{word}".endswith(f"/{ending}"):
                     return Place((self.conf.parent / word).parent)
         raise SiteRefused(
-            f"{self.conf} includes no directory of sites; write into its http block: "
+            f"{self.conf} includes no directory of sites; add to its http block: "
             f"include {self.conf.parent}/conf.d/*.conf;"
         )
 
     def refuse_taken_port(self, port: int, files: Mapping[str, str]) -> None:
-        """Raise PortUnavailable where another program listens at a port that a site needs.
+        """Raise PortUnavailable if another program listens on a port that a site needs.
 
-        `files` are those of the configuration that nginx has now: what it listens at is its own.
+        `files` are those of nginx's present configuration: the ports in it are its own.
         """
         has_it = any(str(port) in server.ports for server in config_parser.servers(files))
         if (self.pid and has_it) or not any(sockets.in_use(port, host) for host in _EVERYWHERE):
             return
         holder = sockets.listener(port)
         if holder is None and users.am_root():
-            # Only a connection under way has that port; whoever listens root would see.
+            # Only an open connection uses that port; root would see any listener.
             return
         if self.pid and any(member.pid == holder for member in processes.family(self.pid)):
-            # A site of its own was taken out of the configuration, but not yet out of nginx.
+            # A site was removed from the configuration, but nginx has not reloaded it yet.
             return
         name = processes.describe(holder) if holder else "another program"
-        what = f"port {port}, at which nginx is to listen, is taken by {name}"
-        raise PortUnavailable(f"{what}; stop that, or let it pass requests on", port, name)
+        what = f"port {port}, which nginx needs, is taken by {name}"
+        raise PortUnavailable(f"{what}; stop it, or let it pass requests on to nginx", port, name)
 
     def has(self, program: str) -> bool:
-        """Whether a program is there to be typed."""
+        """Whether a program is installed."""
         return which(program) is not None
 
     @property
@@ -229,7 +229,7 @@ class Nginx:
 
 
 def find() -> Nginx:
-    """The nginx of this host, or that of BACKSTAGE_NGINX_CONF. Raises SiteRefused for none."""
+    """The nginx of this host, or that of BACKSTAGE_NGINX_CONF. Raises SiteRefused if none."""
     program = which("nginx")
     if program is None:
         raise SiteRefused(_INSTALL)
@@ -251,7 +251,7 @@ def _ports() -> tuple[int, int]:
 
 
 def _minimal(trial: Path, texts: Mapping[str, str]) -> str:
-    """A configuration that needs nothing of the system's and has nothing but these files."""
+    """A configuration that uses nothing of the system and includes only these files."""
     kept = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     return "\n".join(
         [
@@ -268,7 +268,7 @@ def _minimal(trial: Path, texts: Mapping[str, str]) -> str:
 
 
 def _is_nginx(pid: int) -> bool:
-    """Whether a process runs a program of that name: the number may be another one's by now."""
+    """Whether a process runs a program of that name, as the pid may have been reused."""
     try:
         return Path(f"/proc/{pid}/comm").read_text() == "nginx\n"
     except OSError:

@@ -1,4 +1,4 @@
-"""Having nginx read its configuration anew, started where it does not run; until it answers."""
+"""Reloading or starting nginx, and waiting until it answers."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .program import Nginx
 
 _UNIT = "nginx.service"
 _PATIENCE = 15.0
-# How nginx titles a worker that only finishes its requests.
+# nginx's process title for a worker that only finishes its requests.
 _RETIRING = "shutting down"
-# How it complains of a port that it tries to bind, and that it gives up.
+# nginx's messages for a port that it tries to bind, and when it gives up.
 _TRYING, _GIVEN_UP = "bind() to ", "still could not bind()"
 
 
 def reload(nginx: Nginx, answering: tuple[int, ...]) -> None:
-    """Have it read its configuration, and return when it answers by that at these ports.
+    """Reload the configuration; returns when nginx uses it and answers on these ports.
 
-    Raises SiteRefused, with its words, where it goes on with the old one.
+    Raises SiteRefused, with nginx's messages, if nginx keeps the old one.
     """
     master = nginx.pid
     if master is None:
@@ -39,14 +39,14 @@ def reload(nginx: Nginx, answering: tuple[int, ...]) -> None:
 
 
 def start(answering: tuple[int, ...]) -> None:
-    """Have systemd start it, and return when it answers at these ports. Raises SiteRefused."""
+    """Start nginx by systemd; returns when it answers on these ports. Raises SiteRefused."""
     done = _systemctl("start", _UNIT)
     if done.returncode or not until(lambda: all(map(_answers, answering)), Deadline(_PATIENCE)):
         raise SiteRefused("systemd cannot start nginx; see: journalctl -u nginx", done.stdout)
 
 
 def stop() -> None:
-    """Have systemd end what `start` has started."""
+    """Stop by systemd the nginx that `start` has started."""
     _systemctl("stop", _UNIT)
 
 
@@ -57,11 +57,11 @@ def _tell(nginx: Nginx, master: int) -> None:
     else:
         is_told, said = nginx.run("-s", "reload")
     if not is_told:
-        raise SiteRefused("nginx cannot be told to read its configuration", said)
+        raise SiteRefused("nginx cannot be told to reload its configuration", said)
 
 
 def _is_renewed(master: int, moment: float, answering: tuple[int, ...]) -> bool:
-    """Whether new workers answer, and no old one any more takes a request."""
+    """Whether new workers answer, and no old worker accepts requests any more."""
     workers = [each for each in processes.family(master) if each.pid != master]
     new = [each for each in workers if processes.started_after(each.pid, moment)]
     old = [each for each in workers if each not in new]
@@ -71,7 +71,7 @@ def _is_renewed(master: int, moment: float, answering: tuple[int, ...]) -> bool:
 
 
 def _has_given_up(nginx: Nginx, mark: int) -> bool:
-    """Whether it says why it goes on as before; a port it tries to bind for 2.5 s."""
+    """Whether it logged why it keeps the old configuration; it tries to bind a port for 2.5 s."""
     said = _complaints(nginx.error_log, mark)
     return any(_GIVEN_UP in line or _TRYING not in line for line in said)
 
@@ -86,7 +86,7 @@ def _unit_pid() -> int:
 
 
 def _title(pid: int) -> str:
-    """What a process calls itself; '' where it is gone."""
+    """The title of a process; '' if it is gone."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
     except OSError:
@@ -109,7 +109,7 @@ def _size(path: Path) -> int:
 
 
 def _complaints(log: Path, mark: int) -> list[str]:
-    """What was added to a log of errors, as far as nginx cannot go on with it."""
+    """The fatal errors that were added to an error log since a mark."""
     try:
         with log.open("rb") as file:
             file.seek(mark)

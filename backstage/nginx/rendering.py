@@ -1,4 +1,4 @@
-"""What nginx reads: the text of a site's file, and of the one that all sites share."""
+"""The text of nginx's configuration: a site's file, and the file that all sites share."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from ..errors import SiteRefused
 from .site import Listening, Share, Site, Tls, headed
 
-# Where the page for an Act that is away is found; a name that no application has.
+# The URL of the page for an Act that is away; no application uses this name.
 _AWAY = "/.backstage-away.html"
 _CHALLENGE = "/.well-known/acme-challenge/"
 _PROBES = ("/healthz", "/readyz")
 _UNFIT = frozenset('"\\$')
-# What a browser may show of what somebody has uploaded; everything else is only downloaded.
+# The uploads that a browser may display; everything else is only downloaded.
 _SHOWN = {
     "image/png": "png",
     "image/jpeg": "jpeg jpg",
@@ -34,7 +34,7 @@ _SHOWN = {
     "font/woff": "woff",
     "font/woff2": "woff2",
 }
-# Mozilla's "intermediate" list for TLS 1.2; those of TLS 1.3 are all good.
+# Mozilla's "intermediate" list for TLS 1.2; all ciphers of TLS 1.3 are good.
 _CIPHERS = ":".join(
     f"{exchange}-{cipher}"
     for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
@@ -45,7 +45,7 @@ _STATIC = "static"
 
 @dataclass(frozen=True)
 class Common:
-    """What the shared file has to say: where it answers unknown names, and what no other says."""
+    """What the shared file sets: where to refuse unknown names, and the hash bucket size."""
 
     http: tuple[str, ...] = ()
     https: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Common:
 
 @dataclass(frozen=True)
 class _Block:
-    """A block of nginx's, with what stands in it."""
+    """A block of nginx's configuration, with its contents."""
 
     head: str
     body: list[_Line] = field(default_factory=list)
@@ -64,23 +64,23 @@ _Line = str | _Block
 
 
 def render(site: Site, listening: Listening, upstream: str) -> str:
-    """The text of a site's file; `upstream` is its name, which is to be like no other's.
+    """The text of a site's file; `upstream` is the name of its upstream, which must be unique.
 
-    Raises SiteRefused for a path that nginx would read as something else.
+    Raises SiteRefused for a path that nginx would misread.
     """
     return headed(site, _text([*_upstream(site, upstream), *_servers(site, listening, upstream)]))
 
 
 def render_shared(common: Common) -> str:
-    """The text of the file that all sites need once."""
+    """The text of the file that all sites share."""
     return (
-        "# What all sites of Django Backstage need once. Written by `backstage nginx bind`, and\n"
-        "# removed with the last of them.\n\n"
+        "# Shared by all sites of Django Backstage. Written by `backstage nginx bind`, and\n"
+        "# removed with the last site.\n\n"
     ) + _text(_shared(common))
 
 
 def _upstream(site: Site, name: str) -> list[_Line]:
-    # It is tried again with each request, as nobody else could answer it.
+    # Retried with each request, as there is no other server.
     return [_Block(f"upstream {name}", [f"server {_quoted(site.target.server)} fail_timeout=0;"])]
 
 
@@ -142,7 +142,7 @@ def _security() -> list[_Line]:
 
 
 def _passing(site: Site, listening: Listening) -> Iterator[_Line]:
-    """How requests reach the Act. What a visitor claims of himself is overwritten."""
+    """How requests reach the Act. Headers that a visitor could forge are overwritten."""
     headers = {
         "Host": listening.host,
         "X-Real-IP": "$remote_addr",
@@ -158,7 +158,7 @@ def _passing(site: Site, listening: Listening) -> Iterator[_Line]:
         yield "proxy_http_version 1.1;"
         for name, value in {**headers, **upgrade}.items():
             yield f"proxy_set_header {name} {value};"
-        # Of our own, as an application must not be told of a proxy by this old way.
+        # Always empty, so that an application does not read a proxy from this obsolete header.
         yield 'proxy_set_header Proxy "";'
     else:
         for name, value in _uwsgi_variables(headers).items():
@@ -194,7 +194,7 @@ def _uwsgi_variables(headers: dict[str, str]) -> dict[str, str]:
 
 
 def _unless_empty(value: str) -> str:
-    """A variable's value; one that is empty is not passed at all, whatever the visitor sent."""
+    """A variable's value; an empty one is not passed at all, whatever the visitor sent."""
     return f"{value} if_not_empty" if value == '""' else value
 
 
@@ -202,7 +202,7 @@ def _places(site: Site, listening: Listening, upstream: str) -> Iterator[_Line]:
     ask = _ask(site, upstream)
     held = f"if (-f {_quoted(site.held)}) {{ return 503; }}"
     yield ""
-    # Without `recursive`, the page would not be shown to those who were led on to @websocket.
+    # Without `recursive`, requests that were passed to @websocket would not get the page.
     upgrade = "if ($backstage_upgrade) { return 418; }"
     yield _Block("location /", ["recursive_error_pages on;", held, upgrade, ask])
     for probe in _PROBES:
@@ -225,7 +225,7 @@ def _places(site: Site, listening: Listening, upstream: str) -> Iterator[_Line]:
 def _websocket(site: Site, ask: str) -> list[_Line]:
     kind = _kind(site)
     return [
-        "# Only what is upgraded may be silent for so long.",
+        "# Only upgraded connections may be silent for so long.",
         f"{kind}_send_timeout 1h;",
         f"{kind}_read_timeout 1h;",
         ask,
@@ -235,7 +235,7 @@ def _websocket(site: Site, ask: str) -> list[_Line]:
 def _served(share: Share) -> _Block:
     alias = [
         f"alias {_quoted(share.root + '/')};",
-        "# No link leads to what belongs to somebody else.",
+        "# Links to files of other users are not followed.",
         "disable_symlinks if_not_owner;",
         "add_header X-Content-Type-Options nosniff always;",
     ]
@@ -244,7 +244,7 @@ def _served(share: Share) -> _Block:
     else:
         more = [
             'add_header Cache-Control "max-age=3600";',
-            "# What was uploaded is shown or downloaded, but never runs as a part of the site.",
+            "# Uploads are displayed or downloaded, but never run as a part of the site.",
             "add_header Content-Security-Policy $backstage_sandbox always;",
             "default_type application/octet-stream;",
             _Block("types", [f"{kind} {endings};" for kind, endings in _SHOWN.items()]),
@@ -266,7 +266,7 @@ def _sends_on(
 
 
 def _challenges(listening: Listening) -> _Block:
-    """Where certbot shows that the domain is this host's, on every site so that it can renew."""
+    """Where certbot proves control of the domain; on every site, for renewals."""
     return _Block(
         f"location ^~ {_CHALLENGE}",
         [f"root {_quoted(listening.challenges)};", "default_type text/plain;"],
@@ -275,7 +275,7 @@ def _challenges(listening: Listening) -> _Block:
 
 def _shared(common: Common) -> Iterator[_Line]:
     if common.hash_bucket:
-        yield "# Long names of hosts need it."
+        yield "# Needed for long host names."
         yield "server_names_hash_bucket_size 512;"
     yield _map(
         "$http_upgrade",
@@ -287,7 +287,7 @@ def _shared(common: Common) -> Iterator[_Line]:
         "$backstage_connection",
         {"default": '""', "~*^websocket$": "upgrade"},
     )
-    yield "# A name with a digest of its content in it never means another content."
+    yield "# The content of a file with a digest in its name never changes."
     yield _map(
         "$uri",
         "$backstage_cache",
@@ -296,11 +296,11 @@ def _shared(common: Common) -> Iterator[_Line]:
             r'"~\.[0-9a-f]{12}\.[^/]+$"': '"public, max-age=31536000, immutable"',
         },
     )
-    yield "# Browsers show no PDF in a sandbox, and it can do no harm."
+    yield "# Browsers do not display PDF in a sandbox, and PDF is harmless."
     sandbox = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     yield _map("$uri", "$backstage_sandbox", {"default": f'"{sandbox}"', r"~*\.pdf$": '""'})
     if common.http:
-        yield "# Names that nobody has bound are answered by nobody."
+        yield "# Names that are not bound get no answer."
         yield _stranger(common.http, ["return 444;"])
     if common.https:
         secured = [f"{address} ssl" for address in common.https]
@@ -327,7 +327,7 @@ def _ask(site: Site, upstream: str) -> str:
 def _quoted(path: str) -> str:
     unfit = [sign for sign in path if sign in _UNFIT or not sign.isprintable()]
     if unfit:
-        raise SiteRefused(f"nginx gives {unfit[0]!r} in a path a meaning of its own: {path!r}")
+        raise SiteRefused(f"nginx gives {unfit[0]!r} in a path a special meaning: {path!r}")
     return f'"{path}"'
 
 

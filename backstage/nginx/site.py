@@ -1,7 +1,7 @@
-"""Acts under domains as facts, and how the file of a site remembers them.
+"""The facts about an Act's site, and how the site's file records them.
 
-A site's file begins with a comment that tells people what it is, and us what was bound. It is the
-only memory of that.
+A site's file begins with a comment that explains it to people, and records what was bound. There is
+no other record.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Tls:
-    """The files of a certificate with its chain and of its key."""
+    """The files of a certificate, with its chain, and of its key."""
 
     certificate: str
     key: str
@@ -55,9 +55,9 @@ class Tls:
 class Site:
     """An Act under its domains.
 
-    `aliases` are names that are sent on to the first domain. `automatic` is whether certbot's
-    certificate is used as soon as there is one. `granted` is what its .env was told, in the words
-    of `grants`. `patience` is how long a request may take, in seconds.
+    `aliases` are names that are redirected to the first domain. `automatic` tells whether certbot's
+    certificate is used as soon as there is one. `granted` records the changes to its .env, in the
+    words of `env_changes`. `patience` is how long a request may take, in seconds.
     """
 
     act: str
@@ -78,7 +78,7 @@ class Site:
 
     @property
     def held(self) -> str:
-        """While this file exists, visitors are shown the page instead of the Act."""
+        """While this file exists, visitors get the page instead of the Act."""
         return f"{self.venue}/acts/{self.act}/held"
 
     @property
@@ -88,7 +88,7 @@ class Site:
 
 @dataclass(frozen=True, kw_only=True)
 class Listening:
-    """What all sites stand on: the ports and addresses of this nginx, and its own directories."""
+    """What all sites share: the ports and addresses of this nginx, and its directories."""
 
     http_port: int
     https_port: int
@@ -99,58 +99,58 @@ class Listening:
     challenges: str
 
     def listens(self, *, tls: bool) -> list[str]:
-        """The addresses to listen at."""
+        """The addresses to listen on."""
         port = self.https_port if tls else self.http_port
         return [*([f"{port}"] if self.ipv4 else []), *([f"[::]:{port}"] if self.ipv6 else [])]
 
     def origin(self, name: str, *, tls: bool) -> str:
-        """How a browser writes the beginning of a URL."""
+        """The beginning of a URL, as a browser writes it."""
         return origin(name, self.https_port if tls else self.http_port, tls=tls)
 
     @property
     def host(self) -> str:
-        """The name that was asked for, as applications compare it."""
+        """The requested host, as applications compare it."""
         usual = (self.http_port, self.https_port) == (80, 443)
         return "$host" if usual else "$host:$server_port"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What the comment of a site's file tells; `edited` whether somebody has changed the file."""
+    """The record in a site's file; `edited` tells whether the file was edited by hand."""
 
     site: Site
     edited: bool
 
 
 def origin(name: str, port: int, *, tls: bool) -> str:
-    """How a browser writes the beginning of a URL."""
+    """The beginning of a URL, as a browser writes it."""
     scheme, usual = ("https", 443) if tls else ("http", 80)
     return f"{scheme}://{name}" if port == usual else f"{scheme}://{name}:{port}"
 
 
 def file_name(venue_name: str, act_name: str, digest: str = "") -> str:
-    """The name of a site's file; `digest` tells Venues of one name apart."""
+    """The name of a site's file; `digest` distinguishes Venues of the same name."""
     return "-".join(filter(None, ["backstage", slug(venue_name), act_name, digest])) + ".conf"
 
 
 def slug(name: str) -> str:
-    """A name as it may stand in names of files and upstreams."""
+    """A name, made safe for names of files and upstreams."""
     return _SLUG.sub("_", name)
 
 
 def headed(site: Site, body: str) -> str:
-    """The text of a site's file: the comment that tells what was bound, then what nginx reads."""
+    """The text of a site's file: the record of what was bound, then nginx's configuration."""
     facts = "".join(f"# {key}: {value}".rstrip() + "\n" for key, value in _facts(site))
     head = (
         f"# The Act {site.act} of the Venue {site.venue}, served under its domains.\n"
-        "# `backstage nginx bind` wrote it. Edits are yours: the next bind asks before it\n"
-        "# replaces them. What stands here is all that is remembered of it:\n"
+        "# Written by `backstage nginx bind`. You may edit it: the next bind asks before it\n"
+        "# replaces your edits. These lines are the only record of what was bound:\n"
     )
     return sealed(f"{head}{facts}\n{body}")
 
 
 def read_record(text: str) -> Record | None:
-    """What a site's file tells; None where it is none of ours."""
+    """The record in a site's file; None if the file is not ours."""
     facts = dict(_head_facts(text))
     try:
         protocol, address = facts["target"].split(" ", 1)

@@ -1,4 +1,4 @@
-"""Where nginx looks for its sites: files put in place there, and put back as they were."""
+"""nginx's directory of sites: puts files in place there, and restores them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OURS = "backstage-*.conf"
 
 @dataclass(frozen=True)
 class Placed:
-    """A site of ours in its file; `edited` whether somebody has changed that."""
+    """One of our sites and its file; `edited` tells whether it was edited by hand."""
 
     site: Site
     file: Path
@@ -25,7 +25,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Place:
-    """The directory that nginx.conf includes; Debian's holds links to files beside it."""
+    """The directory that nginx.conf includes; Debian's contains links to sites-available."""
 
     included: Path
 
@@ -38,17 +38,17 @@ class Place:
         return self._written / name
 
     def paths(self, name: str) -> tuple[Path, ...]:
-        """All that makes nginx read it: the file, and the link where there has to be one."""
+        """Everything that makes nginx read it: the file, and the link if one is needed."""
         return tuple(dict.fromkeys((self.file(name), self.included / name)))
 
     def sites(self) -> Iterator[Placed]:
-        """Every site of ours, of whatever Venue."""
+        """Every site of ours, for all Venues."""
         for path in sorted(self._written.glob(_OURS)):
             if record := read_record(path.read_text(errors="surrogateescape")):
                 yield Placed(record.site, path, record.edited)
 
     def site_of(self, act_paths: ActPaths) -> Placed | None:
-        """What is bound to an Act, if anything is."""
+        """The site of an Act, if it is bound."""
         mine = (act_paths.name, str(act_paths.venue.top))
         return next((e for e in self.sites() if (e.site.act, e.site.venue) == mine), None)
 
@@ -64,7 +64,7 @@ class Place:
             link.symlink_to(self.file(name))
 
     def remove(self, name: str) -> None:
-        """Take a file away."""
+        """Remove a file."""
         for path in reversed(self.paths(name)):
             path.unlink(missing_ok=True)
 
@@ -79,7 +79,7 @@ class Place:
 
 @dataclass(frozen=True)
 class FileBackup:
-    """What was at a path: the bytes of a file with its mode, where a link leads, or nothing."""
+    """What was at a path: a file with its mode, a link with its target, or nothing."""
 
     path: Path
     content: bytes | None = None
@@ -95,7 +95,7 @@ class FileBackup:
         return cls(path)
 
     def put_back(self) -> None:
-        """Make it so again."""
+        """Restore it."""
         if self == FileBackup.of(self.path):
             return
         self.path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What nginx may serve of a Django project by itself: its static files, and what was uploaded."""
+"""The files of a Django project that nginx may serve itself: static files and uploads."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _URL = re.compile(r"/([A-Za-z0-9._~-]+/)+")
 
 @dataclass(frozen=True)
 class ProjectSettings:
-    """What a project's settings say.
+    """The relevant settings of a project.
 
-    `shares` is what nginx may serve. `strangers` are the hosts that ALLOWED_HOSTS does not know.
+    `shares` are the directories that nginx may serve, `strangers` the hosts not in ALLOWED_HOSTS.
     """
 
     shares: tuple[Share, ...] = ()
@@ -30,9 +30,9 @@ class ProjectSettings:
 
 
 def ask(act_paths: ActPaths, names: Iterable[str]) -> ProjectSettings:
-    """Ask the project of an Act, as the user that it belongs to; nothing where it is no Django.
+    """Ask the project of an Act, as its owner; the answer is empty if it is not a Django project.
 
-    Raises SiteRefused where its settings cannot be loaded, or publish more than they should.
+    Raises SiteRefused if its settings cannot be loaded, or publish private files.
     """
     project = project_of(act_paths)
     if project is None:
@@ -48,14 +48,14 @@ def _asked(project: Project, names: Iterable[str]) -> Answer:
     told = answer_of(project, "shares", *names)
     if isinstance(told, Silence):
         what = f"the settings of {project.name} cannot be loaded: {project.harmless(told.why)}"
-        raise SiteRefused(f"{what}; mend that, see: backstage manage {project.name} check")
+        raise SiteRefused(f"{what}; fix that, see: backstage manage {project.name} check")
     return told
 
 
 def _share(
     kind: str, told: list[str], act_paths: ActPaths, private: Iterable[Path]
 ) -> Share | None:
-    """The directory at a URL of this host; None where there is none, or nothing there yet."""
+    """The directory at a URL of this host; None if there is none to serve."""
     url, root = told
     if not _URL.fullmatch(url) or not root:
         return None
@@ -63,9 +63,9 @@ def _share(
     for secret in private:
         if Path(os.path.realpath(secret)).is_relative_to(path):
             name = f"{kind.upper()}_ROOT"
-            why = f"{secret} lies in it; give it a directory of its own in the settings"
+            why = f"{secret} is in it; set a separate directory in the settings"
             raise SiteRefused(
-                f"{name} of {act_paths.name} is {path}, which nobody may be shown: {why}"
+                f"{name} of {act_paths.name} is {path}, which must not be served: {why}"
             )
     if not path.is_dir():
         return Share(kind, url, str(path)) if path.is_relative_to(act_paths.top) else None
@@ -74,14 +74,14 @@ def _share(
 
 
 def _refuse_foreign(kind: str, path: Path, act_paths: ActPaths) -> None:
-    """Whoever writes settings must not have nginx show what it can read, but he cannot."""
+    """Refuse other users' directories, which the settings' author may be unable to read."""
     owner, ours = path.stat().st_uid, _home(act_paths).lstat().st_uid
     if owner != ours:
         what = f"{kind.upper()}_ROOT of {act_paths.name} is {path}, which belongs to"
-        names = f"{users.name_of(owner)}, not to {users.name_of(ours)} as the Act does"
-        raise SiteRefused(f"{what} {names}; give it a directory of its own")
+        names = f"{users.name_of(owner)}, not to {users.name_of(ours)}, the owner of the Act"
+        raise SiteRefused(f"{what} {names}; set a directory of the Act's own")
 
 
 def _home(act_paths: ActPaths) -> Path:
-    """What belongs to whoever the Act belongs to."""
+    """A directory that belongs to the owner of the Act."""
     return act_paths.top if act_paths.top.exists() else act_paths.venue.top

@@ -1,4 +1,4 @@
-"""The steps by which an Act comes under its domains: each with what undoes it, all or none done."""
+"""The steps of a bind, each with its undo; either all of them are done or none."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ..errors import BackstageError
 
 @unique
 class Deed(Enum):
-    """What a step does, in the words in which people are told that it was done."""
+    """What a step does; the value is the message after it was done."""
 
     WRITE_SITE = "wrote {subject}"
     REMOVE_SITE = "removed {subject}"
     CHANGE_ENV = "changed {details} in {subject}"
-    RELOAD_NGINX = "had nginx read its configuration"
+    RELOAD_NGINX = "reloaded nginx"
     START_NGINX = "started nginx"
     RESTART_ACT = "restarted {subject}"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to be done, and how it is undone.
+    """One step, and its undo.
 
-    `undo` makes it as it was before, also where `do` got only part of the way. Both may raise
+    `undo` restores the state before, even after a `do` that failed half-way. Both may raise
     BackstageError.
     """
 
@@ -37,15 +37,15 @@ class Step:
     details: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """What was done, for people."""
+        """What was done, as a message."""
         return self.deed.value.format(subject=self.subject, details=", ".join(self.details))
 
 
 def carry_out(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """Do the steps in order, and return them; each is asked for when those before it are done.
+    """Do the steps in order, and return them; each is requested when those before it are done.
 
-    Where one fails, all that were begun are undone in the same order: nginx can read its old
-    configuration only when that is back in place. What `do` raised is raised then.
+    If a step fails, all steps begun are undone in the same order, as nginx can reload its old
+    configuration only when that is back in place. Then the error of `do` is raised.
     """
     begun: list[Step] = []
     try:
@@ -59,13 +59,13 @@ def carry_out(steps: Iterable[Step]) -> tuple[Step, ...]:
 
 
 def _undo(begun: Iterable[Step]) -> None:
-    """Undo every one of the steps, also where another cannot be undone."""
+    """Undo every step, even if the undo of another fails."""
     with ExitStack() as stack:
         for step in reversed([*begun]):
             stack.callback(_undo_one, step)
 
 
 def _undo_one(step: Step) -> None:
-    # People have to learn why all of it is undone.
+    # The error that caused the undo matters more than one during it.
     with suppress(BackstageError):
         step.undo()

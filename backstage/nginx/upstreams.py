@@ -1,4 +1,4 @@
-"""Where the vassal file of an Act binds it, as a proxy in front has to know."""
+"""Where an Act listens according to its vassal file, as a proxy needs to know."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..uwsgi.includes import Script
 from ..uwsgi.ini import Address, VassalFile
 from .site import Target
 
-# The sockets that a proxy can talk to, with how it talks; the first that is there counts.
+# The options for sockets that a proxy can use, with the protocol; the first one set counts.
 _PROTOCOLS = {
     "http-socket": "http",
     "http11-socket": "http",
@@ -24,14 +24,14 @@ _HARAKIRI, _MARGIN = 60, 5
 
 
 def of(act_paths: ActPaths) -> Target:
-    """Where the Act answers. Raises SiteRefused where nginx could not ask it."""
+    """Where the Act answers. Raises SiteRefused if nginx cannot connect to it."""
     file = vassal_files.load(act_paths)
     if file is None:
-        raise SiteRefused(f"{act_paths.name} has no vassal file, so nobody knows where it answers")
+        raise SiteRefused(f"{act_paths.name} has no vassal file, so its address is unknown")
     found = _tcp(file) or _unix(act_paths, _script(act_paths, file))
     if found is None:
         raise SiteRefused(
-            f"the vassal file of {act_paths.name} names no port and no socket that nginx can ask; "
+            f"the vassal file of {act_paths.name} names no port or socket that nginx can use; "
             f"write http-socket = 127.0.0.1:8001, or set-placeholder = port=8001 for a daemon; "
             f"type: backstage edit {act_paths.name}"
         )
@@ -39,7 +39,7 @@ def of(act_paths: ActPaths) -> Target:
 
 
 def patience(act_paths: ActPaths) -> int:
-    """How long a request may take, in seconds: somewhat more than uWSGI allows it."""
+    """How long a request may take, in seconds: a little longer than uWSGI allows."""
     file = vassal_files.load(act_paths)
     script = _script(act_paths, file) if file else Script()
     line = script.last("harakiri")
@@ -64,7 +64,7 @@ def _written(address: Address) -> str:
 
 
 def _base(act_paths: ActPaths, script: Script) -> Path:
-    """Where uWSGI is when it binds: it goes into `chdir` before."""
+    """The directory that uWSGI binds in: it changes to `chdir` first."""
     line = script.last("chdir")
     return act_paths.venue.vassals / (script.value(line) if line and script.knows(line) else "")
 

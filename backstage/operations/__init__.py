@@ -1,1 +1,1 @@
-"""What is done whole or not at all."""
+"""Operations that succeed completely or leave nothing behind."""

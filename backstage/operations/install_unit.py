@@ -1,4 +1,4 @@
-"""Having systemd run the Emperor of a Venue: installing its unit and taking it away again."""
+"""Running a Venue's Emperor under systemd: installs its unit and uninstalls it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from ..uwsgi import launch
 from ..venue import Venue
 
 _ROOT = "root"
-# Between a crash and the next start a unit is "activating"; so long is it waited for, in seconds.
+# How long to wait for the Emperor to end, in seconds.
 _PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
 class Installation:
-    """What an installation would do: the unit's text, and whose the Venue's files become.
+    """A planned installation: the text of the unit, and the new owner of the Venue's files.
 
-    `present` is the text of the unit that was there when this was planned.
+    `present` is the text of the unit that was installed when this was planned.
     """
 
     venue: Venue
@@ -41,26 +41,26 @@ class Installation:
 
     @property
     def is_edited(self) -> bool:
-        """Whether a unit is there that somebody has changed."""
+        """Whether a unit is installed that somebody has edited."""
         return bool(self.present) and seals.is_edited(self.present)
 
     @property
     def is_there(self) -> bool:
-        """Whether exactly this unit is installed."""
+        """Whether exactly this unit is already installed."""
         return self.present == self.text
 
     @cached_property
     def hands_over(self) -> bool:
-        """Whether the Venue's files get another owner."""
+        """Whether the Venue's files get a new owner."""
         return self.account is not None and _owner(self.venue) != self.account.pw_uid
 
 
 def plan(venue: Venue, *, own: bool, run_as: str = "") -> Installation:
-    """What has to be done for a unit of the machine, or one of this user's own systemd.
+    """Plan the installation of a system unit, or of a user unit if `own`; changes nothing.
 
-    `run_as` is who the Emperor runs as, by default the owner of the Venue. Nothing is changed.
-    Raises UnknownUser, NotAllowed where it would be root without having been asked for, and
-    SettingsError for a venue.yaml that cannot be used.
+    `run_as` is the user that the Emperor runs as, by default the owner of the Venue. Raises
+    UnknownUser, SettingsError for an invalid venue.yaml, and NotAllowed if the Emperor would run as
+    root without an explicit request.
     """
     names.check_venue_path(venue.path)
     account = None if own else _account(venue, run_as)
@@ -71,30 +71,30 @@ def plan(venue: Venue, *, own: bool, run_as: str = "") -> Installation:
 
 
 def refuse_unless_possible(wanted: Installation) -> None:
-    """Raise ServiceFailed without systemd, NotAllowed for a unit of the machine without root."""
+    """Raise ServiceFailed without systemd, NotAllowed for a system unit without root."""
     if not client.booted():
         raise ServiceFailed(
-            "no systemd runs this machine (there is no /run/systemd/system), so it cannot run the "
+            "systemd does not run on this machine (no /run/systemd/system), so it cannot run the "
             f"Emperor; type: backstage --venue {wanted.venue.path} venue start"
         )
     if not wanted.service.own and not users.am_root():
-        raise NotAllowed(f"only root installs units of the machine; type: {_again(wanted)}")
+        raise NotAllowed(f"only root can install system units; type: {_again(wanted)}")
     _refuse_other(wanted)
 
 
 def install(wanted: Installation) -> Service:
     """Install, enable and start the unit; returns when every Act answers or has failed.
 
-    An Emperor that runs already is ended first, and its Acts run on under the new one. On an error
-    all is as it was before. Raises NotAllowed, ServiceFailed, CannotWrite.
+    A running Emperor is stopped first; the new one starts its Acts again. On an error, everything
+    is restored. Raises NotAllowed, ServiceFailed, CannotWrite.
     """
     service, venue = wanted.service, wanted.venue
     refuse_unless_possible(wanted)
     if service.own:
-        # Says what to do where none of one's own runs.
+        # Raises an error that says what to do if the user has no systemd running.
         client.reload_units(own=True)
     if fault := _fault(wanted):
-        raise ServiceFailed(f"systemd would not take the unit {service.name}:", fault)
+        raise ServiceFailed(f"systemd rejects the unit {service.name}:", fault)
     if wanted.account:
         _check_reach(venue, wanted.account)
     trouble = files.telling_disk_trouble(f"cannot install {service.path}")
@@ -119,42 +119,42 @@ def install(wanted: Installation) -> Service:
 
 
 def uninstall(venue: Venue) -> Service:
-    """Stop the Emperor, and take its unit away without a trace. Returns what was there.
+    """Stop the Emperor and remove its unit completely. Returns the removed service.
 
-    Raises ServiceFailed where there is none, NotAllowed.
+    Raises ServiceFailed if there is no unit, NotAllowed.
     """
     service = client.service_of(venue.path)
     if service is None:
         raise ServiceFailed(f"no unit runs {venue.path}; type: backstage systemd install")
     if not service.own and not users.am_root():
         command = users.root_command("--venue", str(venue.path), "systemd", "uninstall")
-        raise NotAllowed(f"only root uninstalls units of the machine; type: {command}")
+        raise NotAllowed(f"only root can uninstall system units; type: {command}")
     service.tell("disable", "--now", "--quiet")
     _remove(service)
     return service
 
 
 def _refuse_changed(wanted: Installation) -> None:
-    """Refuse what was planned before somebody else installed or edited a unit of this name."""
+    """Refuse a plan if a unit of this name has been installed or edited since."""
     name = client.free_name(wanted.venue.path, own=wanted.service.own)
     if name != wanted.service or name.text != wanted.present:
-        raise ServiceFailed(f"{wanted.service.path} was changed meanwhile; repeat the command")
+        raise ServiceFailed(f"{wanted.service.path} has changed meanwhile; run the command again")
 
 
 def _refuse_other(wanted: Installation) -> None:
-    """Refuse a second unit for a Venue: one of the machine's beside one of its owner's."""
+    """Refuse a second unit for a Venue: a system unit next to its owner's user unit."""
     venue, own = wanted.venue, wanted.service.own
     home = Path(users.home_of(_owner(venue)))
     other = client.directory(own=False) if own else home / ".config" / "systemd" / "user"
     for name in unit_names(venue.path):
-        # Only looked at: what lies in a home may be anything.
+        # Only read, never changed: the files in a home directory can be anything.
         if (other / name).is_file() and (
             not own or venue_of((other / name).read_text()) == venue.path
         ):
             remedy = users.root_command("--venue", str(venue.path), "systemd", "uninstall")
             if not own:
                 remedy = f"as {users.name_of(_owner(venue))}: backstage systemd uninstall"
-            raise ServiceFailed(f"{other / name} runs this Venue already; type {remedy}")
+            raise ServiceFailed(f"{other / name} already runs this Venue; type {remedy}")
 
 
 def _account(venue: Venue, run_as: str) -> struct_passwd:
@@ -162,29 +162,29 @@ def _account(venue: Venue, run_as: str) -> struct_passwd:
     if run_as == _ROOT and owner != users.ROOT:
         raise NotAllowed(
             f"{venue.path} belongs to {users.name_of(owner)}, who may have changed what root "
-            "would run there; make a Venue as root for that"
+            "would run there; create a Venue as root instead"
         )
     if run_as:
         return users.by_name(run_as)
     if owner == users.ROOT:
         raise NotAllowed(
             f"{venue.path} belongs to root, and services should not run as root. Name the user "
-            "that they run as, who gets its files: --run-as NAME. To make one, type: adduser "
-            f"--system --group --home /srv/{venue.name.lower()} {venue.name.lower()}. Or, to have "
-            "root start each Act as a user of its own: --run-as root"
+            "to run them, who becomes the owner of its files: --run-as NAME. To create one, type: "
+            f"adduser --system --group --home /srv/{venue.name.lower()} {venue.name.lower()}. Or, "
+            "to run each Act as its own user, started by root: --run-as root"
         )
     return users.by_name(users.name_of(owner))
 
 
 def _check_settings(settings: Settings, account: struct_passwd | None) -> None:
-    """Refuse users for Acts where the Emperor cannot become them."""
+    """Refuse users for Acts if the Emperor cannot switch to them."""
     if account and account.pw_name == _ROOT:
         return
     named = [name for name, act in settings.acts.items() if act.run_as]
     if named:
         raise NotAllowed(
-            f"venue.yaml has {', '.join(named)} run as users of their own (run_as), for which the "
-            "Emperor has to run as root; install with --run-as root, or take run_as out"
+            f"venue.yaml sets run_as for {', '.join(named)}, which needs an Emperor that runs as "
+            "root; install with --run-as root, or remove run_as"
         )
 
 
@@ -205,7 +205,7 @@ def _unit_text(venue: Venue, account: struct_passwd | None) -> str:
 
 
 def _fault(wanted: Installation) -> str:
-    """What systemd has against the unit, tried where it does not count."""
+    """The errors that systemd finds in the unit, checked in a temporary directory."""
     with tempfile.TemporaryDirectory() as directory:
         trial = Path(directory) / wanted.service.name
         trial.write_text(wanted.text, encoding="utf-8")
@@ -214,20 +214,20 @@ def _fault(wanted: Installation) -> str:
 
 def _check_reach(venue: Venue, account: struct_passwd) -> None:
     """Refuse a user who cannot run the Venue's Python."""
-    # Not by setpriv itself, which has root's rights until the moment of execve.
+    # Through sh, as setpriv itself keeps root's rights until execve.
     command: list[str | Path] = ["sh", "-c", 'exec "$@"', "sh", venue.paths.python, "-c", ""]
     done = programs.run(command, uid=account.pw_uid, env=programs.service_environment(venue.path))
     if done.returncode:
         python = venue.paths.python.resolve()
         raise NotAllowed(
             f"{account.pw_name} cannot run {python}, the Python of this Venue "
-            f"({done.stdout.strip()}); make the Venue with one that everybody can run, "
-            "such as --python /usr/bin/python3, in a directory that everybody can enter"
+            f"({done.stdout.strip()}); create the Venue with one that everybody can "
+            "run, such as --python /usr/bin/python3, in a directory that everybody can enter"
         )
 
 
 def _stop_emperor(venue: Venue, undo: ExitStack) -> None:
-    """End an Emperor that the unit has not started, to be started again if all this fails."""
+    """Stop an Emperor that the unit has not started; it is started again on failure."""
     service = client.service_of(venue.path)
     if venue.emperor.pid is None or (service and service.at_work):
         return
@@ -241,12 +241,12 @@ def _start_again(venue: Venue) -> None:
 
 
 def _as_owner(venue: Venue, errand: Callable[[], object]) -> None:
-    """What root makes in another user's Venue would be root's."""
+    """Run as the Venue's owner, as files that root creates would belong to root."""
     as_user.run_as(users.stand_in(venue.path), errand)
 
 
 def _put_back(service: Service, before: str, facts: Mapping[str, str]) -> None:
-    """Put back the unit that was there, as it was by `facts`, or none."""
+    """Restore the former unit and its state in `facts`, or remove the new one if there was none."""
     if not before:
         _try_all(lambda: service.tell("disable", "--now"), lambda: _remove(service))
         return
@@ -263,12 +263,12 @@ def _put_back(service: Service, before: str, facts: Mapping[str, str]) -> None:
 def _remove(service: Service) -> None:
     service.path.unlink(missing_ok=True)
     client.reload_units(own=service.own)
-    # A failed unit would be remembered, although it is there no more.
+    # Otherwise systemd would remember a failed unit although it is gone.
     _try_all(lambda: service.tell("reset-failed"))
 
 
 def _try_all(*steps: Callable[[], object]) -> None:
-    """Take steps back; what one of them runs into keeps no other from it."""
+    """Run every step of an undo; a failure does not stop the others."""
     for step in steps:
         try:
             step()
@@ -279,7 +279,7 @@ def _try_all(*steps: Callable[[], object]) -> None:
 def _again(wanted: Installation) -> str:
     user = ["--run-as", wanted.account.pw_name] if wanted.account else []
     again = ("--venue", str(wanted.venue.path), "systemd", "install", *user)
-    alternative = "; or for a systemd of your own: backstage systemd install --user"
+    alternative = "; or, for a user unit: backstage systemd install --user"
     return f"{users.root_command(*again)}{alternative}"
 
 

@@ -1,4 +1,4 @@
-"""Making new Acts: all or nothing, and repairable when killed in the middle."""
+"""Creating Acts: all or nothing, and repairable after being killed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ..venue import Venue
 
 
 def create(venue: Venue, name: str, *, template: str | Path, port: int | None, start: bool) -> Act:
-    """Make the Act, or finish one half made, or open the complete one."""
+    """Create the Act, or finish a half-built one, or open an existing one."""
     check_act_name(name)
     paths = venue.paths.act(name)
     paths.check_socket_room()
-    with telling_disk_trouble(f"cannot make the Act {name!r}"), registry.building(paths.top):
+    with telling_disk_trouble(f"cannot create the Act {name!r}"), registry.building(paths.top):
         if name in venue and not paths.preparing.exists():
             act = venue[name]
             if start:
@@ -39,7 +39,7 @@ def _build_act(
 ) -> Act:
     adopted = _is_adopted(act_paths)
     if not adopted:
-        # What a killed call left may be running already.
+        # A killed call may have left it running.
         venue.act(act_paths.name).stop()
         remove_tree(act_paths.unfinished)
         remove_tree(act_paths.top)
@@ -58,7 +58,7 @@ def _build_act(
 
 
 def _is_adopted(act_paths: ActPaths) -> bool:
-    """Whether somebody put a project there before us, which is then theirs."""
+    """Whether the user put a project there; it is then kept unchanged."""
     return act_paths.top.exists() and not act_paths.preparing.exists()
 
 

@@ -1,4 +1,4 @@
-"""Making new Venues: all or nothing, and repairable when killed in the middle."""
+"""Creating Venues: all or nothing, and repairable after being killed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..virtualenvs import cache, interpreters, namesake, tools
 
 @dataclass(frozen=True)
 class Step:
-    """Told to `progress` when a step of `new_venue` begins; `number` counts from 1 to `of`."""
+    """Passed to `progress` when a step of `new_venue` begins; `number` counts from 1 to `of`."""
 
     title: str
     number: int
@@ -33,7 +33,7 @@ class Step:
 Progress = Callable[[Step], None]
 Requirements = Sequence[str] | Path | None
 
-# The range of ports for Acts of Venues that are made where it is set.
+# The environment variable with the port range for new Venues.
 PORTS = "BACKSTAGE_PORTS"
 _STEPS = (
     "Finding Python, Django and uWSGI",
@@ -46,7 +46,7 @@ _STEPS = (
 
 @dataclass(frozen=True, kw_only=True)
 class VenuePlan:
-    """What `new_venue` was asked for beside the place."""
+    """The options of `new_venue`, apart from the directory."""
 
     python: str | Path | None
     requirements: Requirements
@@ -59,12 +59,12 @@ class VenuePlan:
 
 
 def create(name: str, parent: str | Path, plan: VenuePlan) -> Venue:
-    """Make the Venue `parent/name`, or finish one half made, or open the complete one."""
+    """Create the Venue `parent/name`, or finish a half-built one, or open an existing one."""
     check_venue_name(name)
     paths = VenuePaths(Path(parent).expanduser().resolve() / name)
     check_venue_path(paths.top)
     paths.check_socket_room()
-    with telling_disk_trouble(f"cannot make the Venue {paths.top}"), registry.building(paths.top):
+    with telling_disk_trouble(f"cannot create the Venue {paths.top}"), registry.building(paths.top):
         if _is_free(paths):
             return _build_venue(paths, plan)
     venue = Venue.open(paths.top)
@@ -74,11 +74,11 @@ def create(name: str, parent: str | Path, plan: VenuePlan) -> Venue:
 
 
 def _is_free(venue_paths: VenuePaths) -> bool:
-    """Whether a Venue is to be built here, from nothing or over a half made one."""
+    """Whether to build a Venue here, from scratch or over a half-built one."""
     if not venue_paths.top.parent.is_dir():
         raise NotAVenue(
             venue_paths.top,
-            f"cannot be made: there is no directory {venue_paths.top.parent}; "
+            f"cannot be created: there is no directory {venue_paths.top.parent}; "
             f"type: mkdir -p '{venue_paths.top.parent}'",
         )
     if not venue_paths.top.exists() or venue_paths.building.exists():
@@ -89,7 +89,7 @@ def _is_free(venue_paths: VenuePaths) -> bool:
 
 
 def _build_venue(venue_paths: VenuePaths, plan: VenuePlan) -> Venue:
-    # An empty directory that was there before stays, empty.
+    # If an empty directory existed before, it remains on failure, empty.
     keep_directory = venue_paths.top.is_dir() and not venue_paths.building.exists()
     with ExitStack() as undo:
         venue_paths.top.mkdir(mode=0o755, exist_ok=True)
@@ -123,16 +123,16 @@ def _build_environment(venue_paths: VenuePaths, plan: VenuePlan) -> None:
 
 
 def _refuse_namesake(venue_paths: VenuePaths) -> None:
-    """No Python that runs here can import it; whoever asks for it wants this program."""
+    """No Python that runs here can import it; users who ask for it want this program."""
     if other := namesake.found_in([venue_paths.site_packages]):
         raise EnvironmentFailed(
-            f"the requirements bring {other}, for Python 2. To have this one in the Venue, write "
-            f"instead of `django_backstage`: {namesake.origin()}"
+            f"{other}, for Python 2, and the requirements ask for it. To install this one in "
+            f"the Venue, replace `django_backstage` with: {namesake.origin()}"
         )
 
 
 def configure(venue_paths: VenuePaths) -> None:
-    """Write all that makes an environment a Venue, as it is when new. Raises SettingsError."""
+    """Write the files that turn a virtual environment into a new Venue. Raises SettingsError."""
     ports = _ports()
     for directory in (
         venue_paths.acts,
@@ -143,7 +143,7 @@ def configure(venue_paths: VenuePaths) -> None:
         directory.mkdir(mode=0o755)
     venue_paths.log.mkdir(mode=0o750)
     make_private(venue_paths.run)
-    # uWSGI locks it, but does not make it.
+    # uWSGI locks it, but does not create it.
     venue_paths.emperor_lock.touch(mode=0o600)
     markers = {"venue": str(venue_paths.top), "uwsgi": str(uwsgi_of(venue_paths))}
     _write_template(venue_paths.templates / "django.ini", "vassal_templates", markers)
@@ -156,7 +156,7 @@ def configure(venue_paths: VenuePaths) -> None:
 
 
 def _ports() -> range:
-    """The range that a new Venue's Acts choose from. Raises SettingsError."""
+    """The port range of a new Venue. Raises SettingsError."""
     named = os.environ.get(PORTS)
     try:
         return port_range(named) if named else Settings().ports

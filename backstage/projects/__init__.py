@@ -1,1 +1,1 @@
-"""The Django project of an Act: its scaffold, its .env, what it is made of."""
+"""The Django project of an Act: its scaffold, its .env and its settings."""

@@ -1,7 +1,7 @@
-"""Asking a Django project by a program of ours that runs in the project's own Python.
+"""Queries a Django project with a program that runs in the project's own Python.
 
-Those programs lie in `inside/`. Nothing here imports them, as what they import is the project's:
-any Django, on any Python that it runs on.
+Those programs are in `inside/`. Nothing here imports them, because their imports belong to the
+project: any Django, on any Python that it supports.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class Silence:
-    """A project's Python has not answered; `status` is its exit code, None where it ran too long.
+    """A project's Python has not answered; `status` is its exit code, or None after a timeout.
 
-    `output` is what it said instead. The project's secrets may be in it.
+    `output` is its output, which may contain the project's secrets.
     """
 
     status: int | None
@@ -36,32 +36,32 @@ class Silence:
 
     @property
     def why(self) -> str:
-        """What is wrong, in one line."""
+        """The reason, in one line."""
         if self.status is None:
-            return f"it is not loaded after {_PATIENCE:.0f} s"
+            return f"it did not load within {_PATIENCE:.0f} s"
         told = log_reasons.reason_from(self.output)
         return told or f"its Python ended with exit code {self.status}"
 
 
 def word() -> str:
-    """A word that nobody else knows: a line that begins with it is no other program's."""
+    """A secret word that marks the answer, so that no other output is taken for it."""
     return secrets.token_hex(16)
 
 
 def words(program: str, *arguments: str) -> list[str]:
-    """What a Python is given to run a program from `inside/`.
+    """The arguments with which a Python runs a program from `inside/`.
 
-    It is given the text, so that the modules it finds first are those of its working directory, and
-    so that a user who cannot read this library can run it, too.
+    They contain the program's text, so that Python searches its working directory first for
+    modules, and a user who cannot read this library can run it too.
     """
     text = (_INSIDE / f"{program}.py").read_text(encoding="utf-8")
     return ["-c", text, *arguments]
 
 
 class Question:
-    """A program from `inside/` under way, run as the user that the project belongs to.
+    """A running program from `inside/`, run as the owner of the project.
 
-    It writes no bytecode. Whoever asks has to `end` it, answered or not.
+    It writes no bytecode. The caller must `end` it, answered or not.
     """
 
     def __init__(self, project: Project, program: str, word: str, *arguments: str) -> None:
@@ -76,7 +76,7 @@ class Question:
         )
 
     def answer(self) -> Answer | Silence:
-        """What it tells; waits for it."""
+        """The answer; waits for it."""
         try:
             output, _ = self._process.communicate(timeout=_PATIENCE)
         except programs.TookTooLong:
@@ -88,13 +88,13 @@ class Question:
         return told
 
     def end(self) -> None:
-        """Leave no process of it."""
+        """Kill its process."""
         with self._process:
             self._process.kill()
 
 
 def answer_of(project: Project, program: str, *arguments: str) -> Answer | Silence:
-    """What a project's Python answers to a program from `inside/`."""
+    """Run a program from `inside/` in a project's Python and return its answer."""
     question = Question(project, program, word(), *arguments)
     try:
         return question.answer()

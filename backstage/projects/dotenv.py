@@ -1,8 +1,8 @@
-r"""The text of a .env: read as django-environ's `read_env` reads it, and changed so that it does.
+r"""The text of a .env, read and written the way django-environ's `read_env` reads it.
 
-One `NAME=value` a line, after `export ` perhaps. A value is taken as it stands, or from between
-single quotes; from between double quotes with `\"` and `\\` spelt out. Of two lines with one name,
-the last counts. All other lines are nothing to Django, and stay as they are.
+Each line is `NAME=value`, optionally after `export `. A value is literal, or in single quotes, or
+in double quotes with the escapes `\"` and `\\`. If a name occurs twice, the last line counts. All
+other lines are ignored by Django, and kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ESCAPE = re.compile(r"\\(.)")
 _STAY_ESCAPED = "rnt"
 _SECRET = r"(?:SECRET|PASS|PWD|TOKEN|KEY|DSN|CREDENTIAL)"
 _SECRET_KEY = re.compile(_SECRET, re.IGNORECASE)
-# A password with an `@` or a `/` in it is no good URL, but a secret all the same.
+# A password with an `@` or a `/` in it makes an invalid URL, but is still a secret.
 _PASSWORD = re.compile(r"(?<=://)([^:/?#@\s]*):.*(?=@)")
 _PARAMETER = re.compile(rf"([?&][^=&]*{_SECRET}[^=&]*=)[^&]+", re.IGNORECASE)
 
@@ -35,18 +35,18 @@ class DotEnv:
 
     @cached_property
     def values(self) -> Mapping[str, str]:
-        """What Django finds in its environment, unless the process has the variable already."""
+        """What Django finds in its environment, unless the process already has the variable."""
         matches = (_LINE.fullmatch(line) for line in self.text.splitlines())
         return {match["key"]: _read(match["value"]) for match in matches if match}
 
     @property
     def masked(self) -> dict[str, str]:
-        """The same for other people's eyes: secrets, and passwords within URLs, are left out."""
+        """The same values with secrets, and passwords within URLs, masked."""
         return {key: self._mask(key, value) for key, value in self.values.items()}
 
     @property
     def unread(self) -> tuple[int, ...]:
-        """The lines, counted from 1, that Django does not take for settings or comments."""
+        """The lines, counted from 1, that Django reads neither as settings nor as comments."""
         numbered = enumerate(self.text.splitlines(), 1)
         return tuple(
             number
@@ -57,7 +57,7 @@ class DotEnv:
     def changed(self, changes: Mapping[str, str | None]) -> DotEnv:
         """The text with these values set, and those that are None removed.
 
-        They must be such as have no `fault`. A value is written where the one before it stood.
+        They must have no `fault`. A value replaces the previous one in its place.
         """
         lines = [
             line
@@ -75,16 +75,16 @@ class DotEnv:
         return DotEnv("".join(lines))
 
     def dangling(self, key: str) -> str:
-        """Why Django, which follows values such as `$NAME`, gets nowhere; '' where it does."""
+        """Why Django cannot follow a value such as `$NAME`; '' if it can."""
         seen, value = {key}, self.values[key]
         while value.startswith("$"):
             name = value.lstrip("$")
             if name not in self.values or name in seen:
-                # The value itself, a password perhaps, is not told.
-                what = "names itself" if name in seen else "none of that name is in .env"
+                # The value itself may be a password, so it is not shown.
+                what = "it refers to itself" if name in seen else ".env has no such variable"
                 return (
-                    f"django-environ takes what follows the $ at the start of {key} for the name "
-                    f"of another variable, and {what}"
+                    f"{key} starts with $, so django-environ reads the rest as the name of another "
+                    f"variable, and {what}"
                 )
             seen.add(name)
             value = self.values[name]
@@ -99,9 +99,9 @@ class DotEnv:
 
 
 def fault(key: str, value: str = "") -> str:
-    """Why a .env cannot hold this; '' where it can. The value is not told, as it may be secret."""
+    """Why a .env cannot hold this; '' if it can. The value may be secret and is not shown."""
     if not _KEY.fullmatch(key):
-        return f"{key!r} cannot be a name: it takes letters, digits and _, without spaces"
+        return f"{key!r} cannot be a name: only letters, digits and _ are allowed"
     if value.splitlines() not in ([value], []):
         return (
             f"the value of {key} has a line break; write it as \\n, "
@@ -137,9 +137,9 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def _written(value: str) -> str:
-    """The value as it has to stand there, also for a project that reads with `parse_comments`.
+    """The value as it must be written, also for a project that reads with `parse_comments`.
 
-    That one cuts off what follows a `#`, unless single quotes are around it.
+    That option cuts off a value at a `#`, unless it is in single quotes.
     """
     enclosed = _SINGLE.fullmatch(value) or _DOUBLE.fullmatch(value)
     if "#" not in value:

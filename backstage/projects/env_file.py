@@ -1,4 +1,4 @@
-"""The .env of an Act on disk: its own settings and secrets, which Django reads as it starts."""
+"""The .env file of an Act: its own settings and secrets, which Django reads when it starts."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .dotenv import DotEnv
 class EnvFile(Mapping[str, str]):
     """The variables in the .env of one Act, read anew each time; changed by `set` and `unset`.
 
-    A change reaches the Act with its next restart. A variable that the Act's process has already
-    wins over its .env. Raises ActFailed where the Act has no project directory, SettingsError
-    where the file is no text.
+    A change takes effect with the Act's next restart. A variable that is already in the environment
+    of the Act's process overrides .env. Raises ActFailed if the Act has no project directory,
+    SettingsError if the file is not text.
     """
 
     def __init__(self, act_paths: ActPaths) -> None:
@@ -46,16 +46,16 @@ class EnvFile(Mapping[str, str]):
 
     @property
     def masked(self) -> dict[str, str]:
-        """All variables, their secrets and the passwords within URLs replaced by asterisks."""
+        """All variables, with secrets and passwords within URLs replaced by asterisks."""
         return self._read().masked
 
     @property
     def unread(self) -> tuple[int, ...]:
-        """The lines of the file, counted from 1, that Django cannot read and passes over."""
+        """The lines of the file, counted from 1, that Django cannot read and ignores."""
         return self._read().unread
 
     def set(self, variables: Mapping[str, str] | None = None, /, **more: str) -> tuple[str, ...]:
-        """Set variables to values that Django will then see; returns those that have changed.
+        """Set variables as Django will read them; returns the names that have changed.
 
         All other lines stay as they are. Raises SettingsError, with nothing changed, for a name or
         a value that a .env cannot hold.
@@ -72,7 +72,7 @@ class EnvFile(Mapping[str, str]):
             return tuple(key for key in wanted if before.values.get(key) != wanted[key])
 
     def unset(self, *keys: str) -> None:
-        """Remove variables. Raises SettingsError, with nothing changed, for one not there."""
+        """Remove variables. Raises SettingsError, with nothing changed, for a missing one."""
         with self._changing() as before:
             if missing := [key for key in keys if key not in before.values]:
                 known = ", ".join(before.values) or "nothing"
@@ -89,7 +89,7 @@ class EnvFile(Mapping[str, str]):
 
     def _read(self) -> DotEnv:
         if not self._act.top.is_dir():
-            missing = f"has no project in {self._act.top}, so there is no .env either"
+            missing = f"has no project in {self._act.top}, and so no .env"
             raise ActFailed(self._act.name, missing)
         with telling_disk_trouble(f"reading the .env of Act {self._act.name!r}"):
             try:
@@ -103,13 +103,13 @@ class EnvFile(Mapping[str, str]):
 
     @property
     def _is_foreign(self) -> bool:
-        """Whether we are root in another user's directory, whose links could lead us anywhere."""
+        """Whether we are root in another user's directory, where links could lead anywhere."""
         owners = {self._act.top.lstat().st_uid, self._act.top.stat().st_uid}
         return users.am_root() and owners != {users.ROOT}
 
     def _content(self) -> bytes:
         try:
-            # Nobody is waited for, as at a FIFO.
+            # Never blocks, as a FIFO would.
             flags = os.O_RDONLY | os.O_NONBLOCK | (os.O_NOFOLLOW if self._is_foreign else 0)
             with os.fdopen(os.open(self.path, flags), "rb") as file:
                 return file.read()
@@ -117,16 +117,16 @@ class EnvFile(Mapping[str, str]):
             if error.errno != errno.ELOOP:
                 raise
             owner = users.name_of(self.path.lstat().st_uid)
-            why = f"is a link of {owner}'s, which root does not follow; do this as {owner}"
+            why = f"is {owner}'s link, which root does not follow; do this as {owner}"
             raise SettingsError(self.path, None, why) from error
 
     def _write(self, before: DotEnv, after: DotEnv) -> None:
         if after == before:
             return
-        # What a link names is what the operator edits.
+        # If it is a link, the operator edits its target.
         target = self.path if self._is_foreign else self.path.resolve()
         owner = (target if target.exists() else self._act.top).stat()
-        # It gets its name when it has its owner: the Act might start in between.
+        # It is renamed after it has its owner, as the Act might start in between.
         part = target.with_name(f".{target.name}.{self._act.name}.part")
         try:
             write_atomically(part, after.text, mode=0o600)

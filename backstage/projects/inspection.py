@@ -1,4 +1,4 @@
-"""Examining the Django projects of Acts, each in one Python of its own that changes nothing."""
+"""Examining the Django projects of Acts, each in a separate Python that changes nothing."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from . import ask
 from .ask import Question, Silence
 from .project import Project
 
-# Projects that are examined side by side; more would only wait for the processor.
+# How many projects to examine in parallel; more would only wait for the processor.
 _AT_ONCE = 2
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]", ".localhost"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a project's own Python tells; `errors` holds what it could not tell, and why."""
+    """What a project's own Python reports; `errors` has the reason for each missing part."""
 
     django: str
     debug: bool = False
@@ -31,14 +31,14 @@ class Report:
 
     @property
     def is_public(self) -> bool:
-        """Whether it answers to other names than those of this machine for itself."""
+        """Whether it answers to any name that is not local to this machine."""
         return not _LOCAL.issuperset(self.hosts)
 
 
 def reports(projects: Iterable[Project]) -> Iterator[tuple[Project, Report | str]]:
-    """What each project tells, in order, or why it tells nothing.
+    """The report of each project, in order, or the reason why there is none.
 
-    Who stops iterating ends those that are under way.
+    Examinations in progress end when the caller stops iterating.
     """
     # The same for all, so that their keys can be compared.
     word = ask.word()

@@ -1,4 +1,4 @@
-"""Keeping secrets out of what people are shown."""
+"""Keeping secrets out of messages."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Collection, Iterator
 
 from .dotenv import MASK, DotEnv
 
-# Of a secret, so many signs in a row are shown nowhere; fewer occur by chance.
+# This many consecutive characters of a secret are masked; fewer may match by chance.
 _TELLING = 4
 
 
 def secrets_in(environment: DotEnv) -> frozenset[str]:
-    """What is secret in a .env: whole values, and the passwords within URLs."""
+    """The secrets in a .env: whole values, and the passwords within URLs."""
     masked = environment.masked
     pairs = ((value, masked[key]) for key, value in environment.values.items())
-    # Where a secret lies is none.
+    # The path of a secret is not itself secret.
     return frozenset(each for pair in pairs for each in _hidden(*pair) if not each.startswith("/"))
 
 
 def veiled(text: str, secrets: Collection[str]) -> str:
-    """A text without secrets, also where only a part of one stands in it."""
+    """A text with all secrets masked, even partial ones."""
     hidden: set[int] = set()
     for start in range(len(text) - _TELLING + 1):
         piece = text[start : start + _TELLING]

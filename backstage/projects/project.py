@@ -1,4 +1,4 @@
-"""The Django project that an Act runs: where it is, and with which Python and environment."""
+"""The Django project that an Act runs: its directory, Python and environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PYTHON_PATHS = ("pythonpath", "python-path", "pp")
 
 @dataclass(frozen=True)
 class Project:
-    """A Django project, with the Python and the environment that its Act runs it with."""
+    """A Django project, with the Python and the environment in which its Act runs it."""
 
     act: ActPaths
     directory: Path
@@ -34,13 +34,13 @@ class Project:
 
     @property
     def dotenv(self) -> str:
-        """The text of its .env; '' where there is none."""
+        """The text of its .env; '' if there is none."""
         with suppress(OSError):
             return (self.directory / ".env").read_text(errors="replace")
         return ""
 
     def harmless(self, text: str) -> str:
-        """A text of the project's in one line, without its secrets."""
+        """A text from the project in one line, without its secrets."""
         given = "".join(f"{name}={value}\n" for name, value in self.environment.items())
         return veiled(" ".join(text.split()), secrets_in(DotEnv(f"{given}{self.dotenv}")))
 
@@ -69,7 +69,7 @@ def project_of(act_paths: ActPaths) -> Project | None:
 
 
 def _settings_in(entries: Iterable[Path]) -> str:
-    """The settings that the first of these names; '' where none does."""
+    """The settings module that the first of these files names; '' if none does."""
     for entry in entries:
         with suppress(OSError):
             if found := _SETTINGS.search(entry.read_text(errors="replace")):
@@ -78,6 +78,6 @@ def _settings_in(entries: Iterable[Path]) -> str:
 
 
 def _named(script: Script, base: Path, *keys: str) -> Path | None:
-    """The directory that a line names, if it can be told."""
+    """The directory that a line names, if known."""
     line = script.last(*keys)
     return base / script.value(line) if line and script.knows(line) else None

@@ -1,4 +1,4 @@
-"""The Django project of an Act: written, then given its database and its static files."""
+"""Creating the Django project of an Act, with its database and static files."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _SECRET_LENGTH = 64
 
 
 def write(act_paths: ActPaths, template: str | Path) -> None:
-    """Write a new project under the Act's unfinished name.
+    """Write a new project under the Act's temporary name.
 
-    `template` names a scaffold of this library or is what `startproject --template` takes: a
-    directory, an archive or a URL. Raises ActFailed, OSError.
+    `template` names a scaffold of this library, or is anything that `startproject --template`
+    accepts: a directory, an archive or a URL. Raises ActFailed, OSError.
     """
     if template in _scaffolds():
         _write_scaffold(act_paths, shelf("scaffolds") / template)
@@ -33,7 +33,8 @@ def write(act_paths: ActPaths, template: str | Path) -> None:
         _startproject(act_paths, str(template))
     if not (act_paths.unfinished / act_paths.name / "wsgi.py").is_file():
         raise ActFailed(
-            act_paths.name, f"cannot be made: the template {template} has no project_name/wsgi.py"
+            act_paths.name,
+            f"cannot be created: the template {template} has no project_name/wsgi.py",
         )
     if (act_paths.unfinished / ".env.example").exists():
         _write_environment(act_paths.unfinished / ".env")
@@ -43,7 +44,7 @@ def write(act_paths: ActPaths, template: str | Path) -> None:
 def preparing(act_paths: ActPaths, *, skip: bool) -> Iterator[None]:
     """Apply migrations and collect static files while the body runs.
 
-    Waits for both at the end. Raises ActFailed.
+    Waits for both afterwards. Raises ActFailed.
     """
     if skip:
         yield
@@ -89,7 +90,7 @@ def _write_scaffold(act_paths: ActPaths, scaffold: Path) -> None:
 
 
 def _django_version(site_packages: Path) -> str:
-    # By the name of its metadata: reading that takes longer than writing the project.
+    # From the name of its metadata: reading the metadata takes longer than writing the project.
     installed = next(site_packages.glob("[Dd]jango-[0-9]*.dist-info"))
     return installed.name.removesuffix(".dist-info").partition("-")[2]
 
@@ -97,7 +98,7 @@ def _django_version(site_packages: Path) -> str:
 def _startproject(act_paths: ActPaths, template: str) -> None:
     act_paths.unfinished.mkdir(mode=0o755)
     venue = act_paths.venue
-    # A path is meant from where the caller stands.
+    # A path is relative to the caller's directory.
     given = str(Path(template).resolve()) if Path(template).exists() else template
     command = ["startproject", "--template", given, act_paths.name, str(act_paths.unfinished)]
     done = programs.run(
@@ -106,7 +107,7 @@ def _startproject(act_paths: ActPaths, template: str) -> None:
     if done.returncode:
         raise ActFailed(
             act_paths.name,
-            f"cannot be made from the template {template}",
+            f"cannot be created from the template {template}",
             log_reasons.reason_from(done.stdout),
             done.stdout.strip(),
         )
@@ -116,7 +117,7 @@ def _write_environment(path: Path) -> None:
     secret = "".join(secrets.choice(_SECRET_ALPHABET) for _ in range(_SECRET_LENGTH))
     write_atomically(
         path,
-        "# This Act's own settings and secrets; .env.example tells what may stand here.\n"
+        "# This Act's own settings and secrets; .env.example lists the possible settings.\n"
         f"SECRET_KEY={secret}\n",
         mode=0o600,
     )

@@ -1,1 +1,1 @@
-"""How Acts are: seen in one look, with the reason where they fail, and waited for."""
+"""The states of Acts: finding them, explaining failures, and waiting for a state."""

@@ -1,4 +1,4 @@
-"""What there is to judge a failure by: the logs, the vassal file and the kernel, each read once."""
+"""The evidence for a failure: the logs, the vassal file and the kernel, each read once."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..system import kernel_log, processes, sockets
 from ..uwsgi import includes, log_reasons
 from ..uwsgi.includes import INCLUDES, Script
 
-# As many lines as are read of a log at the most, and more.
+# More lines than are ever read from a log.
 _ALL = 100_000
 
 
 @dataclass(frozen=True)
 class LogMark:
-    """How long the Act's log and the Emperor's were, in bytes, when something began."""
+    """The sizes of the Act's log and the Emperor's, in bytes, when something began."""
 
     own: int
     emperors: int
@@ -28,15 +28,15 @@ BEGINNING = LogMark(0, 0)
 
 
 def log_mark(act_paths: ActPaths) -> LogMark:
-    """A mark, so that only what is logged from now on counts as evidence."""
+    """A mark at the end of the logs: only later lines count as evidence."""
     return LogMark(log_files.size(act_paths.log), log_files.size(act_paths.venue.emperor_log))
 
 
 @dataclass(frozen=True)
 class PortHolder:
-    """Who has a port: `pid` is None where it may not be known, `name` reads as `nginx (pid 812)`.
+    """The process that holds a port; `pid` is None if hidden, `name` reads as `nginx (pid 812)`.
 
-    `place` is its working directory and `command` its words, each followed by a zero byte.
+    `place` is its working directory and `command` its arguments, each followed by a zero byte.
     """
 
     pid: int | None
@@ -46,18 +46,18 @@ class PortHolder:
 
 
 class Kernel:
-    """What only the kernel can tell; asked where it matters, as it takes long."""
+    """Facts that only the kernel knows; asked only if needed, as it takes long."""
 
     @cached_property
     def killed_for_memory(self) -> set[int]:
-        """The pids that it killed when memory ran out."""
+        """The pids that it killed for lack of memory."""
         return kernel_log.killed_for_memory()
 
     def is_alive(self, pid: int) -> bool:
         return processes.alive(pid)
 
     def holder(self, port: int, host: str) -> PortHolder | None:
-        """Who has a port; None for nobody."""
+        """The process that holds a port, if any."""
         if not sockets.in_use(port, host):
             return None
         pid = sockets.listener(port)
@@ -74,10 +74,10 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All by which a failure of an Act is judged.
+    """Everything that is used to explain a failure of an Act.
 
-    `own` is its own log and `emperors` the Emperor's, both since a mark, as the end of a log is
-    what tells. `script` is what uWSGI reads for its vassal file.
+    `own` is the Act's log and `emperors` the Emperor's log, both since a mark. `script` is the
+    configuration that uWSGI reads for the vassal file, with includes.
     """
 
     act_paths: ActPaths
@@ -88,19 +88,19 @@ class Evidence:
 
     @property
     def vassal(self) -> str:
-        """The vassal as the Emperor calls it."""
+        """The Emperor's name for the vassal."""
         return self.act_paths.vassal.name
 
     @cached_property
     def started(self) -> str:
-        """What the Emperor's log says of the Act's last start."""
+        """The part of the Emperor's log about the Act's last start."""
         return _start_in(self.emperors, self.vassal, self.script)
 
     @property
     def said(self) -> str:
-        """The Act's own log, behind the Emperor's where that tells more.
+        """The Act's own log, preceded by the Emperor's if the Act's own does not give a reason.
 
-        What goes wrong before a vassal opens its own log is told in the Emperor's.
+        Errors before a vassal opens its own log appear in the Emperor's log.
         """
         if log_reasons.reason_from(self.own):
             return self.own
@@ -108,13 +108,13 @@ class Evidence:
 
     @cached_property
     def spawned(self) -> set[int]:
-        """The pids of all processes of the Act that its logs tell of, also before the mark."""
+        """The pids of all the Act's processes in its logs, also from before the mark."""
         own, emperors = _logs(self.act_paths, BEGINNING)
         return log_reasons.spawned_in(f"{own}\n{_start_in(emperors, self.vassal, self.script)}")
 
 
 def gather(act_paths: ActPaths, since: LogMark = BEGINNING) -> Evidence:
-    """Read all that tells of an Act; of the logs, what was written since a mark."""
+    """Read the evidence about an Act; from the logs, only lines written since a mark."""
     own, emperors = _logs(act_paths, since)
     return Evidence(act_paths, own, emperors, _script(act_paths), Kernel())
 
@@ -132,7 +132,7 @@ def _start_in(emperors: str, vassal: str, script: Script) -> str:
 
 
 def _script(act_paths: ActPaths) -> Script:
-    """What uWSGI reads for the Act; by the kept vassal file where there is no other."""
+    """What uWSGI reads for the Act, or would read: from the kept vassal file if it is stopped."""
     file = act_paths.vassal if act_paths.vassal.exists() else act_paths.kept
     try:
         text = file.read_bytes().decode(errors="replace")

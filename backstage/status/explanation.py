@@ -1,4 +1,4 @@
-"""Why an Act is as it was seen, for people."""
+"""Explains the state of an Act to people."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ else:
 
 
 def snapshot(act_paths: ActPaths, look: Look) -> Snapshot:
-    """A look for people, with the reason why the Act fails or why its file is not used."""
+    """A snapshot with the reason why the Act fails, or why an edit of its file was refused."""
     if look.state is State.FAILING:
         return look.snapshot(why(act_paths, look))
     return look.snapshot(f"edit refused: {look.refused}" if look.refused else "")
 
 
 def why(act_paths: ActPaths, look: Look) -> str:
-    """Why an Act fails that was seen as in `look`; '' if nothing tells."""
+    """Why the Act in `look` fails; '' if unknown."""
     workforce = look.seen.workforce
     if workforce and workforce.halted and not workforce.threads:
         pids = ", ".join(str(pid) for pid in look.workers)
         return f"its worker (pid {pids}) is halted by a signal; type: kill -CONT {pids}"
     if look.seen.answers is False and workforce and workforce.busy:
-        return f"nobody answers: all of its {workforce.busy} threads are busy"
+        return f"it does not answer: all of its {workforce.busy} threads are busy"
     return failures.why_failing(evidence.gather(act_paths), look.address)

@@ -1,4 +1,4 @@
-"""Why an Act does not run, judged from the evidence: pure functions that give one line each."""
+"""Explains from the evidence why an Act does not run: pure functions, one line each."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _PROJECT = re.compile(r"/acts/(?P<name>\w+)/")
 
 
 def why_failing(evidence: Evidence, address: Address | None) -> str:
-    """One line: why the Act does not run, from its log, the Emperor's log and who has its port.
+    """One line: why the Act does not run, from its log, the Emperor's log and its port's holder.
 
-    Only what was logged since its last start counts; '' if nothing tells.
+    Only lines logged since its last start count; '' if unknown.
     """
     if refused := log_reasons.refused_in(evidence.emperors, evidence.vassal):
         return refused
     own = log_reasons.last_life(evidence.own)
     started = evidence.started
-    # A vassal that starts up in the Emperor's log has none of its own.
+    # A vassal whose start is in the Emperor's log has no log of its own.
     life = started if log_reasons.starts_in(started) and _is_ours(evidence) else own
     return (
         _misconfigured(evidence, started)
@@ -36,7 +36,7 @@ def why_failing(evidence: Evidence, address: Address | None) -> str:
 
 
 def why_ended(evidence: Evidence, pids: Iterable[int]) -> str:
-    """One line: why these processes of the Act ended; '' if nothing tells.
+    """One line: why these processes of the Act ended; '' if unknown.
 
     For example: 'worker 1 (pid 812) was killed by signal 9 (out of memory)'.
     """
@@ -84,14 +84,14 @@ def _masters_end(evidence: Evidence, life: str, ended: Collection[int]) -> Itera
     pid = log_reasons.silent_master(life)
     if pid not in ended or pid is None or evidence.kernel.is_alive(pid):
         return
-    # Nothing but signal 9 leaves a master no time for a word.
+    # Only signal 9 gives a master no time to log anything.
     if not log_reasons.trouble_in(life, lambda _: ""):
         about = " (out of memory)" if pid in evidence.kernel.killed_for_memory else ""
         yield f"the master (pid {pid}) was killed{about}"
 
 
 def _lost_port(evidence: Evidence, port: int, host: str) -> str:
-    """Who has the port that the Act could not bind, or that it was taken then."""
+    """Who holds the port that the Act could not bind, or that it was taken then."""
     holder = evidence.kernel.holder(port, host)
     if holder is None:
         return f"port {port} was held by another program"
@@ -101,7 +101,7 @@ def _lost_port(evidence: Evidence, port: int, host: str) -> str:
 
 
 def _usurper(evidence: Evidence, address: Address) -> str:
-    """Who else has the port, where that is certain."""
+    """Who else holds the port, if that is certain."""
     holder = evidence.kernel.holder(address.port, address.bound_host)
     if holder is None or holder.pid is None or _is_member(evidence, holder):
         return ""
@@ -109,18 +109,18 @@ def _usurper(evidence: Evidence, address: Address) -> str:
 
 
 def _is_member(evidence: Evidence, holder: PortHolder) -> bool:
-    """Whether a process is one of the Act's own, by its logs, its place and its command."""
+    """Whether a process belongs to the Act, by its logs, working directory and command."""
     if holder.pid in evidence.spawned:
         return True
     act_paths, command = evidence.act_paths, holder.command.rstrip("\0")
-    # uWSGI may have renamed itself, then only its place tells whose it is.
+    # uWSGI may have renamed itself; then only the working directory identifies it.
     renamed = command.startswith("uWSGI ") and holder.place.is_relative_to(act_paths.top)
     as_called = command.endswith(f"\0{evidence.vassal}")
     return renamed or (as_called and holder.place.is_relative_to(act_paths.venue.top))
 
 
 def _is_ours(evidence: Evidence) -> bool:
-    """Whether the Emperor's log tells of no other Act here, as far as its lines name one."""
+    """Whether no line in this part of the Emperor's log names another Act."""
     started, script = evidence.started, evidence.script
     written = "\n".join(script.value(line) for line in script.lines)
     port = log_reasons.taken_address(started).rpartition(":")[2]
@@ -135,7 +135,7 @@ def _is_ours(evidence: Evidence) -> bool:
 
 
 def _misconfigured(evidence: Evidence, life: str) -> str:
-    """The line of an ini that uWSGI could not accept; a line of nobody's is not this Act's."""
+    """The line of an ini file that uWSGI rejected; '' if it is not in this Act's files."""
     if option := log_reasons.unknown_option(life):
         what = f"unknown option '{option}'"
         wrong = evidence.script.all(option)

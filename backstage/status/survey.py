@@ -1,4 +1,4 @@
-"""Looking at the Acts of a Venue from outside: many in one go, each as it is at that moment."""
+"""Looking at the Acts of a Venue from outside: many at once, each in its current state."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ..uwsgi import probes, stats, vassal_files
 from ..uwsgi.emperor import Emperor
 from ..uwsgi.ini import Address, VassalFile
 
-# How long masters, which answer in microseconds, are waited for: in seconds, and for each of them.
+# How long to wait for all masters, which answer in microseconds, plus for each, in seconds.
 _PATIENCE_WITH_MASTERS = 0.05
 _PATIENCE_WITH_EACH = 0.002
-# A master that loads or ends its workers rarely answers, but is quicker for having been asked.
+# A master that loads or ends its workers rarely answers, but the request makes it faster.
 _PATIENCE_WITH_BUSY = 0.003
-# How long a port that has to be asked may take to answer, in seconds.
+# How long a probed port may take to answer, in seconds.
 PATIENCE = 1.0
-# States in which earlier attempts in vain still count.
+# States in which earlier failed attempts still count.
 _TRIED = frozenset({State.FAILING, State.STARTING})
 
 
@@ -35,10 +35,9 @@ _TRIED = frozenset({State.FAILING, State.STARTING})
 class Look:
     """One look at an Act.
 
-    `pid` is that of its master process, None while there is none; `workers` are those of its
-    workers, `memory` what all of these hold in memory, in bytes, `cpu` the processor time they have
-    used, in seconds. `address` is where the Act is bound, or will be; `refused` why an edit of its
-    file is not used.
+    `pid` is the pid of its master process, if any; `workers` are the pids of its workers, `memory`
+    the memory of all of these, in bytes, and `cpu` their processor time, in seconds. `address` is
+    where the Act is bound, or will be; `refused` says why an edit of its file is not used.
     """
 
     name: str
@@ -54,17 +53,17 @@ class Look:
 
     @property
     def pids(self) -> frozenset[int]:
-        """All processes that matter to the state."""
+        """The processes that determine the state."""
         return frozenset(self.workers) | ({self.pid} if self.pid else set())
 
     @property
     def unsure(self) -> bool:
-        """Whether only its port can tell of the Act, and has not been asked."""
+        """Whether only a probe of its port can tell the state, and none has been sent."""
         return self.address is not None and is_unsure(self.seen, self.kind)
 
     @property
     def since(self) -> float | None:
-        """When the state began, in seconds since the epoch; None where nobody can tell."""
+        """When the state began, in seconds since the epoch; None if unknown."""
         vassal, penalty = self.seen.vassal, self.seen.penalty
         if vassal is None:
             failing = self.state is State.FAILING and penalty
@@ -77,7 +76,7 @@ class Look:
         return float(moments.get(self.state, 0)) or None
 
     def snapshot(self, reason: str) -> Snapshot:
-        """The look for people; `reason` is why the Act is as it is."""
+        """The look as a snapshot; `reason` explains the state."""
         workforce = self.seen.workforce or Workforce(threads=0, busy=0)
         penalty = self.seen.penalty if self.state in _TRIED else None
         return Snapshot(
@@ -107,7 +106,7 @@ class Look:
 
 
 class Survey:
-    """Looks at the Acts of one Venue; remembers nothing but what the vassal files say."""
+    """Looks at the Acts of one Venue; remembers only the contents of vassal files."""
 
     def __init__(self, venue_paths: VenuePaths) -> None:
         self.paths = venue_paths
@@ -115,7 +114,7 @@ class Survey:
         self._act = lru_cache(maxsize=4096)(venue_paths.act)
 
     def names(self) -> set[str]:
-        """Every Act: those with a vassal file, wanted or kept."""
+        """Every Act: all that have a vassal file, wanted or kept."""
         return vassal_files.names(self.paths.vassals) | vassal_files.names(self.paths.kept)
 
     def look(self, name: str) -> Look:
@@ -123,7 +122,7 @@ class Survey:
         return self.look_at([name])[name]
 
     def look_at(self, names: Iterable[str]) -> dict[str, Look]:
-        """Look at several Acts, and ask the ports of those that only their port can tell of.
+        """Look at several Acts, and probe the ports of those whose state needs it.
 
         A port that has not answered after `PATIENCE` seconds does not answer.
         """
@@ -137,7 +136,7 @@ class Survey:
     def glance_at(
         self, names: Iterable[str], emperor: stats.EmperorStats | None
     ) -> dict[str, Look]:
-        """Look at several Acts, given the Emperor's word, without asking any port."""
+        """Look at several Acts, given the Emperor's stats, without probing any port."""
         acts = [self._act(name) for name in names]
         masters = _ask_masters(acts, emperor)
         return {act.name: self._assemble(act, emperor, masters.get(act.stats)) for act in acts}
@@ -184,7 +183,7 @@ class Survey:
         emperor: stats.EmperorStats | None,
         master: stats.VassalStats | None,
     ) -> bool:
-        """Whether the port cannot tell of the Act: no Emperor, and another's program behind it."""
+        """Whether the port cannot belong to the Act: no Emperor, and no program of this Venue."""
         if emperor or master or not file or not file.address:
             return False
         if not sockets.in_use(file.address.port, file.address.bound_host):

@@ -1,4 +1,4 @@
-"""Waiting until something is seen of an Act."""
+"""Waiting until an Act reaches a state."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .evidence import BEGINNING, Evidence, LogMark, gather, log_mark
 from .failures import why_failing
 from .survey import Look, Survey
 
-# A reload that uWSGI was too busy starting to notice is asked for again after this many seconds.
+# A reload that uWSGI missed, busy starting, is requested again after this many seconds.
 _RELOAD_PATIENCE = 3.0
-# Whether a starting Act has failed instead is asked this often, in seconds; asking is not free.
+# How often to check whether a starting Act has failed, in seconds; a check is not free.
 _FAILURE_CHECK = 0.1
 _TENDING = 0.01
-# A halted Emperor notices nothing; so long is it waited for, in seconds.
+# How long to wait for the Emperor, which may be halted, in seconds.
 _NOTICE = 1.0
 _TAIL = 40
 
 
 class Waiter:
-    """Looks out for one Act until it is where it was sent."""
+    """Waits for one Act until it reaches the requested state."""
 
     def __init__(self, act_paths: ActPaths, survey: Survey) -> None:
         self._paths = act_paths
@@ -42,12 +42,12 @@ class Waiter:
         return self._survey.look(self._paths.name)
 
     def glance(self) -> Look:
-        """A look for which no port is asked."""
+        """A look without probing the port."""
         name = self._paths.name
         return self._survey.glance_at([name], self._emperor.stats())[name]
 
     def address(self) -> Address | None:
-        """Where the Act will be bound, by its vassal file, the kept one while it is stopped."""
+        """The address in the Act's vassal file, or in the kept one while it is stopped."""
         file = vassal_files.load(self._paths)
         return file.address if file else None
 
@@ -56,7 +56,7 @@ class Waiter:
         return self._entry() is not None
 
     def members(self) -> list[processes.Process]:
-        """The Act's processes, its master first; empty where the Emperor has none."""
+        """The Act's processes, its master first; empty if the Emperor has none."""
         entry = self._entry()
         return processes.family(entry.pid) if entry and entry.pid > 0 else []
 
@@ -81,7 +81,7 @@ class Waiter:
         raise self._late(f"does not answer on port {address.port} yet", log)
 
     def await_renewal(self, moment: float, deadline: Deadline, log: LogMark) -> None:
-        """Return when every worker began after `moment`; a lost reload is asked for again.
+        """Return when every worker began after `moment`; a lost reload is requested again.
 
         Raises NotInTime, or ActFailed when the Act has failed.
         """
@@ -98,10 +98,10 @@ class Waiter:
         raise self._late("has not been restarted yet", log)
 
     def await_notice(self) -> None:
-        """Return when the Emperor has noticed that the vassal file is gone, some milliseconds.
+        """Return when the Emperor has noticed that the vassal file is gone, after milliseconds.
 
-        From then on the Act ends, whatever becomes of the file; one that is put back sooner would
-        only be taken for touched.
+        From then on the Act ends, even if the file returns. If it returned sooner, the Emperor
+        would only see a touched file.
         """
         until(self._has_noticed, Deadline(_NOTICE), pause=0)
 
@@ -137,26 +137,26 @@ class Waiter:
             return self._begun_anew(moment)
         called = [worker for worker in master.workers if not worker.cheap]
         if not called:
-            # None is there until a request comes, and that one will have the new code.
+            # Workers start with the next request, and load the new code.
             return self._has_acted()
         return all(
             worker.accepting and processes.started_after(worker.pid, moment) for worker in called
         )
 
     def _has_acted(self) -> bool:
-        """Whether the Emperor has acted on the vassal file as it is dated now."""
+        """Whether the Emperor has acted on the vassal file's present mtime."""
         entry, version = self._entry(), vassal_files.version(self._paths)
         return bool(entry and version and entry.last_mod >= version.second)
 
     def _is_as_before(self, moment: float) -> bool:
-        """Whether nothing below the master began after `moment`. New workers may load long."""
+        """Whether no child of the master began after `moment`. New workers may load for long."""
         children = self.members()[1:]
         return bool(children) and not any(
             processes.started_after(child.pid, moment) for child in children
         )
 
     def _begun_anew(self, moment: float) -> bool:
-        """Whether all that a master without stats has below it began after `moment`."""
+        """Whether all children of a master without stats began after `moment`."""
         seen = self.glance()
         children = self.members()[1:]
         if not seen.pid or not could_answer(seen.seen, seen.kind):
@@ -175,16 +175,16 @@ class Waiter:
     def _refuse_failing(self, log: LogMark) -> None:
         seen = self.glance()
         if not seen.seen.wanted:
-            raise ActFailed(self._paths.name, "was stopped by somebody else meanwhile")
+            raise ActFailed(self._paths.name, "was stopped by someone else meanwhile")
         if seen.state is State.FAILING and seen.pid is None:
             evidence = gather(self._paths, log)
             why = why_failing(evidence, seen.address)
             raise ActFailed(self._paths.name, "is failing", why, _last_lines(evidence))
 
     def late(self, state: State) -> NotInTime:
-        """What to raise when the Act is not in a state in time."""
+        """The error for an Act that is not in a state in time."""
         seen = self.look().state
-        return self._late(f"is not {state} yet but {seen}", BEGINNING)
+        return self._late(f"is not {state} yet, but {seen}", BEGINNING)
 
     def _late(self, message: str, log: LogMark) -> NotInTime:
         evidence = gather(self._paths, log)

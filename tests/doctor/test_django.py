@@ -48,7 +48,7 @@ def test_a_project_in_order(project: Project) -> None:
     (told,) = judged(project)
     assert str(told) == (
         "ok: blog: Django 5.2.1: DEBUG is off, all migrations are applied, "
-        "`check --deploy` has nothing to say"
+        "`check --deploy` reports nothing"
     )
 
 
@@ -149,7 +149,7 @@ def test_a_project_without_a_key(act: ActPaths, text: str) -> None:
     act.env_file.write_text("DEBUG=on\n")
     (told,) = django.examine([act])
     assert told.severity is Severity.TROUBLE
-    assert told.what == "cannot be loaded, as it has no SECRET_KEY"
+    assert told.what == "cannot be loaded: it has no SECRET_KEY"
     assert told.command.startswith("python3 -c ")
     assert told.command.endswith(" | backstage env blog set SECRET_KEY=- --restart")
 
@@ -169,7 +169,7 @@ def test_what_could_not_be_told(project: Project) -> None:
     errors = {"pending": "OperationalError: no such host", "key": "ImproperlyConfigured: empty"}
     found = judged(project, errors=errors)
     assert [finding.severity for finding in found[:2]] == [Severity.TROUBLE] * 2
-    assert found[0].what == "its migrations cannot be told: OperationalError: no such host"
+    assert found[0].what == "its migrations cannot be listed: OperationalError: no such host"
     assert "migrations" not in found[-1].what
 
 

@@ -140,7 +140,7 @@ def test_a_venue_that_was_moved(paths: VenuePaths, tmp_path: Path) -> None:
     paths.top.rename(there.top)
     told = told_by(there, "environment")[0]
     assert told.severity is Severity.TROUBLE
-    assert told.what == f"was made in {paths.top}, and its files name that place"
+    assert told.what == f"was created in {paths.top}, and its files still name that directory"
     assert str(told.remedy).startswith("move it back, or type: ")
 
 

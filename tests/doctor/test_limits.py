@@ -80,7 +80,7 @@ def test_limits_that_leave_room(machine: Machine) -> None:
     machine.watch(instances=3, watches=7)
     assert [str(finding) for finding in machine.examine()] == [
         "ok: open files: 20000 for each process",
-        "ok: listen queue: up to 4096 connections may wait",
+        "ok: listen queue: up to 4096 connections can wait",
         "ok: processes and threads: 400 of 32768 in use",
         "ok: inotify instances: 3 of 128 in use",
         "ok: inotify watches: 21 of 1000 in use",

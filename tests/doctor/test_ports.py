@@ -52,7 +52,7 @@ def examine(paths: VenuePaths, *names: str) -> list[Finding]:
 def test_each_act_with_a_port_of_its_own(paths: VenuePaths, port: int) -> None:
     want(paths, "blog", f"127.0.0.1:{port}")
     want(paths, "shop", "127.0.0.1:1")
-    assert [str(told) for told in examine(paths)] == ["ok: ports: each Act has one of its own"]
+    assert [str(told) for told in examine(paths)] == ["ok: ports: each Act has its own"]
 
 
 def test_no_act_has_no_port(paths: VenuePaths) -> None:
@@ -74,7 +74,7 @@ def test_two_acts_with_one_port(paths: VenuePaths, port: int, other: str, clash:
     if clash:
         (found,) = told
         assert found.subject == "shop"
-        assert found.what == f"wants port {port}, as blog does; only one of them can run"
+        assert found.what == f"wants port {port}, and so does blog; only one of them can run"
         assert found.command == "backstage edit shop"
     else:
         assert not told
@@ -101,7 +101,7 @@ def test_an_act_of_another_venue(paths: VenuePaths, tmp_path: Path, port: int) -
     want(other, "mall", f"127.0.0.1:{port}")
     found = examine(paths)
     assert [finding.subject for finding in found] == ["blog", "blog"]
-    assert f"as shop of {other.top} does" in found[1].what
+    assert f"and so does shop of {other.top}" in found[1].what
     assert found[0].remedy != found[1].remedy
 
 

@@ -39,13 +39,13 @@ def crew(*workers: int) -> Moment:
 STORIES = {
     "it starts and is stopped": (
         [
-            Moment(STARTING, 7, reason="its vassal file is there"),
+            Moment(STARTING, 7, reason="its vassal file was added"),
             Moment(RUNNING, 7, reason="answers on port 8001"),
             Moment(STOPPING, 7, reason="its vassal file was removed"),
             Moment(STOPPED),
         ],
         [
-            "0: stopped → starting (its vassal file is there)",
+            "0: stopped → starting (its vassal file was added)",
             "1: starting → running (answers on port 8001)",
             "2: running → stopping (its vassal file was removed)",
             "3: stopping → stopped",

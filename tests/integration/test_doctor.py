@@ -239,7 +239,7 @@ def test_a_key_that_is_missing(theatre: Venue, blog: Act, text: str) -> None:
     """Also where the Act has been started again without one, and fails for it."""
     with changed(blog.paths.env_file, text):
         (told,) = troubles(theatre, "blog")
-        assert told.what == "cannot be loaded, as it has no SECRET_KEY"
+        assert told.what == "cannot be loaded: it has no SECRET_KEY"
         with pytest.raises(ActFailed):
             blog.restart()
         found = troubles(theatre, "blog")
@@ -352,7 +352,7 @@ def test_an_edit_that_is_not_used(theatre: Venue, blog: Act) -> None:
 def test_no_emperor(theatre: Venue) -> None:
     theatre.stop()
     (told,) = troubles(theatre, check="emperor")
-    assert told.what == "does not run, and so none of 2 wanted Acts"
+    assert told.what == "does not run, and neither do its wanted Acts (2)"
     type_(theatre, told)
     assert not troubles(theatre, check="emperor")
     for act in theatre:
@@ -423,7 +423,7 @@ def test_a_venue_that_was_moved(theatre: Venue, stage: Path) -> None:
     (place / "vassals").mkdir()
     moved = use_venue(place)
     told = next(iter(moved.examine()))
-    assert told.what.startswith(f"was made in {theatre.path}, ")
+    assert told.what.startswith(f"was created in {theatre.path}, ")
     type_(moved, told)
     assert not troubles(moved, check="environment")
     moved.start()
@@ -453,8 +453,8 @@ def test_the_command_in_a_terminal(theatre: Venue, blog: Act) -> None:
     lines = [line for line in shown.shown.splitlines() if "Examining" not in line]
     at = lines.index("Permissions")
     assert [line.rstrip() for line in lines[at + 1 : at + 5]] == [
-        "  ✗ acts/blog/.env: others can get at the secrets",
-        "    in it",
+        "  ✗ acts/blog/.env: other users can access the",
+        "    secrets in it",
         "    → type:",
         f"      chmod 600 {blog.paths.env_file}",
     ]
@@ -468,7 +468,8 @@ def test_the_command_in_ascii(theatre: Venue) -> None:
     assert done.returncode == Exit.DONE
     assert done.stdout.isascii()
     assert "\n  + shop: running on port " in done.stdout
-    assert "    -> to have nginx do so: backstage nginx bind shop DOMAIN --tls auto" in done.stdout
+    advice = "to serve it over https with nginx: backstage nginx bind shop DOMAIN --tls auto"
+    assert f"    -> {advice}" in done.stdout
     assert done.stdout.splitlines()[-1].endswith(" ok")
 
 

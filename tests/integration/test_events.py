@@ -70,7 +70,7 @@ def test_the_verbs_of_this_process_are_told(listener: Listener) -> None:
     assert stopped[0].reason == "its vassal file was removed"
     act.start()
     started = listener.sees(*START)
-    assert started[0].reason == "its vassal file is there"
+    assert started[0].reason == "its vassal file was added"
     assert started[1].reason == f"answers on port {act.get_uwsgi_port()}"
     act.restart()
     assert listener.sees(*RELOAD)[0].reason == "its vassal file was touched"
@@ -147,7 +147,7 @@ def test_an_invalid_edit_is_named_and_what_runs_goes_on(listener: Listener) -> N
     assert refused
     assert (refused.line, refused.key) == (line, "threds")
     assert told.reason.endswith(str(refused))
-    with pytest.raises(ActFailed, match=r"runs on as before: .*unknown option 'threds'"):
+    with pytest.raises(ActFailed, match=r"keeps running as before: .*unknown option 'threds'"):
         act.restart()
     assert act.state is State.RUNNING
     assert (act.pid, worker(act)) == (pid, first)
@@ -326,7 +326,7 @@ def test_waiting_returns_at_once_or_with_the_log(venue: Venue, act: Act) -> None
     act.wait("running", timeout=0.0)
     act.stop(wait=None)
     act.wait(State.STOPPED, timeout=PATIENCE)
-    with pytest.raises(NotInTime, match="is not running yet but stopped"):
+    with pytest.raises(NotInTime, match="is not running yet, but stopped"):
         act.wait("running", timeout=0.05)
     act.start()
     with pytest.raises(ValueError, match="sleepy"):

@@ -27,7 +27,7 @@ def test_requirements_that_bring_it_make_no_venue(stage: Path, tmp_path: Path) -
     with pytest.raises(EnvironmentFailed) as caught:
         new_venue("wrong", stage, requirements=[str(wheel_in(tmp_path))])
     assert f"django_backstage {VERSION} is another, older program" in str(caught.value)
-    assert str(caught.value).endswith(f"instead of `django_backstage`: {namesake.origin()}")
+    assert str(caught.value).endswith(f"replace `django_backstage` with: {namesake.origin()}")
     assert not (stage / "wrong").exists()
 
 

@@ -461,7 +461,7 @@ def test_a_name_has_one_act(web: Web, north: Act, south: Act) -> None:
 def test_a_name_of_a_foreign_site_is_left_to_it(web: Web, north: Act) -> None:
     with (
         foreign(web, f"server {{ listen {web.http}; server_name a.test Taken.TEST; }}") as file,
-        refusing(web, north, f"taken.test is served by another site of nginx already, in {file}"),
+        refusing(web, north, f"taken.test is already served by another site of nginx, in {file}"),
     ):
         bind(web, north, "north.test", "taken.test")
     with foreign(web, "server { listen 127.0.0.1:1; server_name taken.test; }"):
@@ -471,7 +471,7 @@ def test_a_name_of_a_foreign_site_is_left_to_it(web: Web, north: Act) -> None:
 
 def test_certificates_are_looked_at_first(web: Web, north: Act, south: Act) -> None:
     good, other = web.certificate("north.test"), web.certificate("other.test")
-    with refusing(web, north, "is not that of the certificate"):
+    with refusing(web, north, "does not match the certificate"):
         bind(web, north, "north.test", tls=Tls(good.certificate, other.key))
     with refusing(web, north, "is not for north.test"):
         bind(web, north, "north.test", tls=other)
@@ -479,7 +479,7 @@ def test_certificates_are_looked_at_first(web: Web, north: Act, south: Act) -> N
         bind(web, north, "north.test", tls=good, redirect_www=True)
     with refusing(web, north, "cannot be read: No such file"):
         bind(web, north, "north.test", tls=Tls(good.certificate, "/nowhere/key.pem"))
-    with refusing(web, north, "holds no certificate in PEM"):
+    with refusing(web, north, "contains no PEM certificate"):
         bind(web, north, "north.test", tls=Tls(str(web.conf), good.key))
 
 
@@ -520,7 +520,7 @@ def test_what_clashes_with_the_rest_of_nginx_is_rolled_back(web: Web, north: Act
 def test_a_configuration_at_fault_is_not_added_to(web: Web, north: Act) -> None:
     with (
         foreign(web, "server { lisen 80; }"),
-        refusing(web, north, "mend that first", 'unknown directive "lisen"'),
+        refusing(web, north, "fix that first", 'unknown directive "lisen"'),
     ):
         bind(web, north, "north.test")
 
@@ -542,7 +542,7 @@ def test_an_act_that_cannot_start_any_more_undoes_it_all(
 
 @pytest.mark.parametrize(
     ("root", "why"),
-    [("BASE_DIR", "lies in it"), ("BASE_DIR.parent.parent", "lies in it"), ("'/'", "lies in it")],
+    [("BASE_DIR", "is in it"), ("BASE_DIR.parent.parent", "is in it"), ("'/'", "is in it")],
 )
 def test_a_project_is_never_published(web: Web, north: Act, root: str, why: str) -> None:
     with (
@@ -620,7 +620,7 @@ def test_unbinding_takes_out_what_binding_put_in(web: Web, untold: Act, clean: N
     assert not (web.top / "backstage" / "pages").exists()
     north.env.unset("LOG_LEVEL", "ALLOWED_HOSTS", "HSTS_SECONDS")
     assert north.env.path.read_bytes() == before
-    with pytest.raises(SiteRefused, match="bound to no domain"):
+    with pytest.raises(SiteRefused, match="not bound to a domain"):
         binding.unbind(north, web.nginx)
 
 
@@ -631,7 +631,7 @@ def test_a_project_of_ones_own_is_told_what_to_add(web: Web, theatre: Venue, cle
     told = bind(web, act, "unheard.test")
     assert "add unheard.test to it in the settings" in told.notes[0]
     assert act.env.path.read_bytes() == before
-    assert worst(theatre, web, "north")[0].what.startswith("ALLOWED_HOSTS does not have unheard")
+    assert worst(theatre, web, "north")[0].what.startswith("ALLOWED_HOSTS lacks unheard")
     (act.paths.top / ".aside").rename(act.paths.top / ".env.example")
 
 
@@ -728,7 +728,7 @@ def test_check_finds_what_has_gone_wrong(web: Web, north: Act, theatre: Venue) -
     north.rewrite(text.replace(str(north.get_uwsgi_port()), str(port)), based_on=text)
     assert [(each.what, each.command) for each in worst(theatre, web, "north")] == [
         (
-            f"nginx asks http 127.0.0.1:{re.search(r'127.0.0.1:([0-9]+)', text)[1]}, "  # type: ignore[index]
+            f"nginx connects to http 127.0.0.1:{re.search(r'127.0.0.1:([0-9]+)', text)[1]}, "  # type: ignore[index]
             f"but its vassal file says http 127.0.0.1:{port}",
             again,
         )
@@ -741,10 +741,10 @@ def test_check_finds_what_has_gone_wrong(web: Web, north: Act, theatre: Venue) -
     with replaced(Path(tls.certificate), Path(ending.certificate)):
         said = " ".join(each.what for each in worst(theatre, web, "north"))
         assert "key values mismatch" in said
-        assert "is not that of the certificate" in said
+        assert "does not match the certificate" in said
         with replaced(Path(tls.key), Path(ending.key)):
             (found_one,) = worst(theatre, web, "north")
-            assert (found_one.severity, "ends on" in found_one.what) == (Severity.WARNING, True)
+            assert (found_one.severity, "expires on" in found_one.what) == (Severity.WARNING, True)
     hosts = north.env["ALLOWED_HOSTS"]
     north.env.set(ALLOWED_HOSTS="localhost")
     (found_one,) = worst(theatre, web, "north")
@@ -759,7 +759,7 @@ def test_check_finds_what_has_gone_wrong(web: Web, north: Act, theatre: Venue) -
     (web.top / "aside").rename(web.sites / "backstage.conf")
     with replaced_text(web.top / "nginx.pid", "0\n"):
         found = worst(theatre, web, "north")
-        assert ("does not run, so nobody is served", f"nginx -c {web.conf}") in [
+        assert ("does not run, so no site is served", f"nginx -c {web.conf}") in [
             (each.what, each.command) for each in found
         ]
     assert worst(theatre, web, "north") == []

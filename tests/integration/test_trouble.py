@@ -185,7 +185,7 @@ def test_no_permission(tmp_path: Path, request: pytest.FixtureRequest) -> None:
         place.chmod(0o500)
     with pytest.raises(CannotWrite, match=r"Read-only file system|Permission denied") as caught:
         new_venue("venue", place)
-    assert str(caught.value).startswith(f"cannot make the Venue {place}/venue: ")
+    assert str(caught.value).startswith(f"cannot create the Venue {place}/venue: ")
     assert str(place / "venue") in str(caught.value.filename)
 
 

@@ -57,7 +57,7 @@ def test_it_has_its_time(tls: Tls) -> None:
     now = time.time()
     (fault,) = faults(tls, ["example.com"], now + (DAYS + 1) * DAY)
     day = load(Path(tls.certificate)).last_day
-    assert fault == f"the certificate {tls.certificate} has expired on {day}"
+    assert fault == f"the certificate {tls.certificate} expired on {day}"
     (fault,) = faults(tls, ["example.com"], now - 2 * DAY)
     assert "is not valid yet" in fault
     certificate = load(Path(tls.certificate))
@@ -70,7 +70,7 @@ def test_the_key_has_to_be_its_own(tls: Tls, other: Tls, tmp_path: Path) -> None
     same_kind = make(tmp_path / "third", "example.com")
     for key in (other.key, same_kind.key):
         (fault,) = faults(Tls(tls.certificate, key), ["example.com"])
-        assert fault.startswith(f"the key {key} is not that of the certificate {tls.certificate}")
+        assert fault.startswith(f"the key {key} does not match the certificate {tls.certificate}")
 
 
 def test_a_key_with_a_password_is_asked_for_by_nobody(tls: Tls, tmp_path: Path) -> None:
@@ -84,12 +84,12 @@ def test_a_key_with_a_password_is_asked_for_by_nobody(tls: Tls, tmp_path: Path) 
 def test_files_that_hold_something_else_are_named(tls: Tls, tmp_path: Path) -> None:
     junk = tmp_path / "junk.pem"
     junk.write_text("-----BEGIN CERTIFICATE-----\njunk\n-----END CERTIFICATE-----\n")
-    with pytest.raises(SiteRefused, match=f"{junk} holds no certificate in PEM"):
+    with pytest.raises(SiteRefused, match=f"{junk} contains no PEM certificate"):
         check(Tls(str(junk), tls.key), [])
     with pytest.raises(SiteRefused, match=f"nginx cannot use the key {junk}"):
         check(Tls(tls.certificate, str(junk)), [])
     named = junk.rename(tmp_path / "setpriv is no openssl.pem")
-    with pytest.raises(SiteRefused, match=f"{named} holds no certificate in PEM"):
+    with pytest.raises(SiteRefused, match=f"{named} contains no PEM certificate"):
         check(Tls(str(named), tls.key), [])
     named.rename(junk)
     with pytest.raises(SiteRefused, match="certificate /no/where cannot be read: No such file"):

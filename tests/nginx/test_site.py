@@ -75,7 +75,7 @@ def test_what_is_not_ours_is_not_taken_for_ours(foreign: str) -> None:
 def test_people_read_what_it_is() -> None:
     head = text().splitlines()[1:4]
     assert head[0] == "# The Act blog of the Venue /srv/My Venue, served under its domains."
-    assert "Edits are yours" in head[1]
+    assert "You may edit it" in head[1]
 
 
 def test_plain_names_are_sent_on_to_https_and_aliases_to_the_first() -> None:
@@ -104,9 +104,9 @@ def test_certbot_is_answered_at_every_name() -> None:
 
 @pytest.mark.parametrize("path", ["/srv/$host", '/srv/"', "/srv/a\\b", "/srv/a\nb"])
 def test_a_path_that_nginx_would_read_as_something_else_is_refused(path: str) -> None:
-    with pytest.raises(SiteRefused, match="a meaning of its own"):
+    with pytest.raises(SiteRefused, match="a special meaning"):
         text(replace(SITE, shares=(Share("static", "/static/", path),)))
-    with pytest.raises(SiteRefused, match="a meaning of its own"):
+    with pytest.raises(SiteRefused, match="a special meaning"):
         text(replace(SITE, tls=Tls(path, "/key.pem")))
 
 

@@ -85,7 +85,7 @@ def test_undoing_goes_on_where_the_disk_is_in_the_way(diary: Diary) -> None:
         (Deed.WRITE_SITE, "wrote /etc/{it}"),
         (Deed.REMOVE_SITE, "removed /etc/{it}"),
         (Deed.CHANGE_ENV, "changed TLS, PROXY in /etc/{it}"),
-        (Deed.RELOAD_NGINX, "had nginx read its configuration"),
+        (Deed.RELOAD_NGINX, "reloaded nginx"),
         (Deed.START_NGINX, "started nginx"),
         (Deed.RESTART_ACT, "restarted /etc/{it}"),
     ],

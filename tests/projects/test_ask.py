@@ -88,7 +88,7 @@ def test_a_project_that_hangs_is_ended(project: Project, monkeypatch: pytest.Mon
     monkeypatch.setattr(ask, "_PATIENCE", 2.0)
     add(project, "\nimport time\ntime.sleep(600)\n")
     told = silence(project)
-    assert (told.status, told.why) == (None, "it is not loaded after 2 s")
+    assert (told.status, told.why) == (None, "it did not load within 2 s")
 
 
 def test_one_part_that_fails_leaves_the_others(project: Project) -> None:

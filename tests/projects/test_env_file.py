@@ -71,7 +71,10 @@ def test_variables_are_unset_together_or_not_at_all(environment: EnvFile, act: A
     [
         ({"A": "1", "B C": "2"}, "'B C' cannot be a name"),
         ({"A": "1", "B": "2\nDEBUG=on"}, "the value of B has a line break"),
-        ({"A": "1", "B": "$ecret"}, "takes what follows the $ at the start of B for the name"),
+        (
+            {"A": "1", "B": "$ecret"},
+            "B starts with $, so django-environ reads the rest as the name",
+        ),
     ],
 )
 def test_what_django_would_not_see_is_refused_and_nothing_written(
@@ -153,7 +156,7 @@ def test_a_link_is_followed(environment: EnvFile, act: ActPaths, tmp_path: Path)
 
 def test_an_act_without_a_project_is_told_so(act: ActPaths) -> None:
     environment = EnvFile(act.venue.act("worker"))
-    with pytest.raises(ActFailed, match=r"has no project in .*/acts/worker, so there is"):
+    with pytest.raises(ActFailed, match=r"has no project in .*/acts/worker, and so no"):
         dict(environment)
     with pytest.raises(ActFailed, match="has no project"):
         environment.set(DEBUG="on")
@@ -217,9 +220,7 @@ def test_root_follows_no_link_of_another_user(
     os.chown(act.top, NOBODY, NOBODY)
     os.chown(act.env_file, NOBODY, NOBODY, follow_symlinks=False)
     for call in (lambda: environment.set(DEBUG="on"), lambda: dict(environment)):
-        with pytest.raises(
-            SettingsError, match="is a link of nobody's, which root does not follow"
-        ):
+        with pytest.raises(SettingsError, match="is nobody's link, which root does not follow"):
             call()
     assert secret.read_text() == "PASSWORD=x\n"
     assert act.env_file.is_symlink()

@@ -1,7 +1,7 @@
-"""What `backstage doctor` asks a project: its settings, `check --deploy` and its migrations.
+"""Reports to `backstage doctor`: a project's settings, `check --deploy` and its migrations.
 
-It changes nothing. The argument is the word that the answer is known by. Keys are only told apart
-by digests with that word, which are good for nothing else.
+It changes nothing. The argument is the word that marks the answer. Keys are reported only as
+digests salted with that word, which are useful only for comparison.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def pending(word: str) -> list[str]:
 
 
 def read_only() -> None:
-    """Have SQLite change and make no file; without a log beside it, its database rests."""
+    """Keep SQLite from writing any file; without a WAL, nobody is using the database."""
     file = str(connection.settings_dict["NAME"])
     if connection.vendor == "sqlite" and not file.startswith("file:"):
         how = "mode=ro" if os.path.exists(f"{file}-wal") else "immutable=1"
@@ -66,7 +66,7 @@ def read_only() -> None:
 
 
 def told(part: Callable[[str], Any], word: str) -> tuple[Any, str]:
-    """What a part tells, and '' or why it cannot: whatever the project raises."""
+    """The result of a part and '', or None and the error, whatever the project raises."""
     try:
         return part(word), ""
     except Exception as error:  # noqa: BLE001

@@ -1,7 +1,7 @@
-"""Gives a new project its database and its static files; the argument is the project's name.
+"""Creates a new project's database and static files; the argument is the project's name.
 
-One Python for both, as each start of Django takes a third of a second. It lives so shortly that
-collecting garbage would only cost it a fifth of its time.
+One Python does both, as each start of Django takes a third of a second. It runs so briefly that
+garbage collection would only cost a fifth of its time.
 """
 
 from __future__ import annotations

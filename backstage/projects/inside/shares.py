@@ -1,6 +1,6 @@
-"""What `backstage nginx` asks a project: the files that nginx may serve, and who may ask for it.
+"""Reports to `backstage nginx`: the files that nginx may serve, and the host names not allowed.
 
-The arguments are the word that the answer is known by, and the names under which it will be served.
+The arguments are the word that marks the answer, and the names under which it will be served.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.http.request import validate_host
 
 
 def private() -> list[str]:
-    """The files that nobody may be shown: the settings, and databases that are files."""
+    """The files that must not be served: the settings, and databases that are files."""
     module = sys.modules.get(os.environ["DJANGO_SETTINGS_MODULE"])
     databases = [
         str(each.get("NAME", ""))

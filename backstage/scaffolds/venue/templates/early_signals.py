@@ -1,7 +1,7 @@
 """Loaded by uWSGI into every process of an Act before the application.
 
 Python turns SIGINT into an exception that a starting application may swallow, and uWSGI ignores
-SIGHUP until late: with both at their defaults, a stop or a restart in the middle of a start works.
+SIGHUP until late. With the default handlers, an Act can be stopped or restarted while it starts.
 """
 
 import signal

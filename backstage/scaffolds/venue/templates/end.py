@@ -1,6 +1,6 @@
-"""systemd runs this: it ends the Emperor without the seconds that uWSGI sleeps in between.
+"""systemd runs this script: it stops the Emperor without the pauses that uWSGI makes.
 
-An Emperor looks at its ending vassals once a second, and so does a master at its workers. A signal
+An Emperor checks its ending vassals once a second, and so does a master with its workers. A signal
 wakes either. Usage: end.py PID
 """
 
@@ -13,13 +13,13 @@ import sys
 import time
 from pathlib import Path
 
-# Longer than an Act may take to finish its requests, in seconds; systemd insists after that.
+# Longer than an Act may take to finish its requests, in seconds; systemd kills what is left.
 PATIENCE = 40.0
 PAUSE = 0.01
 
 
 def main(emperor: int) -> None:
-    """Return when the Emperor has ended, or will not."""
+    """Return when the Emperor has ended, or after PATIENCE seconds."""
     end = time.monotonic() + PATIENCE
     with contextlib.suppress(ProcessLookupError):
         os.kill(emperor, signal.SIGTERM)
@@ -32,19 +32,19 @@ def main(emperor: int) -> None:
 
 
 def lonely(emperor: int) -> list[int]:
-    """The masters whose last worker has ended: a SIGTERM then only ends their sleep."""
+    """The masters whose last worker has ended: SIGTERM only wakes them then."""
     known = parents()
     busy = set(known.values())
     return [pid for pid, parent in known.items() if parent == emperor and pid not in busy]
 
 
 def parents() -> dict[int, int]:
-    """Every process that runs, with its parent."""
+    """Every running process, with its parent."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                # proc(5): behind the name, which may hold anything, come state and parent.
+                # proc(5): state and parent follow the name, which may contain anything.
                 state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
                 if state not in "ZX":
                     found[int(entry.name)] = int(parent)

@@ -1,6 +1,6 @@
-"""systemd runs this: it returns when every Act of the Venue answers, or has failed.
+"""systemd runs this script: it returns when every Act of the Venue answers, or has failed.
 
-Without it, the Emperor would count as started before it has started any Act. Usage:
+Without it, systemd would consider the Emperor started before any Act has started. Usage:
 ready.py VENUE SECONDS
 """
 
@@ -15,13 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-# Vassals that run other programs never accept for themselves, so their port is tried.
+# Vassals that run other programs never accept requests themselves, so their port is tried.
 DAEMON = re.compile(r"^\s*(?:@DAEMONS@)\s*=", re.MULTILINE)
 PORT = re.compile(r"^\s*set-placeholder\s*=\s*port=(\d+)", re.MULTILINE)
 
 
 def ask(stats: Path) -> Any:
-    """What the Emperor says of its vassals; it looks at their files once it has been asked."""
+    """The Emperor's stats on its vassals; the request also makes it look at their files."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(5)
         connection.connect(str(stats))
@@ -29,7 +29,7 @@ def ask(stats: Path) -> Any:
 
 
 def is_ready(file: Path, vassal: Any) -> bool:
-    """Whether the Act answers, or would once it is woken."""
+    """Whether the Act answers, or would answer once woken."""
     if vassal["accepting"] or vassal["on_demand"]:
         return True
     text = file.read_text(errors="replace")
@@ -40,14 +40,14 @@ def is_ready(file: Path, vassal: Any) -> bool:
 
 
 def answers(port: int) -> bool:
-    """Whether somebody listens there."""
+    """Whether a program listens on the port."""
     with socket.socket() as connection:
         connection.settimeout(1)
         return connection.connect_ex(("127.0.0.1", port)) == 0
 
 
 def pending(venue: Path) -> list[str]:
-    """The Acts that are still on their way."""
+    """The Acts that are not ready yet."""
     said = ask(venue / "run" / "emperor.stats")
     vassals = {vassal["id"]: vassal for vassal in said["vassals"]}
     failed = {vassal["id"] for vassal in said["blacklist"]}
@@ -61,7 +61,7 @@ def pending(venue: Path) -> list[str]:
 
 
 def main(venue: Path, patience: float) -> str:
-    """What there is to complain of in the end, for sys.exit."""
+    """The error message for sys.exit, or ''."""
     end = time.monotonic() + patience
     waiting: list[str] | None = None
     while time.monotonic() < end:
