@@ -112,6 +112,8 @@ class Terminal:
 
     def type(self, text: str) -> None:
         self._tmux("send-keys", "-l", text)
+        # Until the shell has echoed it, the old prompt looks like the one after it.
+        assert until(lambda: not self.is_idle(), Deadline(PATIENCE))
         self.press("Enter")
 
     def press(self, key: str) -> None:
