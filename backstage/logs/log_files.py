@@ -1,4 +1,4 @@
-"""Read the ends of log files, and the lines added to them."""
+"""The log files of Acts and of the Emperor, which uWSGI writes: their ends, and what is added."""
 
 from __future__ import annotations
 
