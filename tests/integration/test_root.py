@@ -149,11 +149,11 @@ def test_two_units_for_one_venue_are_refused(lair: Machine) -> None:
     lair.run(*words, user="mallory")
     done = backstage(lair, "systemd", "install", "--yes")
     assert done.returncode == 6
-    assert "runs this Venue already" in done.stderr
+    assert "already runs this Venue" in done.stderr
     assert "as mallory: backstage systemd uninstall" in done.stderr
     lair.run("backstage", "--venue", VENUE, "systemd", "uninstall", "--yes", user="mallory")
     backstage(lair, "systemd", "install", "--yes")
     done = lair.run(*words, user="mallory", check=False)
     assert done.returncode == 6
-    assert "/etc/systemd/system/backstage-V.service runs this Venue already" in done.stderr
+    assert "/etc/systemd/system/backstage-V.service already runs this Venue" in done.stderr
     backstage(lair, "systemd", "uninstall", "--yes")
