@@ -295,7 +295,7 @@ def test_settings_that_hang(theatre: Venue, blog: Act, monkeypatch: pytest.Monke
     monkeypatch.setattr(ask, "_PATIENCE", 3.0)
     with added(blog.paths.top / "blog" / "settings.py", "\nimport time\ntime.sleep(600)\n"):
         (told,) = troubles(theatre, "blog")
-    assert told.what == "cannot be examined: it is not loaded after 3 s"
+    assert told.what == "cannot be examined: it did not load within 3 s"
 
 
 @pytest.mark.slow

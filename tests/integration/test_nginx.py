@@ -711,7 +711,7 @@ def test_the_command_tells_people_and_programs(web: Web, north: Act) -> None:
     assert web.call("bind", "north", "a b;{", cwd=venue).returncode == Exit.REFUSED
     done = web.call("unbind", "north", cwd=venue)
     assert "nginx no longer serves north" in done.stdout
-    assert "serves no Act" in web.call("show", cwd=venue).stdout
+    assert "No Act is bound" in web.call("show", cwd=venue).stdout
 
 
 # What goes wrong later
