@@ -176,7 +176,7 @@ def test_other_limits_count_from_the_next_restart_on(house: House) -> None:
     swap = f"sed -i 's/^acts: .*/{OTHERS.strip()}/' {settings}"
     house.guest.run("sh", "-c", swap)
     # Without hardware for it, the guest takes its time.
-    house.call("restart", "greedy", "--wait", "240")
+    house.call("restart", "greedy", "--wait", "100")
     assert house.limits == ["max", "150000 100000", "30"]
 
 
