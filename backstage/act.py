@@ -21,7 +21,7 @@ from .status.waiting import Waiter
 from .system import files, processes, programs, sockets, users
 from .system.deadlines import Deadline
 from .system.locks import locked
-from .uwsgi import dry_run, launch, log_reasons, ports, rewriting, vassal_files
+from .uwsgi import dry_run, launch, log_reasons, ports, reloading, rewriting, vassal_files
 
 
 class Act:
@@ -153,7 +153,7 @@ class Act:
                 self._want(deadline)
             elif self.wanted:
                 self._refuse_faulty()
-                vassal_files.touch(self.paths.vassal)
+                reloading.reload(self.paths, self._waiter.entry())
             else:
                 self._want(deadline)
             self._emperor.forgive()

@@ -1,14 +1,15 @@
-"""Rewrite vassal files: check the new text, then write it so that the Emperor notices."""
+"""Rewrite vassal files: check the new text, then write it so that the Act loads it."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from ..errors import ActFailed, EditRefused
 from ..facts.faults import Fault
 from ..layout.paths import ActPaths
 from ..system import files
-from . import dry_run, vassal_files
+from . import dry_run, reloading, vassal_files
 from .ini import VassalFile
 from .stats import EmperorStats
 
@@ -50,7 +51,9 @@ def rewrite(
         vassal = known.vassals.get(act_paths.vassal.name) if known else None
         # Of a symbolic link, the operator edits the target.
         target = act_paths.vassal.resolve()
-        vassal_files.write(target, text, not_before=vassal.last_mod if vassal else 0.0)
+        vassal_files.write(target, text, mtime=vassal.last_mod if vassal else math.inf)
+        if vassal:
+            reloading.reload(act_paths, vassal)
         vassal_files.keep(act_paths, after)
     else:
         vassal_files.write(act_paths.kept, text)
