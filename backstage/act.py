@@ -224,7 +224,7 @@ class Act:
             for path in (self.paths.top, self.paths.kept):
                 if path.exists():
                     path.rename(goal / path.name)
-            for path in (self.paths.launch, self.paths.own_run):
+            for path in (self.paths.launch, self.paths.loaded, self.paths.own_run):
                 files.remove_tree(path)
         return goal
 

@@ -17,7 +17,7 @@ from ..facts.sightings import Vassal
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import processes
 from ..system.locks import locked_if_free
-from ..uwsgi import dry_run, reloading, vassal_files
+from ..uwsgi import dry_run, loaded, reloading, vassal_files
 from ..uwsgi.emperor import Emperor
 from ..uwsgi.ini import VassalFile
 from ..uwsgi.stats import EmperorStats
@@ -52,17 +52,17 @@ class Edits:
     def begin(self, act_paths: ActPaths, known: EmperorStats | None, pids: Collection[int]) -> None:
         """Take the file as used if the Act runs with it; otherwise as a new edit.
 
-        The Act runs with it if all of its processes, `pids`, began after the file was changed.
+        Without a record of what the Act has loaded, it runs with it if all of its processes,
+        `pids`, began after the file was changed.
         """
         version, file = vassal_files.version(act_paths), vassal_files.current(act_paths)
         vassal = known.vassals.get(act_paths.vassal.name) if known else None
         if not version or not file or (vassal and version.second > vassal.last_mod):
             return
-        if (
-            vassal_files.refusal(act_paths)
-            or file == vassal_files.kept(act_paths)
-            or _is_older(act_paths, pids)
-        ):
+        is_used = loaded.is_loaded(act_paths, vassal.pid) if vassal else None
+        if is_used is None:
+            is_used = file == vassal_files.kept(act_paths) or _is_older(act_paths, pids)
+        if is_used or vassal_files.refusal(act_paths):
             self._settled[act_paths.name] = version
             self._dealt_with[act_paths.name] = file
             if not vassal_files.refusal(act_paths):
@@ -202,7 +202,7 @@ def _reload(act_paths: ActPaths, present: Version, vassal: Vassal) -> Version:
     if second is not None:
         return vassal_files.date(act_paths, present, present.dated(second))
     version = vassal_files.date(act_paths, present, present.dated(vassal.last_mod))
-    reloading.tell(vassal)
+    reloading.tell(act_paths, vassal)
     return version
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from ..facts.sightings import Vassal
 from ..layout.paths import ActPaths
+from . import loaded
 
 
 def due_second(last_mod: int) -> int | None:
@@ -27,19 +28,17 @@ def reload(act_paths: ActPaths, vassal: Vassal | None) -> None:
     last_mod = vassal.last_mod if vassal else 0
     second = due_second(last_mod)
     if second is None:
-        # The Emperor must not reload it as well.
-        _date(act_paths, min(last_mod, int(act_paths.vassal.stat().st_mtime)))
-        tell(vassal)
+        if act_paths.vassal.stat().st_mtime >= last_mod + 1:
+            # The Emperor must not reload it as well.
+            os.utime(act_paths.vassal, (last_mod, last_mod))
+        tell(act_paths, vassal)
     else:
-        _date(act_paths, second)
+        os.utime(act_paths.vassal, (second, second))
 
 
-def tell(vassal: Vassal | None) -> None:
+def tell(act_paths: ActPaths, vassal: Vassal | None) -> None:
     """Signal a vassal to load its file, without the Emperor."""
     if vassal and vassal.pid > 0:
+        loaded.withdraw(act_paths)
         with suppress(ProcessLookupError):
             os.kill(vassal.pid, signal.SIGHUP)
-
-
-def _date(act_paths: ActPaths, second: int) -> None:
-    os.utime(act_paths.vassal, (second, second))
