@@ -138,10 +138,11 @@ class Act:
     def restart(self, wait: float | None = 30.0) -> None:
         """Load new code and settings on the same listening socket; starts a stopped Act.
 
-        Requests in progress are finished. If venue.yaml gives the Act another user or other limits,
-        it is stopped and started instead. Returns when every worker is new and the port answers,
-        or at once with `wait=None`. Raises as `start` does, and ActFailed if an edit of the vassal
-        file cannot work: the Act then keeps running as before.
+        Requests in progress are finished; two workers or more are replaced one after the other,
+        unless the vassal file or one that it includes has changed. If venue.yaml gives the Act
+        another user or other limits, it is stopped and started instead. Returns when every worker
+        is new and the port answers, or at once with `wait=None`. Raises as `start` does, and
+        ActFailed if an edit of the vassal file cannot work: the Act then keeps running as before.
         """
         log, deadline = log_mark(self.paths), _deadline(wait)
         with self._acting("restarting"):
@@ -153,7 +154,7 @@ class Act:
                 self._want(deadline)
             elif self.wanted:
                 self._refuse_faulty()
-                reloading.reload(self.paths, self._waiter.entry())
+                self._reload()
             else:
                 self._want(deadline)
             self._emperor.forgive()
@@ -294,6 +295,12 @@ class Act:
         self._waiter.await_notice()
         if deadline:
             self._waiter.await_end(members, deadline)
+
+    def _reload(self) -> None:
+        vassal = self._waiter.entry()
+        in_turn = vassal and self._waiter.workers() > 1 and reloading.chain(self.paths, vassal)
+        if not in_turn:
+            reloading.reload(self.paths, vassal)
 
     def _refuse_faulty(self) -> None:
         """Refuse to reload a running Act with a file that cannot work."""

@@ -102,6 +102,13 @@ class Waiter:
             time.sleep(_TENDING)
         raise self._late("has not been restarted yet", log)
 
+    def workers(self) -> int:
+        """How many workers answer; 0 if some are not running, or the master does not say."""
+        master = stats.read_vassals([self._paths.stats], timeout=0.05).get(self._paths.stats)
+        if master is None or not all(worker.accepting for worker in master.workers):
+            return 0
+        return len(master.workers)
+
     def await_notice(self) -> None:
         """Return when the Emperor has noticed that the vassal file is gone, after milliseconds.
 
