@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -219,21 +218,24 @@ def test_an_acts_start_starts_the_emperor(make_venue: MakeVenue) -> None:
 
 @pytest.mark.slow
 def test_twenty_acts_from_four_processes_get_twenty_ports(make_venue: MakeVenue) -> None:
+    """Ports are given out when Acts are made, all at once; started one by one, all answer."""
     venue = make_venue()
     code = (
         "import sys; from backstage.shortcuts import *\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
         "venue = use_venue(sys.argv[1])\n"
-        "with ThreadPoolExecutor() as pool:\n"
-        "    acts = pool.map(lambda n: new_act(venue, f'act{sys.argv[2]}_{n}'), range(5))\n"
-        "print(*(act.get_uwsgi_port() for act in acts))"
+        "make = lambda n: new_act(venue, f'act{sys.argv[2]}_{n}', start=False)\n"
+        "with ThreadPoolExecutor(5) as pool:\n"
+        "    print(*(act.get_uwsgi_port() for act in pool.map(make, range(5))))"
     )
     callers = [python(code, venue.path, number) for number in range(4)]
-    ports = [int(port) for c in callers for port in c.communicate(timeout=240)[0].split()]
+    ports = [int(port) for c in callers for port in c.communicate(timeout=600)[0].split()]
     assert len(ports) == len(set(ports)) == 20
+    for act in venue:
+        act.start()
     assert [act.state for act in venue] == [State.RUNNING] * 20
-    with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(lambda act: fetch(act)[0], venue)) == {200}
+    assert {act.get_uwsgi_port() for act in venue} == set(ports)
+    assert {fetch(act)[0] for act in venue} == {200}
 
 
 @pytest.mark.slow
