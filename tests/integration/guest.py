@@ -18,9 +18,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE
+
 from .machine import MACHINES, Unbootable, free_name, furnish, lay, link, needed, unmount
 
-PATIENCE = 120.0
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CLEAN = {"PATH": _PATH, "LANG": "C.UTF-8", "TERM": "dumb", "SYSTEMD_COLORS": "0"}
 # Its first program. It hides this host's /tmp, which systemd would empty, file by file.

@@ -24,12 +24,12 @@ from pathlib import Path
 import pytest
 
 import backstage
+from tests.patience import PATIENCE
 
 MACHINES = Path("/run/backstage-machines")
 CGROUPS = Path("/sys/fs/cgroup")
 NSPAWN = Path("/run/systemd/nspawn")
 _TMP = Path("/tmp")
-PATIENCE = 60.0
 POWEROFF = signal.SIGRTMIN + 4  # makes systemd, as PID 1, power off
 _PREFIX = Path(sys.prefix)
 _CHECKOUT = Path(backstage.__file__).resolve().parents[1]

@@ -17,8 +17,9 @@ from backstage.facts.states import State
 from backstage.shortcuts import use_venue
 from backstage.system.deadlines import Deadline
 from backstage.venue import Venue
+from tests.patience import PATIENCE
 
-from .calling import BACKSTAGE, PATIENCE, call, environment, slow_act
+from .calling import BACKSTAGE, call, environment, slow_act
 from .conftest import fetch
 
 README = Path(__file__).parents[2] / "README.md"

@@ -12,9 +12,10 @@ import pytest
 from backstage.cli.program import SECTIONS
 from backstage.shortcuts import new_act
 from backstage.venue import Venue
+from tests.patience import PATIENCE
 
 from ..conftest import Spawn
-from .calling import BACKSTAGE, PATIENCE, call, environment
+from .calling import BACKSTAGE, call, environment
 from .serving import PROGRAM
 
 ACT = "jsonact"

@@ -291,6 +291,7 @@ def test_settings_that_cannot_be_loaded(theatre: Venue, blog: Act) -> None:
     assert told.command == "backstage manage blog check --deploy"
 
 
+@pytest.mark.slow
 def test_settings_that_hang(theatre: Venue, blog: Act, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ask, "_PATIENCE", 3.0)
     with added(blog.paths.top / "blog" / "settings.py", "\nimport time\ntime.sleep(600)\n"):

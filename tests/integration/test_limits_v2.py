@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from backstage.system.deadlines import Deadline, until
+from tests.patience import PATIENCE
 
 from .guest import Guest, guest, missing
 from .machine import skipping_unbootable
@@ -24,7 +25,6 @@ UNIT = "backstage-site.service"
 GROUP = f"/sys/fs/cgroup/backstage.slice/{UNIT}"
 LIMITS = "acts: {greedy: {limits: {memory: 150M, cpu: 50%, tasks: 40}}}\n"
 OTHERS = "acts: {greedy: {limits: {cpu: 150%, tasks: 30}}}\n"
-PATIENCE = 60.0
 VIEWS = """
 import contextlib, os, signal, subprocess
 from django.http import HttpResponse

@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 from tests.integration.machine import CGROUPS, MACHINES, NSPAWN, Machine, booted
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 30.0
 CONNECT = """
 import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
