@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import socket
 import threading
 import time
@@ -216,6 +217,7 @@ def test_a_start_waits_for_the_run_before_no_longer_than_it_was_told(visit: Visi
         visit.act.start(wait=0.5)
 
 
+@pytest.mark.slow
 def test_a_restart_knows_workers_that_only_a_crowd_calls(own: Act) -> None:
     """uWSGI's `cheaper` keeps most of the workers from being there at all."""
     text = own.vassal_text
@@ -228,6 +230,7 @@ def test_a_restart_knows_workers_that_only_a_crowd_calls(own: Act) -> None:
     assert fetch(own)[0] == 200
 
 
+@pytest.mark.slow
 def test_a_restart_knows_workers_that_only_a_request_calls(own: Act) -> None:
     text = own.vassal_text
     own.rewrite(f"{text}cheap = true\n", based_on=text)
@@ -404,11 +407,17 @@ def test_a_broken_act_fails_alone_and_says_why(venue: Venue, act: Act, fresh_nam
 
 
 @pytest.mark.slow
-def test_a_start_after_a_repair_does_not_wait_for_the_emperors_next_try(act: Act) -> None:
+def test_a_start_after_a_repair_does_not_wait_for_the_emperors_next_try(
+    make_venue: MakeVenue,
+) -> None:
     """The Emperor tries what fails more and more rarely; an explicit start is tried now."""
+    venue = make_venue(start=False)
+    ini = venue.paths.emperor_ini
+    # So long at once, which it would be only after half a minute of failures.
+    ini.write_text(re.sub(r"throttle = \d+", "throttle = 600000", ini.read_text()))
+    act = new_act(venue, "blog", start=False)
     settings = act.paths.top / act.name / "settings.py"
     good = settings.read_text()
-    act.stop()
     settings.write_text("broken\n")
     act.start(wait=None)
 
@@ -418,7 +427,7 @@ def test_a_start_after_a_repair_does_not_wait_for_the_emperors_next_try(act: Act
         return penalty.retry_at if penalty and act.paths.vassal.name not in seen.vassals else 0.0
 
     # Far enough away that an Act which starts meanwhile cannot be mistaken for that try.
-    assert until(lambda: next_try() > time.time() + 4, Deadline(PATIENCE), pause=0.1)
+    assert until(lambda: next_try() > time.time() + 2 * PATIENCE, Deadline(PATIENCE), pause=0.1)
     settings.write_text(good)
     planned = next_try()
     act.start()
@@ -463,6 +472,7 @@ def test_two_acts_never_share_a_port(venue: Venue, act: Act, fresh_name: str) ->
     assert not (venue.paths.acts / f"{fresh_name}_twin").exists()
 
 
+@pytest.mark.slow
 def test_retiring_moves_and_never_deletes(venue: Venue, own: Act) -> None:
     (own.paths.top / "notes.txt").write_text("keep me")
     port = own.get_uwsgi_port()
@@ -506,6 +516,7 @@ def test_new_act_runs_a_project_that_is_there(venue: Venue, fresh_name: str) -> 
     assert fetch(new_act(venue, name)) == (200, "mine")
 
 
+@pytest.mark.slow
 def test_a_template_of_ones_own(venue: Venue, tmp_path: Path, fresh_name: str) -> None:
     """Any template by Django's convention will do, tags and filters included."""
     package = tmp_path / "project_name"
@@ -545,9 +556,9 @@ def test_a_template_that_is_none_leaves_nothing(
     assert not list(venue.paths.acts.glob(f"*{fresh_name}*"))
 
 
-def test_a_with_block_stops_the_act(venue: Venue, fresh_name: str) -> None:
-    with new_act(venue, fresh_name) as act:
-        assert act.state is State.RUNNING
+def test_a_with_block_stops_the_act(venue: Venue, act: Act) -> None:
+    with new_act(venue, act.name) as opened:
+        assert opened.state is State.RUNNING
     assert act.state is State.STOPPED
 
 

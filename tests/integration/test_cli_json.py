@@ -110,6 +110,7 @@ def test_events_are_lines_as_they_happen(venue: Venue, fresh_name: str, spawn: S
     assert envelope == {"backstage": 1, "command": "events", "ok": True}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for rows in SECTIONS.values() for name in rows])
 def test_errors(name: str, tmp_path: Path) -> None:
     """Without a Venue hardly a command can do anything."""

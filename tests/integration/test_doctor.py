@@ -360,6 +360,7 @@ def test_no_emperor(theatre: Venue) -> None:
         act.wait("running")
 
 
+@pytest.mark.slow
 def test_an_emperor_that_is_halted(theatre: Venue) -> None:
     pid = theatre.emperor.pid
     assert pid
@@ -433,6 +434,7 @@ def test_a_venue_that_was_moved(theatre: Venue, stage: Path) -> None:
     shutil.rmtree(place)
 
 
+@pytest.mark.slow
 def test_others_who_may_write(theatre: Venue) -> None:
     theatre.paths.vassals.chmod(0o777)
     try:
@@ -443,6 +445,7 @@ def test_others_who_may_write(theatre: Venue) -> None:
         theatre.paths.vassals.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_the_command_in_a_terminal(theatre: Venue, blog: Act) -> None:
     """Nothing is wider than it, but a command, which is to be copied."""
     blog.paths.env_file.chmod(0o644)

@@ -255,6 +255,7 @@ def test_it_shows_the_log_as_it_grows(top: Terminal, acts: tuple[Act, Act]) -> N
         top.shows("healthz?second")
 
 
+@pytest.mark.slow
 def test_it_says_why_the_selected_fails(top: Terminal, acts: tuple[Act, Act]) -> None:
     settings = acts[1].paths.top / "soiree" / "settings.py"
     good = settings.read_text()
