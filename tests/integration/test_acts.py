@@ -368,6 +368,7 @@ def test_a_port_that_was_edited_by_hand_is_the_acts_own(act: Act) -> None:
     os.utime(act.paths.vassal, (mtime, mtime))
     assert act.get_uwsgi_port() == port
     assert until(lambda: sockets.listener(port) is not None, Deadline(PATIENCE))
+    act.wait(State.RUNNING)
     act.restart()
     assert act.get_uwsgi_port() == port
     assert fetch(act)[0] == 200

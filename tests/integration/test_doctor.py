@@ -24,6 +24,7 @@ from backstage.projects import ask
 from backstage.shortcuts import new_act, new_venue, use_venue
 from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
+from tests.patience import PATIENCE
 
 from .calling import call, environment, terminal
 from .conftest import processes_within
@@ -157,7 +158,7 @@ def test_a_database_in_use_is_read_as_it_is(theatre: Venue, blog: Act) -> None:
         user.stdout.readline()
         assert database.with_name("db.sqlite3-wal").stat().st_size
         (told,) = troubles(theatre, "blog")
-        user.communicate(b"\n", timeout=30)
+        user.communicate(b"\n", timeout=PATIENCE)
     assert told.what == "1 migration not applied: sessions.0001_initial"
     assert not troubles(theatre, "blog")
 
@@ -336,7 +337,7 @@ def test_acts_that_could_not_be_started_again(theatre: Venue) -> None:
 @pytest.mark.slow
 def test_an_edit_that_is_not_used(theatre: Venue, blog: Act) -> None:
     before = blog.paths.vassal.read_text()
-    with theatre.events(timeout=30) as events:
+    with theatre.events(timeout=PATIENCE) as events:
         # It looks again in a second, and not between the edit and its examination.
         theatre.emperor.wake()
         blog.paths.vassal.write_text(f"{before}threds = 4\n")
@@ -346,7 +347,7 @@ def test_an_edit_that_is_not_used(theatre: Venue, blog: Act) -> None:
         assert "did you mean 'threads'" in told.what
         theatre.emperor.wake()
         blog.paths.vassal.write_text(before)
-        assert until(lambda: not troubles(theatre, check="acts"), Deadline(30.0))
+        assert until(lambda: not troubles(theatre, check="acts"), Deadline(PATIENCE))
 
 
 @pytest.mark.slow
