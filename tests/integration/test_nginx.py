@@ -231,9 +231,8 @@ def test_what_a_visitor_claims_is_overwritten(web: Web, north: Act) -> None:
     assert headers["HTTP_X_FORWARDED_FOR"] == headers["HTTP_X_REAL_IP"] == VISITOR
     assert re.fullmatch(r"[0-9a-f]{32}", headers["HTTP_X_REQUEST_ID"])
     assert not {"HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED", "HTTP_PROXY"} & headers.keys()
-    assert until(lambda: f" {VISITOR} ()" in north.log_tail(5), Deadline(PATIENCE)), north.log_tail(
-        5
-    )
+    logged = until(lambda: f" {VISITOR} ()" in north.log_tail(5), Deadline(PATIENCE))
+    assert logged, north.log_tail(5)
 
 
 def test_bodies_arrive_whole(web: Web, north: Act) -> None:
