@@ -179,6 +179,8 @@ def test_a_restart_refuses_nobody_and_finishes_requests_under_way(visit: Visit) 
     workers = {child.pid for child in psutil.Process(act.pid).children()}
     act.restart(wait=None)
     assert until(lambda: act.state is State.RELOADING, Deadline(PATIENCE))
+    # Time enough to kill the worker, for a reload that has no patience.
+    time.sleep(1.5)
     visit.finish()
     act.restart()
     over.set()
@@ -192,6 +194,8 @@ def test_a_restart_refuses_nobody_and_finishes_requests_under_way(visit: Visit) 
 def test_a_stop_finishes_requests_under_way(visit: Visit) -> None:
     [worker] = psutil.Process(visit.act.pid).children()
     visit.act.stop(wait=None)
+    # Time enough to kill it, for a stop that would.
+    time.sleep(0.5)
     visit.finish()
     visit.act.stop()
     assert visit.answers == [(200, str(worker.pid))]
