@@ -16,7 +16,7 @@ from xdist.remote import Producer
 
 from backstage.operations.new_venue import PORTS
 
-from . import scratch, turns
+from . import patience, scratch, turns
 from .endings import ENDING
 from .own_ports import own_ports
 
@@ -86,6 +86,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("XDG_STATE_HOME", str(directory / "state"))
         patch.setenv(PORTS, f"{ports[0]}-{ports[-1]}")
         yield directory
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patience.stretch(patch)
+        yield
 
 
 @pytest.fixture

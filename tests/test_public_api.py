@@ -72,6 +72,7 @@ def test_importing_the_package_loads_nothing_else() -> None:
     assert set(json.loads(done.stdout)) - {"__future__"} == {"backstage"}
 
 
+@pytest.mark.slow
 def test_type_checkers_know_the_public_names() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "tests/public_api_types.py"],

@@ -84,6 +84,7 @@ def test_a_python_that_ends_without_a_word_is_known_by_its_exit_code(project: Pr
     assert (told.status, told.why) == (3, "its Python ended with exit code 3")
 
 
+@pytest.mark.slow
 def test_a_project_that_hangs_is_ended(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ask, "_PATIENCE", 2.0)
     add(project, "\nimport time\ntime.sleep(600)\n")
