@@ -251,7 +251,7 @@ def _refuse_port(line: Line, address: ini.Address) -> None:
     error = sockets.bind_error(address.port, address.bound_host)
     if error and error.errno == errno.EADDRINUSE:
         holder = sockets.holder(address.port)
-        raise _Found(line.blame(f"port {address.port} is held by {holder}"))
+        raise _Found(line.blame(f"port {address.port} is taken by {holder}"))
     if error and error.errno in {errno.EACCES, errno.EADDRNOTAVAIL}:
         what = f"cannot bind {address.bound_host}:{address.port}"
         raise _Found(line.blame(f"{what}: {error.strerror}")) from error

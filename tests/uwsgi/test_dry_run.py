@@ -207,7 +207,7 @@ def test_a_port_that_another_program_holds(
 ) -> None:
     port = listen().getsockname()[1]
     told = rehearse(f"http-socket = 127.0.0.1:{port}\n")
-    assert told.startswith(f"vassals/blog.ini, line 7: port {port} is held by ")
+    assert told.startswith(f"vassals/blog.ini, line 7: port {port} is taken by ")
     assert told.endswith(f"(pid {os.getpid()})")
     assert "port" in rehearse(f"set-placeholder = port={port}\n")
 
@@ -217,7 +217,7 @@ def test_the_port_that_the_act_has_is_not_asked_for(act: ActPaths, listen: Liste
     assert file.address
     listen(port=file.address.port)
     assert dry_run.fault(act, file) is None
-    assert f"port {file.address.port} is held" in sentence(dry_run.fault(act))
+    assert f"port {file.address.port} is taken" in sentence(dry_run.fault(act))
 
 
 def test_a_queue_longer_than_the_system_allows(
@@ -367,4 +367,4 @@ def test_the_ports_that_the_act_has_are_not_asked_for_in_a_text_either(
     listen(port=file.address.port)
     taken = listen().getsockname()[1]
     assert rehearse_text("threads = 4\n") == ""
-    assert f"port {taken} is held by" in rehearse_text(f"http-socket = 127.0.0.1:{taken}\n")
+    assert f"port {taken} is taken by" in rehearse_text(f"http-socket = 127.0.0.1:{taken}\n")

@@ -182,7 +182,7 @@ def test_a_port_of_an_edit_that_is_not_taken_yet_has_to_be_free(
     edited = text.replace(str(port_of(text)), str(port))
     act.vassal.write_text(edited)
     os.utime(act.vassal, (ACTED + 1, ACTED + 1))
-    with pytest.raises(EditRefused, match=f"port {port} is held by"):
+    with pytest.raises(EditRefused, match=f"port {port} is taken by"):
         rewrite(f"{edited}processes = 2\n", based_on=edited)
 
 
