@@ -95,7 +95,8 @@ def _target(act: Act, found: Bound) -> Iterator[Finding]:
         what = f"nginx connects to {found.site.target}, but its vassal file says {present}"
         yield trouble(act.name, what, again)
     elif (patience := upstreams.patience(act.paths)) != found.site.patience:
-        what = f"nginx waits {found.site.patience} s for it, but uWSGI now allows {patience - 5} s"
+        allowed = patience - upstreams.MARGIN
+        what = f"nginx waits {found.site.patience} s for it, but uWSGI now allows {allowed} s"
         yield warning(act.name, what, again)
 
 
