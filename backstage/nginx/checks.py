@@ -13,7 +13,7 @@ from ..venue import Venue
 from . import certificates, static_files, upstreams
 from .binding import Bound, bound
 from .certificates import SOON
-from .plan import command_for, is_ours
+from .plan import command_for
 from .program import Nginx, find
 from .site import SHARED
 from .sites_directory import Place
@@ -131,7 +131,7 @@ def _project(act: Act, found: Bound, nginx: Nginx) -> Iterator[Finding]:
         names = ", ".join(told.strangers)
         remedy = (
             Remedy("add it there;", command_for(found.site))
-            if is_ours(act.paths)
+            if told.reads_env
             else Remedy("add it there, then", f"backstage restart {quote(act.name)}")
         )
         yield trouble(act.name, f"ALLOWED_HOSTS lacks {names}: it answers 400", remedy)
