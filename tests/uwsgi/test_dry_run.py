@@ -15,11 +15,11 @@ from backstage.facts.faults import Fault
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.uwsgi import dry_run
 from backstage.uwsgi.ini import VassalFile
+from tests import acts_on_disk
 from tests.conftest import Listen, Spawn
 from tests.own_ports import own_ports
 
-UWSGI = Path(sys.executable).parent / "uwsgi"
-pytestmark = pytest.mark.skipif(not UWSGI.exists(), reason="no uWSGI beside this Python")
+pytestmark = acts_on_disk.needs_uwsgi
 
 TEMPLATE = """\
 [uwsgi]
@@ -54,8 +54,7 @@ def act(tmp_path: Path) -> ActPaths:
     venue = VenuePaths(tmp_path)
     for directory in ("bin", "run", "vassals", "templates", "acts/blog/blog"):
         (tmp_path / directory).mkdir(parents=True)
-    (tmp_path / "bin/uwsgi").symlink_to(UWSGI)
-    (tmp_path / "bin/python").symlink_to(sys.executable)
+    acts_on_disk.link_programs(tmp_path)
     (venue.templates / "django.ini").write_text(TEMPLATE.format(venue=tmp_path))
     (tmp_path / "acts/blog/blog/__init__.py").touch()
     (tmp_path / "acts/blog/blog/wsgi.py").write_text("raise SystemExit('imported')")
