@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -126,6 +127,18 @@ def listen() -> Iterator[Listen]:
             return listener
 
         yield start
+
+
+@pytest.fixture
+def no_inotify() -> Iterator[None]:
+    """All inotify instances of this user are in use."""
+    libc = ctypes.CDLL(None)
+    taken = []
+    while (descriptor := libc.inotify_init()) >= 0:
+        taken.append(descriptor)
+    yield
+    for descriptor in taken:
+        os.close(descriptor)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

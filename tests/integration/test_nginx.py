@@ -627,14 +627,18 @@ def test_unbinding_takes_out_what_binding_put_in(web: Web, untold: Act, clean: N
 
 
 def test_a_project_of_ones_own_is_told_what_to_add(web: Web, theatre: Venue, clean: None) -> None:
+    """A name in its .env.example is no sign that its .env is read as ours is."""
     act = theatre["north"]
-    (act.paths.top / ".env.example").rename(act.paths.top / ".aside")
+    settings = act.paths.top / act.name / "settings.py"
+    scaffold = settings.read_text()
+    settings.write_text(scaffold.replace("ENV_FILE", "DOTENV"))
+    assert "ALLOWED_HOSTS" in (act.paths.top / ".env.example").read_text()
     before = act.env.path.read_bytes()
     told = bind(web, act, "unheard.test")
     assert "add unheard.test to it in the settings" in told.notes[0]
     assert act.env.path.read_bytes() == before
     assert worst(theatre, web, "north")[0].what.startswith("ALLOWED_HOSTS lacks unheard")
-    (act.paths.top / ".aside").rename(act.paths.top / ".env.example")
+    settings.write_text(scaffold)
 
 
 def test_certbot_finds_its_way(web: Web, north: Act) -> None:
