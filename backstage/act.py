@@ -86,8 +86,8 @@ class Act:
     def get_uwsgi_port(self) -> int:
         """The port in the Act's vassal file, even while the Act is stopped.
 
-        After a refused edit, it is the port of the running vassal. Raises PortUnavailable if there
-        is none, as for a worker or a Unix socket.
+        After an edit that was refused or not taken, it is the port of the running vassal. Raises
+        PortUnavailable if there is none, as for a worker or a Unix socket.
         """
         address = self._waiter.glance().address
         if address is None:
@@ -307,11 +307,12 @@ class Act:
         used = vassal_files.kept(self.paths)
         if used is None or used == vassal_files.current(self.paths) or not self._waiter.listed():
             return
-        look = self._waiter.look()
-        address = look.address if look.address != used.address else None
-        if address and sockets.listener(address.port) in look.pids:
-            # The Emperor has already loaded the edit.
-            return
+        address = self._waiter.address()
+        if address and address != used.address:
+            holder = sockets.listener(address.port)
+            if holder in {process.pid for process in self._waiter.members()}:
+                # The Emperor has already loaded the edit.
+                return
         if fault := dry_run.fault(self.paths, running=used):
             message = "cannot be restarted and keeps running as before"
             raise ActFailed(self.name, message, str(fault))
