@@ -133,6 +133,7 @@ class Act:
         the Act has not ended after `wait` seconds.
         """
         with self._acting("stopping"):
+            self._emperor.refuse_halted()
             self._stop(_deadline(wait))
 
     def restart(self, wait: float | None = 30.0) -> None:
@@ -152,6 +153,7 @@ class Act:
                 self._stop(deadline)
                 self._want(deadline)
             elif self.wanted:
+                self._waiter.refuse_halted()
                 self._refuse_faulty()
                 vassal_files.touch(self.paths.vassal)
             else:
@@ -218,6 +220,7 @@ class Act:
         Nothing is deleted: project, database and vassal file stay together under `retired/`.
         """
         with self._acting("retiring"):
+            self._emperor.refuse_halted()
             self._stop(Deadline(30.0))
             goal = self._free_retired()
             goal.mkdir(parents=True)
@@ -279,7 +282,7 @@ class Act:
             self._waiter.await_end(leaving, deadline)
         address = self._waiter.address()
         if address and not self._waiter.listed():
-            ports.refuse_taken(address.port, address.bound_host)
+            ports.refuse_taken(address.port, self.paths.venue, address.bound_host)
         if not self.wanted:
             if not self.paths.kept.exists():
                 advice = f"make one with new_act(venue, {self.name!r})"

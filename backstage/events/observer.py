@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from ..facts.sightings import Halt
 from ..facts.states import PASSING, State
 from ..layout.paths import ActPaths
 from ..logs import log_files
@@ -61,6 +62,7 @@ class Observer:
         self._closing = threading.Event()
         self._known: EmperorStats | None = None
         self._emperor_pid: int | None = None
+        self._halt: Halt | None = None
         self._round: list[str] = []
         self._round_at = 0.0
         self._said = 0
@@ -157,6 +159,8 @@ class Observer:
             names |= self._strange()
         said = log_files.size(self._paths.emperor_log)
         stirred = said != self._said or self._survey.emperor.pid != self._emperor_pid
+        # A halted Emperor has nothing to say, and gives no sign of it.
+        stirred |= self._survey.emperor.halt != self._halt
         self._said = said
         return stirred
 
@@ -170,7 +174,9 @@ class Observer:
         return {
             look.name
             for look in looks
-            if look.unsure or look.state is not self._history.last(look.name).state
+            if look.unsure
+            or look.state is not self._history.last(look.name).state
+            or self._reasons.is_halted_anew(look)
         }
 
     # Looking at Acts
@@ -221,7 +227,7 @@ class Observer:
         if state is State.RELOADING and (edit := self._edits.pending(self._act(look.name))):
             # The Emperor noticed the change before we did.
             self._reasons.edited(look.name, edit)
-        now = _moment(look, state, self._reasons.remark(look.name))
+        now = _moment(look, state, self._reasons.remark(look))
         if state is State.FAILING or self._history.is_change(look.name, now):
             now = replace(now, reason=self._reasons.reason(look, state, last.state))
         elif state in _QUIET and not look.unsure:
@@ -239,6 +245,7 @@ class Observer:
             self._wakeups.watch_end(pid, look.name)
 
     def _follow_emperor(self) -> None:
+        self._halt = None if self._known else self._survey.emperor.halt
         self._emperor_pid = self._known.pid if self._known else self._survey.emperor.pid
         if self._emperor_pid:
             self._wakeups.watch_end(self._emperor_pid, _EMPEROR)

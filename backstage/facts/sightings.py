@@ -67,12 +67,24 @@ class Workforce:
     latency: float = 0.0
 
 
+@dataclass(frozen=True)
+class Halt:
+    """A process that a signal has halted, and that an Act needs: its master or the Emperor."""
+
+    who: str
+    pid: int
+
+    def __str__(self) -> str:
+        return f"{self.who} (pid {self.pid}) is halted by a signal; type: kill -CONT {self.pid}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sighting:
     """One observation of an Act.
 
     `alive` tells whether the vassal's master process is alive. `answers` tells whether its port
-    answered; None if it has no port or was not probed.
+    answered; None if it has no port or was not probed. `deaths` counts workers that died one after
+    the other while they loaded; it is 0 if any accepts requests.
     """
 
     wanted: bool
@@ -82,6 +94,7 @@ class Sighting:
     workforce: Workforce | None = None
     alive: bool = True
     answers: bool | None = None
+    deaths: int = 0
 
     @property
     def serves(self) -> bool | None:

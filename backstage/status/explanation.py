@@ -18,14 +18,21 @@ else:
 
 
 def snapshot(act_paths: ActPaths, look: Look) -> Snapshot:
-    """A snapshot with the reason why the Act fails, or why an edit of its file was refused."""
+    """A snapshot with the reason why the Act fails, or what is wrong although it runs.
+
+    The latter is a master or an Emperor that is halted, or a refused edit of its file.
+    """
     if look.state is State.FAILING:
         return look.snapshot(why(act_paths, look))
+    if look.halt:
+        return look.snapshot(str(look.halt))
     return look.snapshot(f"edit refused: {look.refused}" if look.refused else "")
 
 
 def why(act_paths: ActPaths, look: Look) -> str:
     """Why the Act in `look` fails; '' if unknown."""
+    if look.halt:
+        return str(look.halt)
     workforce = look.seen.workforce
     if workforce and workforce.halted and not workforce.threads:
         pids = ", ".join(str(pid) for pid in look.workers)

@@ -8,15 +8,16 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..facts.faults import Fault
-from ..facts.sightings import Sighting, Vassal, Workforce
+from ..facts.sightings import Halt, Sighting, Vassal, Workforce
 from ..facts.snapshots import Snapshot
 from ..facts.states import State
 from ..kinds.catalog import kind_of
 from ..kinds.judging import is_unsure, judge
 from ..kinds.kind import Kind
 from ..layout.paths import ActPaths, VenuePaths
+from ..logs import log_files
 from ..system import processes, sockets
-from ..uwsgi import probes, stats, vassal_files
+from ..uwsgi import log_reasons, probes, stats, vassal_files
 from ..uwsgi.emperor import Emperor
 from ..uwsgi.ini import Address, VassalFile
 
@@ -27,6 +28,8 @@ _PATIENCE_WITH_EACH = 0.002
 _PATIENCE_WITH_BUSY = 0.003
 # How long a probed port may take to answer, in seconds.
 PATIENCE = 1.0
+# The number of lines at the end of its log that tell how a starting Act fares.
+_RECENT = 500
 # States in which earlier failed attempts still count.
 _TRIED = frozenset({State.FAILING, State.STARTING})
 
@@ -37,7 +40,8 @@ class Look:
 
     `pid` is the pid of its master process, if any; `workers` are the pids of its workers, `memory`
     the memory of all of these, in bytes, and `cpu` their processor time, in seconds. `address` is
-    where the Act is bound, or will be; `refused` says why an edit of its file is not used.
+    where the Act is bound, or will be; `refused` says why an edit of its file is not used. `halt`
+    is its master or the Emperor, if a signal has halted it.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Look:
     cpu: float
     address: Address | None
     refused: Fault | None = None
+    halt: Halt | None = None
 
     @property
     def pids(self) -> frozenset[int]:
@@ -139,13 +144,17 @@ class Survey:
         """Look at several Acts, given the Emperor's stats, without probing any port."""
         acts = [self._act(name) for name in names]
         masters = _ask_masters(acts, emperor)
-        return {act.name: self._assemble(act, emperor, masters.get(act.stats)) for act in acts}
+        halt = None if emperor else self.emperor.halt
+        return {
+            act.name: self._assemble(act, emperor, masters.get(act.stats), halt) for act in acts
+        }
 
     def _assemble(
         self,
         act_paths: ActPaths,
         emperor: stats.EmperorStats | None,
         master: stats.VassalStats | None,
+        halt: Halt | None,
     ) -> Look:
         refused = vassal_files.refusal(act_paths)
         file = vassal_files.kept(act_paths) if refused else vassal_files.load(act_paths)
@@ -162,7 +171,11 @@ class Survey:
             workforce=_workforce(master, crew) if master and kind.has_workers else None,
             alive=pid is None or (facts is not None and facts.alive),
             answers=False if self._is_foreign(file, emperor, master) else None,
+            deaths=_deaths(act_paths, vassal, crew) if kind.has_workers else 0,
         )
+        halt = halt if seen.wanted else None
+        if pid and facts and facts.halted:
+            halt = Halt("its master", pid)
         known = [fact for fact in (facts, *(fact for _, fact in crew)) if fact]
         return Look(
             name=act_paths.name,
@@ -175,6 +188,7 @@ class Survey:
             cpu=sum(fact.cpu for fact in known),
             address=file.address if file else None,
             refused=refused,
+            halt=halt,
         )
 
     def _is_foreign(
@@ -200,6 +214,25 @@ def _master_pid(vassal: Vassal | None, master: stats.VassalStats | None) -> int 
 
 def _spawned(master: stats.VassalStats | None) -> list[stats.WorkerStats]:
     return [worker for worker in master.workers if worker.pid > 0] if master else []
+
+
+def _deaths(
+    act_paths: ActPaths,
+    vassal: Vassal | None,
+    crew: Sequence[tuple[stats.WorkerStats, processes.ProcessFacts | None]],
+) -> int:
+    """How many workers of a vassal died in a row while they loaded.
+
+    The master does not answer while it waits before the next respawn, and counts those of better
+    days too. So the Act's log is read, but only if the master does not answer, or knows of deaths.
+    """
+    if vassal is None or vassal.accepting or vassal.cursed or vassal.pid <= 0:
+        return 0
+    if not (vassal.ready or vassal.respawns) or not all(worker.respawns for worker, _ in crew):
+        return 0
+    if any(worker.accepting for worker, _ in crew):
+        return 0
+    return log_reasons.deaths_while_loading(log_files.tail(act_paths.log, _RECENT), vassal.pid)
 
 
 def _workforce(

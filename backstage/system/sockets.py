@@ -6,7 +6,7 @@ import errno
 import socket
 from typing import TYPE_CHECKING
 
-from . import lazy, processes
+from . import lazy
 
 if TYPE_CHECKING:
     import psutil
@@ -42,9 +42,3 @@ def listener(port: int) -> int | None:
         ),
         None,
     )
-
-
-def holder(port: int) -> str:
-    """A description, for an error message, of the program that uses a port."""
-    pid = listener(port)
-    return processes.describe(pid) if pid else "another program"

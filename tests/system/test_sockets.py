@@ -53,12 +53,3 @@ def test_the_listener_of_a_port_is_known(listen: Listen) -> None:
         assert sockets.listener(client.getsockname()[1]) is None
     listener.close()
     assert sockets.listener(port) is None
-
-
-def test_the_holder_of_a_port_is_told_in_words(listen: Listen) -> None:
-    """There is a description even if the process is not visible."""
-    listener = listen()
-    assert sockets.holder(port_of(listener)).endswith(f" (pid {os.getpid()})")
-    port = port_of(listener)
-    listener.close()
-    assert sockets.holder(port) == "another program"
