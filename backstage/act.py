@@ -21,7 +21,7 @@ from .status.waiting import Waiter
 from .system import files, processes, programs, sockets, users
 from .system.deadlines import Deadline
 from .system.locks import locked
-from .uwsgi import dry_run, launch, log_reasons, ports, rewriting, vassal_files
+from .uwsgi import dry_run, launch, log_reasons, ports, rewriting, tries, vassal_files
 
 
 class Act:
@@ -120,6 +120,7 @@ class Act:
             if not self._waiter.listed():
                 launch.prepare(self.paths)
             self._emperor.start()
+            tries.forget(self.paths)
             self._want(deadline)
             self._emperor.forgive()
             self._emperor.wake()
@@ -148,6 +149,7 @@ class Act:
         with self._acting("restarting"):
             relaunch = launch.prepare(self.paths) and self._waiter.listed()
             self._emperor.start()
+            tries.forget(self.paths)
             moment = processes.boot_clock()
             if relaunch:
                 self._stop(deadline)
@@ -227,7 +229,7 @@ class Act:
             for path in (self.paths.top, self.paths.kept):
                 if path.exists():
                     path.rename(goal / path.name)
-            for path in (self.paths.launch, self.paths.own_run):
+            for path in (self.paths.launch, self.paths.own_run, self.paths.tries):
                 files.remove_tree(path)
         return goal
 
@@ -292,6 +294,8 @@ class Act:
     def _stop(self, deadline: Deadline | None) -> None:
         """Remove the vassal file, and wait for the Act to end if there is a deadline."""
         members = self._waiter.members()
+        if self.wanted:
+            tries.forget(self.paths)
         vassal_files.keep(self.paths)
         self.paths.vassal.unlink(missing_ok=True)
         self._waiter.await_notice()

@@ -17,6 +17,7 @@ from ..system.timers import Timers
 from ..system.wakeups import Wakeups
 from ..uwsgi import vassal_files
 from ..uwsgi.stats import EmperorStats
+from . import giving_up
 from .edits import Edits
 from .event import Event
 from .history import History, Moment
@@ -235,6 +236,7 @@ class Observer:
         for event in self._history.note(look.name, now, time.time()):
             self._tell(event)
         self._follow(look)
+        giving_up.note(self._act(look.name), look, now.reason)
         if state in PASSING:
             self._timers.repeat(look.name, time.monotonic())
         elif not look.unsure:

@@ -13,7 +13,7 @@ from ..status.explanation import why
 from ..status.failures import why_ended
 from ..status.survey import Look
 from ..system.deadlines import Deadline
-from ..uwsgi import stats
+from ..uwsgi import stats, tries
 
 if TYPE_CHECKING:
     from .edits import Edit
@@ -88,8 +88,10 @@ class Reasons:
             return self._start(look, before, ended)
         if state is State.RUNNING:
             return f"answers on port {look.address.port}" if look.address else ""
+        if state in {State.STOPPING, State.STOPPED} and not look.seen.wanted:
+            given_up = tries.given_up(self._paths.act(look.name))
+            return given_up or ("its vassal file was removed" if state is State.STOPPING else "")
         return {
-            State.STOPPING: "its vassal file was removed" if not look.seen.wanted else "",
             State.WAITING: "there is no Emperor",
             State.SLEEPING: "wakes on a request",
         }.get(state, "")

@@ -8,6 +8,7 @@ from ..facts.snapshots import Snapshot
 from ..facts.states import State
 from ..layout.paths import ActPaths
 from ..system import lazy
+from ..uwsgi import tries
 from .survey import Look
 
 if TYPE_CHECKING:
@@ -20,12 +21,15 @@ else:
 def snapshot(act_paths: ActPaths, look: Look) -> Snapshot:
     """A snapshot with the reason why the Act fails, or what is wrong although it runs.
 
-    The latter is a master or an Emperor that is halted, or a refused edit of its file.
+    The latter is a master or an Emperor that is halted, or a refused edit of its file. A stopped
+    Act may have been given up.
     """
     if look.state is State.FAILING:
         return look.snapshot(why(act_paths, look))
     if look.halt:
         return look.snapshot(str(look.halt))
+    if look.state is State.STOPPED:
+        return look.snapshot(tries.given_up(act_paths))
     return look.snapshot(f"edit refused: {look.refused}" if look.refused else "")
 
 
