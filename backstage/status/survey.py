@@ -38,10 +38,10 @@ _TRIED = frozenset({State.FAILING, State.STARTING})
 class Look:
     """One look at an Act.
 
-    `pid` is the pid of its master process, if any; `workers` are the pids of its workers, `memory`
-    the memory of all of these, in bytes, and `cpu` their processor time, in seconds. `address` is
-    where the Act is bound, or will be; `refused` says why an edit of its file is not used. `halt`
-    is its master or the Emperor, if a signal has halted it.
+    `pid` is the pid of its master process, if any; `workers` are the pids of its workers, `cpu` is
+    the processor time of all of these, in seconds. `address` is where the Act is bound, or will be;
+    `refused` says why an edit of its file is not used. `halt` is its master or the Emperor, if a
+    signal has halted it.
     """
 
     name: str
@@ -50,7 +50,6 @@ class Look:
     state: State
     pid: int | None
     workers: tuple[int, ...]
-    memory: int
     cpu: float
     address: Address | None
     refused: Fault | None = None
@@ -80,8 +79,8 @@ class Look:
         }
         return float(moments.get(self.state, 0)) or None
 
-    def snapshot(self, reason: str) -> Snapshot:
-        """The look as a snapshot; `reason` explains the state."""
+    def snapshot(self, reason: str, memory: int) -> Snapshot:
+        """The look as a snapshot; `reason` explains the state, `memory` is in bytes."""
         workforce = self.seen.workforce or Workforce(threads=0, busy=0)
         penalty = self.seen.penalty if self.state in _TRIED else None
         return Snapshot(
@@ -95,7 +94,7 @@ class Look:
             busy=workforce.busy,
             requests=workforce.requests,
             latency=workforce.latency,
-            memory=self.memory,
+            memory=memory,
             cpu=self.cpu,
             restarts=(self.seen.vassal.respawns if self.seen.vassal else 0) + workforce.respawns,
             attempts=penalty.attempts if penalty else 0,
@@ -184,7 +183,6 @@ class Survey:
             state=judge(seen, kind),
             pid=pid if seen.alive else None,
             workers=tuple(worker.pid for worker, fact in crew if fact and fact.alive),
-            memory=sum(fact.memory for fact in known),
             cpu=sum(fact.cpu for fact in known),
             address=file.address if file else None,
             refused=refused,

@@ -23,7 +23,6 @@ else:
 # The variable that emperor.ini sets for every process below the Emperor.
 _MARK = "BACKSTAGE_VENUE"
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
@@ -31,14 +30,12 @@ class ProcessFacts:
     """The kernel's facts about a process.
 
     `halted` means suspended by a signal. `began` is in seconds of `boot_clock`, to within a tick
-    (10 ms). `memory` is its resident memory in bytes, including shared pages. `cpu` is the CPU time
-    that it has used, in seconds. `parent` is the pid of its parent.
+    (10 ms). `cpu` is the CPU time that it has used, in seconds. `parent` is the pid of its parent.
     """
 
     alive: bool
     halted: bool
     began: float
-    memory: int
     cpu: float
     parent: int = 0
 
@@ -71,7 +68,6 @@ def facts(pid: int) -> ProcessFacts | None:
         alive=fields[0] not in {b"Z", b"X"},
         halted=fields[0] in {b"T", b"t"},
         began=int(fields[19]) / _TICKS,
-        memory=int(fields[21]) * _PAGE,
         cpu=(int(fields[11]) + int(fields[12])) / _TICKS,
         parent=int(fields[1]),
     )

@@ -1,4 +1,4 @@
-"""An Act that fails too often in a row is stopped, where venue.yaml says so and somebody watches."""
+"""An Act that fails too often in a row is stopped, if venue.yaml says so and somebody watches."""
 
 from __future__ import annotations
 
