@@ -20,44 +20,82 @@ from .deadlines import Deadline
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _PSS = re.compile(rb"^Pss:\s+(\d+) kB", re.MULTILINE)
-# Forks may share more than this part of a family's memory: then PSS is read, …
-_MUCH = 0.25
+# For more families than this, all processes of the system are looked at.
+_FEW = 16
+# If forks may share more than this part of a family's memory, and more bytes, PSS is read, …
+_MUCH, _WORTHWHILE = 0.25, 16_000_000
 # … for so many seconds in one look at all families, and again after so many seconds.
 _PATIENCE = 0.1
 _KEEP = 10.0
-# For each process: when PSS was read, in seconds of the monotonic clock, and the PSS in bytes.
-_measured: dict[int, tuple[float, int]] = {}
+# A memo longer than this has many processes that are gone.
+_LONG = 10_000
+# For each process a number, and when it was read, in seconds of the monotonic clock.
+_Memo = dict[int, tuple[float, int]]
+_measured: _Memo = {}
+_parents: _Memo = {}
 
 
 def of_families(known: Mapping[int, Collection[int]]) -> dict[int, int]:
     """The memory of processes with all their descendants, in bytes.
 
-    `known` maps each process to those of its children that are known, so that only other processes
-    of the system are asked for their parents. Processes of other users count their own memory
-    fully, unless root asks.
+    `known` maps each process to those of its children that are known, which saves finding them.
+    Processes of other users count their own memory fully, unless root asks.
     """
-    children = _children(known)
+    children = _Asked(known) if len(known) <= _FEW else _Found(known)
     patience = Deadline(_PATIENCE)
     return {pid: _of_family(_family(pid, children), patience) for pid in known}
 
 
-def _children(known: Mapping[int, Collection[int]]) -> dict[int, list[int]]:
-    children = {pid: list(those) for pid, those in known.items()}
-    expected = {pid for those in known.values() for pid in those}.union(known)
-    for name in os.listdir("/proc"):
-        if name.isdigit() and (pid := int(name)) not in expected:
-            facts = processes.facts(pid)
-            if facts and facts.parent:
-                children.setdefault(facts.parent, []).append(pid)
-    return children
+class _Asked:
+    """The children of processes, asked for one by one: quicker for a few."""
+
+    def __init__(self, known: Mapping[int, Collection[int]]) -> None:
+        self._known = known
+
+    def of(self, pid: int) -> set[int]:
+        children = set(self._known.get(pid, ()))
+        # Each thread has its own children.
+        with suppress(OSError):
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                    children.update(map(int, file.read().split()))
+        return children
 
 
-def _family(pid: int, children: Mapping[int, Collection[int]]) -> dict[int, int]:
+class _Found:
+    """The children of processes, found among all processes of the system: quicker for many.
+
+    A process is asked for its parent once in a while.
+    """
+
+    def __init__(self, known: Mapping[int, Collection[int]]) -> None:
+        self._children = {pid: list(those) for pid, those in known.items()}
+        expected = {pid for those in known.values() for pid in those}.union(known)
+        running = {int(name) for name in os.listdir("/proc") if name.isdigit()}
+        for pid in running - expected:
+            if parent := _parent(pid):
+                self._children.setdefault(parent, []).append(pid)
+
+    def of(self, pid: int) -> Collection[int]:
+        return self._children.get(pid, ())
+
+
+def _parent(pid: int) -> int:
+    now = time.monotonic()
+    at, known = _parents.get(pid, (0.0, 0))
+    if at and now - at < _KEEP:
+        return known
+    facts = processes.facts(pid)
+    _remember(_parents, pid, now, facts.parent if facts else 0)
+    return facts.parent if facts else 0
+
+
+def _family(pid: int, children: _Asked | _Found) -> dict[int, int]:
     """A process and all its descendants, each with its parent."""
     parents, found = {pid: 0}, [pid]
     # The list grows during the iteration.
     for parent in found:
-        new = [child for child in children.get(parent, ()) if child not in parents]
+        new = [child for child in children.of(parent) if child not in parents]
         parents.update(dict.fromkeys(new, parent))
         found += new
     return parents
@@ -67,7 +105,7 @@ def _of_family(parents: Mapping[int, int], patience: Deadline) -> int:
     own = {pid: _own(pid) for pid in parents}
     total = sum(own.values())
     may_share = sum(min(own[pid], own.get(parent, 0)) for pid, parent in parents.items())
-    if may_share <= total * _MUCH:
+    if may_share <= max(total * _MUCH, _WORTHWHILE):
         return total
     return sum(_pss(pid, patience) or own[pid] for pid in parents)
 
@@ -95,12 +133,12 @@ def _pss(pid: int, patience: Deadline) -> int:
     with suppress(OSError), open(f"/proc/{pid}/smaps_rollup", "rb") as file:
         match = _PSS.search(file.read())
         if match:
-            _forget(now)
-            _measured[pid] = (now, int(match[1]) * 1024)
+            _remember(_measured, pid, now, int(match[1]) * 1024)
             return int(match[1]) * 1024
     return 0
 
 
-def _forget(now: float) -> None:
-    for pid in [pid for pid, (at, _) in _measured.items() if now - at >= _KEEP]:
-        _measured.pop(pid, None)
+def _remember(memo: _Memo, pid: int, now: float, value: int) -> None:
+    if len(memo) > _LONG:
+        memo.clear()
+    memo[pid] = (now, value)

@@ -37,9 +37,13 @@ def resident(*pids: int) -> int:
     return sum(int(psutil.Process(pid).memory_info().rss) for pid in pids)
 
 
+@pytest.mark.parametrize("few", [0, 16])
 @pytest.mark.parametrize("told", [True, False])
-def test_what_forks_share_is_counted_once(spawn: Spawn, told: bool) -> None:
+def test_what_forks_share_is_counted_once(
+    spawn: Spawn, monkeypatch: pytest.MonkeyPatch, told: bool, few: int
+) -> None:
     """Whether its children are known or found."""
+    monkeypatch.setattr(memory, "_FEW", few)
     process = spawn(sys.executable, "-c", FORKING)
     assert process.stdout
     children = [int(word) for word in process.stdout.readline().split()]
@@ -58,7 +62,10 @@ def test_without_time_forks_are_counted_fully(
     assert memory.of_families({process.pid: []})[process.pid] > 160 * MB
 
 
-def test_every_descendant_counts(spawn: Spawn) -> None:
+@pytest.mark.parametrize("few", [0, 16])
+def test_every_descendant_counts(spawn: Spawn, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    """Both ways of finding them find the same."""
+    monkeypatch.setattr(memory, "_FEW", few)
     process = spawn(sys.executable, "-c", NESTED)
     assert process.stdout
     grandchild = int(process.stdout.readline())
