@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import socket
 from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import lru_cache
@@ -249,18 +248,13 @@ def _refuse_ports(venue_paths: VenuePaths, script: Script, before: Script) -> No
 
 
 def _refuse_port(venue_paths: VenuePaths, line: Line, address: ini.Address) -> None:
-    if sockets.in_use(address.port, address.bound_host):
+    error = sockets.bind_error(address.port, address.bound_host)
+    if error and error.errno == errno.EADDRINUSE:
         holder = owners.holder(address.port, venue_paths)
-        raise _Found(line.blame(f"port {address.port} is held by {holder}"))
-    family = socket.AF_INET6 if ":" in address.bound_host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as attempt:
-        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            attempt.bind((address.bound_host, address.port))
-        except OSError as error:
-            if error.errno in {errno.EACCES, errno.EADDRNOTAVAIL}:
-                what = f"cannot bind {address.bound_host}:{address.port}"
-                raise _Found(line.blame(f"{what}: {error.strerror}")) from error
+        raise _Found(line.blame(f"port {address.port} is taken by {holder}"))
+    if error and error.errno in {errno.EACCES, errno.EADDRNOTAVAIL}:
+        what = f"cannot bind {address.bound_host}:{address.port}"
+        raise _Found(line.blame(f"{what}: {error.strerror}")) from error
 
 
 def _refuse_application(venue_paths: VenuePaths, script: Script, before: Script) -> None:

@@ -31,16 +31,11 @@ class Owner:
         return f"the Act {self.name}" + (f" of {self.venue}" if venue != self.venue else "")
 
 
-def describe(pid: int, here: VenuePaths) -> str:
-    """A process for an error message: `the Act shop (pid 812)` or `nginx (pid 812)`."""
-    found = owner(pid, here)
-    return f"{found.seen_from(here.top)} (pid {pid})" if found else processes.describe(pid)
-
-
 def holder(port: int, here: VenuePaths) -> str:
-    """A description, for an error message, of the program that uses a port."""
+    """Who uses a port, for an error message: `the Act shop (pid 812)` or `nginx (pid 812)`."""
     pid = sockets.listener(port)
-    return describe(pid, here) if pid else "another program"
+    found = owner(pid, here) if pid else None
+    return f"{found.seen_from(here.top)} (pid {pid})" if found else sockets.holder(port)
 
 
 def owner(pid: int, here: VenuePaths) -> Owner | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,18 +11,17 @@ import pytest
 
 from backstage.events.edits import Edit, Edits
 from backstage.facts.faults import Fault
-from backstage.facts.sightings import Penalty, Vassal
+from backstage.facts.sightings import Penalty
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.system.locks import locked
 from backstage.uwsgi import dry_run, vassal_files
 from backstage.uwsgi.emperor import Emperor
 from backstage.uwsgi.ini import VassalFile
 from backstage.uwsgi.stats import EmperorStats
+from tests import acts_on_disk
 from tests.conftest import Spawn
-from tests.own_ports import own_ports
 
-UWSGI = Path(sys.executable).parent / "uwsgi"
-pytestmark = pytest.mark.skipif(not UWSGI.exists(), reason="no uWSGI beside this Python")
+pytestmark = acts_on_disk.needs_uwsgi
 
 NANO = 1_000_000_000
 # The second in which the Emperor has acted upon the file, and fractions: before an edit and after.
@@ -52,18 +50,7 @@ class FakeEmperor(Emperor):
 @pytest.fixture
 def act(tmp_path: Path) -> ActPaths:
     """An Act whose vassal file the Emperor has acted upon."""
-    venue = VenuePaths(tmp_path)
-    for name in ("bin", "run", "vassals", "kept"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "bin/uwsgi").symlink_to(UWSGI)
-    (tmp_path / "bin/python").symlink_to(sys.executable)
-    port = own_ports().take()
-    paths = venue.act("blog")
-    text = f"[uwsgi]\nstrict = true\nhttp-socket = 127.0.0.1:{port}\nthreads = 4\n"
-    for path in (paths.vassal, paths.kept):
-        path.write_text(text)
-        date(path, ACTED)
-    return paths
+    return acts_on_disk.with_vassal(tmp_path, ACTED * NANO + FRACTION)
 
 
 @pytest.fixture
@@ -94,18 +81,9 @@ def save(act: ActPaths) -> Iterator[Save]:
     assert act.vassal.read_bytes() == saved[0]
 
 
-def known(*, last_mod: int = ACTED, pid: int = 810) -> EmperorStats:
+def known(*, last_mod: int = ACTED) -> EmperorStats:
     """What an Emperor says that has acted upon the file of a given second."""
-    vassal = Vassal(
-        pid=pid,
-        ready=True,
-        accepting=True,
-        cursed=False,
-        on_demand=False,
-        respawns=0,
-        last_mod=last_mod,
-    )
-    return EmperorStats(pid=700, vassals={"blog.ini": vassal}, blacklist={})
+    return acts_on_disk.reported(last_mod=last_mod, pid=810)
 
 
 NOTHING_RUNS = EmperorStats(pid=700, vassals={}, blacklist={})

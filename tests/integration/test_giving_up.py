@@ -11,9 +11,10 @@ from backstage.shortcuts import new_act, use_venue
 from backstage.system.deadlines import Deadline, until
 from backstage.uwsgi import tries
 from backstage.venue import Venue
+from tests.patience import PATIENCE
 
 from .conftest import MakeVenue
-from .listening import PATIENCE, Listener
+from .listening import Listener
 
 SETTINGS = "give_up_after: 4\nacts:\n  stubborn: {give_up_after: never}\n"
 

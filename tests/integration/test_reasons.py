@@ -20,9 +20,10 @@ from backstage.shortcuts import new_act, use_venue
 from backstage.system.deadlines import Deadline, until
 from backstage.uwsgi.emperor import Emperor
 from backstage.venue import Venue
+from tests.patience import PATIENCE
 
 from .conftest import MakeVenue, fetch, processes_within
-from .listening import PATIENCE, Listener
+from .listening import Listener
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,9 @@ def told_to(listener: Listener) -> str:
     reason = caught.value.reason
     assert without_pids(listener.until(State.FAILING)[-1].reason) == without_pids(reason)
     assert until(lambda: act.state is State.FAILING, Deadline(PATIENCE))
-    told = until(lambda: without_pids(act.snapshot().reason) == without_pids(reason), Deadline(9))
+    told = until(
+        lambda: without_pids(act.snapshot().reason) == without_pids(reason), Deadline(PATIENCE)
+    )
     assert told, (act.snapshot().reason, reason)
     return reason
 
@@ -230,7 +233,7 @@ def test_a_port_that_another_act_has_names_that_act(
     # An operator who writes the file asks nobody.
     shutil.copy(kept, stopped.paths.vassal)
     venue.emperor.wake()
-    held = f"port {port} is held by the Act {fresh_name} "
+    held = f"port {port} is taken by the Act {fresh_name} "
     stopped.wait(State.FAILING, PATIENCE)
     assert stopped.snapshot().reason.startswith(held)
     with pytest.raises(ActFailed, match=held):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,15 +10,15 @@ import pytest
 
 from backstage.errors import ActFailed, EditRefused, UnsafeDirectory
 from backstage.facts.faults import Fault
-from backstage.facts.sightings import Vassal
-from backstage.layout.paths import ActPaths, VenuePaths
+from backstage.layout.paths import ActPaths
 from backstage.uwsgi import rewriting, vassal_files
 from backstage.uwsgi.stats import EmperorStats
+from tests import acts_on_disk
 from tests.conftest import Listen
-from tests.own_ports import own_ports
 
-UWSGI = Path(sys.executable).parent / "uwsgi"
-pytestmark = pytest.mark.skipif(not UWSGI.exists(), reason="no uWSGI beside this Python")
+pytestmark = acts_on_disk.needs_uwsgi
+
+NANO = 1_000_000_000
 
 # The mtime that the Emperor has acted on; it is in the future.
 ACTED = 2_100_000_000
@@ -30,32 +29,12 @@ Rewrite = Callable[..., tuple[str, ...]]
 @pytest.fixture
 def act(tmp_path: Path) -> ActPaths:
     """An Act that runs with its vassal file."""
-    venue = VenuePaths(tmp_path)
-    for name in ("bin", "run", "vassals", "kept"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "bin/uwsgi").symlink_to(UWSGI)
-    (tmp_path / "bin/python").symlink_to(sys.executable)
-    port = own_ports().take()
-    paths = venue.act("blog")
-    text = f"[uwsgi]\nstrict = true\nhttp-socket = 127.0.0.1:{port}\nthreads = 4\n"
-    for path in (paths.vassal, paths.kept):
-        path.write_text(text)
-        os.utime(path, (ACTED, ACTED))
-    return paths
+    return acts_on_disk.with_vassal(tmp_path, ACTED * NANO)
 
 
 def stats(last_mod: int = ACTED) -> EmperorStats:
     """The Emperor's report on a running Act."""
-    vassal = Vassal(
-        pid=os.getpid(),
-        ready=True,
-        accepting=True,
-        cursed=False,
-        on_demand=False,
-        respawns=0,
-        last_mod=last_mod,
-    )
-    return EmperorStats(pid=1, vassals={"blog.ini": vassal}, blacklist={})
+    return acts_on_disk.reported(last_mod=last_mod, pid=os.getpid())
 
 
 @pytest.fixture
@@ -182,7 +161,7 @@ def test_a_port_of_an_edit_that_is_not_taken_yet_has_to_be_free(
     edited = text.replace(str(port_of(text)), str(port))
     act.vassal.write_text(edited)
     os.utime(act.vassal, (ACTED + 1, ACTED + 1))
-    with pytest.raises(EditRefused, match=f"port {port} is held by"):
+    with pytest.raises(EditRefused, match=f"port {port} is taken by"):
         rewrite(f"{edited}processes = 2\n", based_on=edited)
 
 

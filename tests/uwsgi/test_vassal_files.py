@@ -15,6 +15,7 @@ from backstage.system.deadlines import Deadline, until
 from backstage.uwsgi import vassal_files
 from backstage.uwsgi.ini import VassalFile
 from backstage.uwsgi.vassal_files import Overtaken, Version
+from tests.patience import PATIENCE
 
 NANO = 1_000_000_000
 YEAR = 365 * 24 * 3600
@@ -69,7 +70,7 @@ def test_the_file_in_use_counts_before_the_kept_one(act: ActPaths) -> None:
 
 def test_a_file_is_parsed_once(act: ActPaths) -> None:
     write(act.vassal, OLD)
-    assert until(lambda: vassal_files.current(act) is vassal_files.current(act), Deadline(30.0))
+    assert until(lambda: vassal_files.current(act) is vassal_files.current(act), Deadline(PATIENCE))
 
 
 @pytest.mark.parametrize("replaced", [True, False])
@@ -222,7 +223,7 @@ def test_a_file_that_somebody_keeps_open_counts_as_it_rests(act: ActPaths) -> No
     with act.vassal.open("w") as file:
         file.write(NEW)
         file.flush()
-        assert until(lambda: not vassal_files.is_being_written(act), Deadline(30.0))
+        assert until(lambda: not vassal_files.is_being_written(act), Deadline(PATIENCE))
         assert vassal_files.current(act) == VassalFile("blog", NEW)
 
 
