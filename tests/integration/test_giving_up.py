@@ -32,10 +32,9 @@ def given_up(venue: Venue, act: Act) -> str:
         listener.until(State.FAILING)
         assert until(lambda: count(act) >= 2, Deadline(PATIENCE))
     venue["other"].restart()
-    with use_venue(venue.path) as again, again.events() as stream:
-        while (event := Listener(act, stream).next()).after is not State.STOPPED:
-            pass
-    return event.reason
+    with use_venue(venue.path) as again, again.events(timeout=PATIENCE) as stream:
+        ends = (each for each in stream if each.act == act.name and each.after is State.STOPPED)
+        return next(ends).reason
 
 
 def count(act: Act) -> int:
