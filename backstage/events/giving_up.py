@@ -14,8 +14,6 @@ from ..system.locks import locked_if_free
 from ..uwsgi import log_reasons, tries, vassal_files
 from ..uwsgi.tries import Tries
 
-# A worker that uWSGI starts again for as long as its master lives: one counts for all.
-_FIRST = "worker 1"
 _LINES = 2000
 
 
@@ -61,8 +59,7 @@ def _limit(act_paths: ActPaths) -> int:
 def _counted(act_paths: ActPaths, known: Tries, look: Look) -> Tries:
     if look.seen.penalty and look.pid is None:
         known = known.with_penalty(look.seen.penalty)
-    if look.seen.deaths:
-        life = log_reasons.last_life(log_files.tail(act_paths.log, _LINES))
-        dead = [death.pid for death in log_reasons.deaths_in(life) if death.who == _FIRST]
-        known = known.with_deaths(dead)
+    if look.seen.deaths and look.pid:
+        log = log_files.tail(act_paths.log, _LINES)
+        known = known.with_deaths(log_reasons.dead_while_loading(log, look.pid))
     return known

@@ -82,9 +82,10 @@ class Halt:
 class Sighting:
     """One observation of an Act.
 
-    `alive` tells whether the vassal's master process is alive. `answers` tells whether its port
-    answered; None if it has no port or was not probed. `deaths` counts workers that died one after
-    the other while they loaded; it is 0 if any accepts requests.
+    `alive` tells whether the vassal's master process is alive, and `reloading` whether it was told
+    to load its files again, and not by the Emperor. `answers` tells whether its port answered; None
+    if it has no port or was not probed. `deaths` is how often a worker died in a row while it
+    loaded; it is 0 if any accepts requests.
     """
 
     wanted: bool
@@ -93,6 +94,7 @@ class Sighting:
     penalty: Penalty | None = None
     workforce: Workforce | None = None
     alive: bool = True
+    reloading: bool = False
     answers: bool | None = None
     deaths: int = 0
 

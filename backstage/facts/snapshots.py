@@ -7,6 +7,7 @@ from datetime import datetime
 
 from .faults import Fault
 from .states import State
+from .untaken import Untaken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class Snapshot:
     what its processes and all their descendants use, in bytes; pages that they share count once,
     and those of files hardly. `attempts` counts the Emperor's recent failed
     starts. `reason` says in one line why the Act fails, or why an edit of its file is not used;
-    `refused` is that fault as a value.
+    `refused` is that fault as a value. `untaken` is an edit that a running Act has not loaded yet.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Snapshot:
     next_try: float | None
     reason: str
     refused: Fault | None = None
+    untaken: Untaken | None = None
 
     @property
     def url(self) -> str:

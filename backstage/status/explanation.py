@@ -36,8 +36,8 @@ def snapshots(venue_paths: VenuePaths, looks: Mapping[str, Look]) -> tuple[Snaps
 def _reason(act_paths: ActPaths, look: Look) -> str:
     """Why the Act fails, or what is wrong although it runs; '' if nothing is.
 
-    The latter is a master or an Emperor that is halted, or a refused edit of its file. A stopped
-    Act may have been given up.
+    The latter is a master or an Emperor that is halted, or an edit that it does not run with. A
+    stopped Act may have been given up.
     """
     if look.state is State.FAILING:
         return why(act_paths, look)
@@ -45,7 +45,9 @@ def _reason(act_paths: ActPaths, look: Look) -> str:
         return str(look.halt)
     if look.state is State.STOPPED:
         return tries.given_up(act_paths)
-    return f"edit refused: {look.refused}" if look.refused else ""
+    if look.refused:
+        return f"edit refused: {look.refused}"
+    return str(look.untaken or "")
 
 
 def why(act_paths: ActPaths, look: Look) -> str:

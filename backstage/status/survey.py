@@ -11,13 +11,14 @@ from ..facts.faults import Fault
 from ..facts.sightings import Halt, Sighting, Vassal, Workforce
 from ..facts.snapshots import Snapshot
 from ..facts.states import State
+from ..facts.untaken import Untaken
 from ..kinds.catalog import kind_of
 from ..kinds.judging import is_unsure, judge
 from ..kinds.kind import Kind
 from ..layout.paths import ActPaths, VenuePaths
 from ..logs import log_files
 from ..system import processes, sockets
-from ..uwsgi import log_reasons, probes, stats, vassal_files
+from ..uwsgi import loaded, log_reasons, probes, stats, vassal_files
 from ..uwsgi.emperor import Emperor
 from ..uwsgi.ini import Address, VassalFile
 
@@ -40,8 +41,9 @@ class Look:
 
     `pid` is the pid of its master process, if any; `workers` are the pids of its workers, `cpu` is
     the processor time of all of these, in seconds. `address` is where the Act is bound, or will be;
-    `refused` says why an edit of its file is not used. `halt` is its master or the Emperor, if a
-    signal has halted it.
+    `refused` says why an edit of its file is not used, and `untaken` which edit it has not loaded
+    yet. `loaded` is when it loaded its files, 0 if unknown. `halt` is its master or the Emperor, if
+    a signal has halted it.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Look:
     cpu: float
     address: Address | None
     refused: Fault | None = None
+    untaken: Untaken | None = None
+    loaded: int = 0
     halt: Halt | None = None
 
     @property
@@ -101,6 +105,7 @@ class Look:
             next_try=penalty.retry_at if penalty else None,
             reason=reason,
             refused=self.refused,
+            untaken=self.untaken,
         )
 
     def asked(self, answers: bool) -> Look:
@@ -156,9 +161,12 @@ class Survey:
         halt: Halt | None,
     ) -> Look:
         refused = vassal_files.refusal(act_paths)
-        file = vassal_files.kept(act_paths) if refused else vassal_files.load(act_paths)
         vassal = emperor.vassals.get(act_paths.vassal.name) if emperor else None
         pid = _master_pid(vassal, master)
+        recorded = loaded.record(act_paths, pid) if pid else None
+        is_loading = vassal is not None and not vassal.ready
+        untaken = None if refused or is_loading else loaded.untaken(act_paths, recorded)
+        file = _used(act_paths, is_edited=bool(refused or (untaken and untaken.is_own)))
         facts = processes.facts(pid) if pid else None
         crew = [(worker, processes.facts(worker.pid)) for worker in _spawned(master)]
         kind = kind_of(file)
@@ -169,6 +177,7 @@ class Survey:
             penalty=emperor.blacklist.get(act_paths.vassal.name) if emperor else None,
             workforce=_workforce(master, crew) if master and kind.has_workers else None,
             alive=pid is None or (facts is not None and facts.alive),
+            reloading=recorded is not None and recorded.withdrawn,
             answers=False if self._is_foreign(file, emperor, master) else None,
             deaths=_deaths(act_paths, vassal, crew) if kind.has_workers else 0,
         )
@@ -186,6 +195,8 @@ class Survey:
             cpu=sum(fact.cpu for fact in known),
             address=file.address if file else None,
             refused=refused,
+            untaken=untaken,
+            loaded=recorded.at if recorded else 0,
             halt=halt,
         )
 
@@ -204,6 +215,12 @@ class Survey:
         return pid is None or not processes.belongs_to(pid, self.paths.top)
 
 
+def _used(act_paths: ActPaths, *, is_edited: bool) -> VassalFile | None:
+    """The vassal file that the Act runs with, or would start with."""
+    kept = vassal_files.kept(act_paths) if is_edited else None
+    return kept or vassal_files.load(act_paths)
+
+
 def _master_pid(vassal: Vassal | None, master: stats.VassalStats | None) -> int | None:
     if vassal:
         return vassal.pid if vassal.pid > 0 else None
@@ -219,18 +236,18 @@ def _deaths(
     vassal: Vassal | None,
     crew: Sequence[tuple[stats.WorkerStats, processes.ProcessFacts | None]],
 ) -> int:
-    """How many workers of a vassal died in a row while they loaded.
+    """How often a worker of a vassal died in a row while it loaded.
 
     The master does not answer while it waits before the next respawn, and counts those of better
     days too. So the Act's log is read, but only if the master does not answer, or knows of deaths.
     """
-    if vassal is None or vassal.accepting or vassal.cursed or vassal.pid <= 0:
+    if vassal is None or vassal.cursed or vassal.pid <= 0 or (vassal.accepting and not crew):
         return 0
     if not (vassal.ready or vassal.respawns) or not all(worker.respawns for worker, _ in crew):
         return 0
     if any(worker.accepting for worker, _ in crew):
         return 0
-    return log_reasons.deaths_while_loading(log_files.tail(act_paths.log, _RECENT), vassal.pid)
+    return len(log_reasons.dead_while_loading(log_files.tail(act_paths.log, _RECENT), vassal.pid))
 
 
 def _workforce(

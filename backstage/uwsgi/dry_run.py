@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
-from functools import lru_cache
 from pathlib import Path
 
 from ..facts.faults import Fault
@@ -49,6 +48,7 @@ _PLUGINS = ("plugin", "plugins", "need-plugin", "need-plugins", "autoload")
 _HIGHEST_PORT = 65535
 _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 _FIND = Path(__file__).parent / "inside" / "find_module.py"
+_OPTIONS: dict[Path, frozenset[str]] = {}
 # Shapes of scripts that each uWSGI has accepted, so that a changed value needs no new dry run.
 _ACCEPTED: set[tuple[Path, tuple[tuple[str, str], ...]]] = set()
 
@@ -195,11 +195,14 @@ def _last_words(said: str) -> str:
     return _SOURCE.sub("", words[-1]) if words else "uWSGI rejects the file"
 
 
-@lru_cache
 def _options(binary: Path) -> frozenset[str]:
-    """The options that this uWSGI supports."""
-    _, said = _tried([binary, "--help"], VenuePaths(binary.parent.parent), binary.parent)
-    return frozenset(_OPTION.findall(said))
+    """The options that this uWSGI supports; none if it did not say so in time."""
+    if binary not in _OPTIONS:
+        status, said = _tried([binary, "--help"], VenuePaths(binary.parent.parent), binary.parent)
+        if status:
+            return frozenset()
+        _OPTIONS[binary] = frozenset(_OPTION.findall(said))
+    return _OPTIONS[binary]
 
 
 def _refuse_numbers(script: Script) -> None:

