@@ -21,7 +21,7 @@ from .status.waiting import Waiter
 from .system import files, processes, programs, sockets, users
 from .system.deadlines import Deadline
 from .system.locks import locked
-from .uwsgi import dry_run, launch, log_reasons, ports, reloading, rewriting, vassal_files
+from .uwsgi import dry_run, launch, log_reasons, ports, reloading, rewriting, tries, vassal_files
 
 
 class Act:
@@ -120,6 +120,7 @@ class Act:
             if not self._waiter.listed():
                 launch.prepare(self.paths)
             self._emperor.start()
+            tries.forget(self.paths)
             self._want(deadline)
             self._emperor.forgive()
             self._emperor.wake()
@@ -133,6 +134,7 @@ class Act:
         the Act has not ended after `wait` seconds.
         """
         with self._acting("stopping"):
+            self._emperor.refuse_halted()
             self._stop(_deadline(wait))
 
     def restart(self, wait: float | None = 30.0) -> None:
@@ -148,11 +150,13 @@ class Act:
         with self._acting("restarting"):
             relaunch = launch.prepare(self.paths) and self._waiter.listed()
             self._emperor.start()
+            tries.forget(self.paths)
             moment = processes.boot_clock()
             if relaunch:
                 self._stop(deadline)
                 self._want(deadline)
             elif self.wanted:
+                self._waiter.refuse_halted()
                 self._refuse_faulty()
                 self._reload()
             else:
@@ -219,13 +223,15 @@ class Act:
         Nothing is deleted: project, database and vassal file stay together under `retired/`.
         """
         with self._acting("retiring"):
+            self._emperor.refuse_halted()
             self._stop(Deadline(30.0))
             goal = self._free_retired()
             goal.mkdir(parents=True)
             for path in (self.paths.top, self.paths.kept):
                 if path.exists():
                     path.rename(goal / path.name)
-            for path in (self.paths.launch, self.paths.loaded, self.paths.own_run):
+            paths = self.paths
+            for path in (paths.launch, paths.loaded, paths.tries, paths.own_run):
                 files.remove_tree(path)
         return goal
 
@@ -280,7 +286,7 @@ class Act:
             self._waiter.await_end(leaving, deadline)
         address = self._waiter.address()
         if address and not self._waiter.listed():
-            ports.refuse_taken(address.port, address.bound_host)
+            ports.refuse_taken(address.port, self.paths.venue, address.bound_host)
         if not self.wanted:
             if not self.paths.kept.exists():
                 advice = f"make one with new_act(venue, {self.name!r})"
@@ -290,6 +296,8 @@ class Act:
     def _stop(self, deadline: Deadline | None) -> None:
         """Remove the vassal file, and wait for the Act to end if there is a deadline."""
         members = self._waiter.members()
+        if self.wanted:
+            tries.forget(self.paths)
         vassal_files.keep(self.paths)
         self.paths.vassal.unlink(missing_ok=True)
         self._waiter.await_notice()

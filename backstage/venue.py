@@ -125,9 +125,7 @@ class Venue:
     def snapshot(self) -> tuple[Snapshot, ...]:
         """A snapshot of every Act, sorted by name, all taken at once."""
         looks = self._survey.look_at(sorted(self._survey.names()))
-        return tuple(
-            explanation.snapshot(self.paths.act(name), look) for name, look in looks.items()
-        )
+        return explanation.snapshots(self.paths, looks)
 
     def examine(self, *names: str) -> Iterator[Finding]:
         """Look for present and coming problems; yields each finding as soon as it is made.

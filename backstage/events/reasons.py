@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from ..facts.sightings import Halt
 from ..facts.states import State
 from ..layout.paths import VenuePaths
 from ..status.evidence import gather, log_mark
@@ -12,7 +13,7 @@ from ..status.explanation import why
 from ..status.failures import why_ended
 from ..status.survey import Look
 from ..system.deadlines import Deadline
-from ..uwsgi import stats
+from ..uwsgi import stats, tries
 
 if TYPE_CHECKING:
     from .edits import Edit
@@ -31,6 +32,7 @@ class Reasons:
         self._ended: dict[str, list[int]] = {}
         self._edits: dict[str, Edit] = {}
         self._failures: dict[str, tuple[int, str]] = {}
+        self._halts: dict[str, Halt | None] = {}
 
     def ended(self, name: str, pid: int) -> None:
         """A process of the Act has ended."""
@@ -44,8 +46,23 @@ class Reasons:
         """The Act's vassal file has changed."""
         self._edits[name] = edit
 
-    def remark(self, name: str) -> str:
-        """Why an edit was refused, reported once."""
+    def remark(self, look: Look) -> str:
+        """What is news although the state is not, reported once: a refused edit, a halted master.
+
+        The Emperor, if that is halted, is news for each Act.
+        """
+        if look.halt != self._halts.get(look.name):
+            self._halts[look.name] = look.halt
+            # A failing Act tells it as its reason.
+            if look.halt and look.state is not State.FAILING:
+                return str(look.halt)
+        return self._refusal(look.name)
+
+    def is_halted_anew(self, look: Look) -> bool:
+        """Whether a halt, or the end of one, has not been reported yet."""
+        return look.halt != self._halts.get(look.name)
+
+    def _refusal(self, name: str) -> str:
         edit = self._edits.get(name)
         if edit is None or not edit.refused:
             return ""
@@ -71,8 +88,10 @@ class Reasons:
             return self._start(look, before, ended)
         if state is State.RUNNING:
             return f"answers on port {look.address.port}" if look.address else ""
+        if state in {State.STOPPING, State.STOPPED} and not look.seen.wanted:
+            given_up = tries.given_up(self._paths.act(look.name))
+            return given_up or ("its vassal file was removed" if state is State.STOPPING else "")
         return {
-            State.STOPPING: "its vassal file was removed" if not look.seen.wanted else "",
             State.WAITING: "there is no Emperor",
             State.SLEEPING: "wakes on a request",
         }.get(state, "")

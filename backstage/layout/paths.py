@@ -163,6 +163,11 @@ class ActPaths:
         """The file that records why an edit of the vassal file is not used, and its version."""
         return self.venue.run / f"{self.name}.refused"
 
+    @cached_property
+    def tries(self) -> Path:
+        """The file that records the failed starts in a row, and why the Act was given up."""
+        return self.venue.run / f"{self.name}.tries"
+
     @property
     def fifo(self) -> Path:
         """The named pipe through which the Act's master takes commands."""

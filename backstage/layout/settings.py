@@ -22,6 +22,8 @@ _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}\$?")
 # With less, not even Python starts.
 _LEAST_MEMORY = 16 * 1024**2
 _LEAST_TASKS = 8
+_NEVER = "never"
+_MOST_TRIES = 1000
 
 
 class Logs(Enum):
@@ -51,10 +53,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class ActSettings:
-    """The settings of one Act; `run_as` is the user it runs as, '' for the Venue's user."""
+    """The settings of one Act; `run_as` is the user it runs as, '' for the Venue's user.
+
+    `give_up_after` is as in the Settings; None means the Venue's.
+    """
 
     run_as: str = ""
     limits: Limits = field(default_factory=Limits)
+    give_up_after: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,20 @@ class Settings:
     """The settings in venue.yaml.
 
     `ports` is the range of ports for new Acts, both ends included; `limits` apply to the whole
-    Venue; `acts` holds the settings of single Acts by name.
+    Venue; `acts` holds the settings of single Acts by name. An Act is stopped after
+    `give_up_after` failed starts in a row; 0 means never.
     """
 
     ports: range = range(8001, 9000)
     limits: Limits = field(default_factory=Limits)
     logs: Logs = Logs.FILES
+    give_up_after: int = 0
     acts: Mapping[str, ActSettings] = field(default_factory=dict)
+
+    def give_up(self, name: str) -> int:
+        """After how many failed starts in a row this Act is stopped; 0 means never."""
+        own = self.act(name).give_up_after
+        return self.give_up_after if own is None else own
 
     def act(self, name: str) -> ActSettings:
         return self.acts.get(name, ActSettings())
@@ -149,6 +162,15 @@ class _Reader:
             raise self.fault(node, said)
         return int(word)
 
+    def tries(self, node: yaml.Node) -> int:
+        word = _word(node)
+        if word == _NEVER:
+            return 0
+        if not word.isdecimal() or not 1 <= int(word) <= _MOST_TRIES:
+            said = f"give_up_after must be a number from 1 to {_MOST_TRIES}, or {_NEVER}"
+            raise self.fault(node, f"{said}, not {_shown(node)}")
+        return int(word)
+
     def logs(self, node: yaml.Node) -> Logs:
         try:
             return Logs(_word(node))
@@ -197,10 +219,15 @@ def _shown(node: yaml.Node) -> str:
 
 
 _LIMITS: _Readers = {"memory": _Reader.memory, "cpu": _Reader.cpu, "tasks": _Reader.tasks}
-_ACT: _Readers = {"run_as": _Reader.user, "limits": _Reader.limits}
+_ACT: _Readers = {
+    "run_as": _Reader.user,
+    "limits": _Reader.limits,
+    "give_up_after": _Reader.tries,
+}
 _VENUE: _Readers = {
     "ports": _Reader.ports,
     "limits": _Reader.limits,
     "logs": _Reader.logs,
+    "give_up_after": _Reader.tries,
     "acts": _Reader.acts,
 }

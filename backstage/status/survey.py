@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..facts.faults import Fault
-from ..facts.sightings import Sighting, Vassal, Workforce
+from ..facts.sightings import Halt, Sighting, Vassal, Workforce
 from ..facts.snapshots import Snapshot
 from ..facts.states import State
 from ..facts.untaken import Untaken
@@ -16,8 +16,9 @@ from ..kinds.catalog import kind_of
 from ..kinds.judging import is_unsure, judge
 from ..kinds.kind import Kind
 from ..layout.paths import ActPaths, VenuePaths
+from ..logs import log_files
 from ..system import processes, sockets
-from ..uwsgi import loaded, probes, stats, vassal_files
+from ..uwsgi import loaded, log_reasons, probes, stats, vassal_files
 from ..uwsgi.emperor import Emperor
 from ..uwsgi.ini import Address, VassalFile
 
@@ -28,6 +29,8 @@ _PATIENCE_WITH_EACH = 0.002
 _PATIENCE_WITH_BUSY = 0.003
 # How long a probed port may take to answer, in seconds.
 PATIENCE = 1.0
+# The number of lines at the end of its log that tell how a starting Act fares.
+_RECENT = 500
 # States in which earlier failed attempts still count.
 _TRIED = frozenset({State.FAILING, State.STARTING})
 
@@ -36,10 +39,11 @@ _TRIED = frozenset({State.FAILING, State.STARTING})
 class Look:
     """One look at an Act.
 
-    `pid` is the pid of its master process, if any; `workers` are the pids of its workers, `memory`
-    the memory of all of these, in bytes, and `cpu` their processor time, in seconds. `address` is
-    where the Act is bound, or will be; `refused` says why an edit of its file is not used, and
-    `untaken` which edit it has not loaded yet. `loaded` is when it loaded its files, 0 if unknown.
+    `pid` is the pid of its master process, if any; `workers` are the pids of its workers, `cpu` is
+    the processor time of all of these, in seconds. `address` is where the Act is bound, or will be;
+    `refused` says why an edit of its file is not used, and `untaken` which edit it has not loaded
+    yet. `loaded` is when it loaded its files, 0 if unknown. `halt` is its master or the Emperor, if
+    a signal has halted it.
     """
 
     name: str
@@ -48,12 +52,12 @@ class Look:
     state: State
     pid: int | None
     workers: tuple[int, ...]
-    memory: int
     cpu: float
     address: Address | None
     refused: Fault | None = None
     untaken: Untaken | None = None
     loaded: int = 0
+    halt: Halt | None = None
 
     @property
     def pids(self) -> frozenset[int]:
@@ -79,8 +83,8 @@ class Look:
         }
         return float(moments.get(self.state, 0)) or None
 
-    def snapshot(self, reason: str) -> Snapshot:
-        """The look as a snapshot; `reason` explains the state."""
+    def snapshot(self, reason: str, memory: int) -> Snapshot:
+        """The look as a snapshot; `reason` explains the state, `memory` is in bytes."""
         workforce = self.seen.workforce or Workforce(threads=0, busy=0)
         penalty = self.seen.penalty if self.state in _TRIED else None
         return Snapshot(
@@ -94,7 +98,7 @@ class Look:
             busy=workforce.busy,
             requests=workforce.requests,
             latency=workforce.latency,
-            memory=self.memory,
+            memory=memory,
             cpu=self.cpu,
             restarts=(self.seen.vassal.respawns if self.seen.vassal else 0) + workforce.respawns,
             attempts=penalty.attempts if penalty else 0,
@@ -144,13 +148,17 @@ class Survey:
         """Look at several Acts, given the Emperor's stats, without probing any port."""
         acts = [self._act(name) for name in names]
         masters = _ask_masters(acts, emperor)
-        return {act.name: self._assemble(act, emperor, masters.get(act.stats)) for act in acts}
+        halt = None if emperor else self.emperor.halt
+        return {
+            act.name: self._assemble(act, emperor, masters.get(act.stats), halt) for act in acts
+        }
 
     def _assemble(
         self,
         act_paths: ActPaths,
         emperor: stats.EmperorStats | None,
         master: stats.VassalStats | None,
+        halt: Halt | None,
     ) -> Look:
         refused = vassal_files.refusal(act_paths)
         vassal = emperor.vassals.get(act_paths.vassal.name) if emperor else None
@@ -171,7 +179,11 @@ class Survey:
             alive=pid is None or (facts is not None and facts.alive),
             reloading=recorded is not None and recorded.withdrawn,
             answers=False if self._is_foreign(file, emperor, master) else None,
+            deaths=_deaths(act_paths, vassal, crew) if kind.has_workers else 0,
         )
+        halt = halt if seen.wanted else None
+        if pid and facts and facts.halted:
+            halt = Halt("its master", pid)
         known = [fact for fact in (facts, *(fact for _, fact in crew)) if fact]
         return Look(
             name=act_paths.name,
@@ -180,12 +192,12 @@ class Survey:
             state=judge(seen, kind),
             pid=pid if seen.alive else None,
             workers=tuple(worker.pid for worker, fact in crew if fact and fact.alive),
-            memory=sum(fact.memory for fact in known),
             cpu=sum(fact.cpu for fact in known),
             address=file.address if file else None,
             refused=refused,
             untaken=untaken,
             loaded=recorded.at if recorded else 0,
+            halt=halt,
         )
 
     def _is_foreign(
@@ -217,6 +229,25 @@ def _master_pid(vassal: Vassal | None, master: stats.VassalStats | None) -> int 
 
 def _spawned(master: stats.VassalStats | None) -> list[stats.WorkerStats]:
     return [worker for worker in master.workers if worker.pid > 0] if master else []
+
+
+def _deaths(
+    act_paths: ActPaths,
+    vassal: Vassal | None,
+    crew: Sequence[tuple[stats.WorkerStats, processes.ProcessFacts | None]],
+) -> int:
+    """How often a worker of a vassal died in a row while it loaded.
+
+    The master does not answer while it waits before the next respawn, and counts those of better
+    days too. So the Act's log is read, but only if the master does not answer, or knows of deaths.
+    """
+    if vassal is None or vassal.cursed or vassal.pid <= 0 or (vassal.accepting and not crew):
+        return 0
+    if not (vassal.ready or vassal.respawns) or not all(worker.respawns for worker, _ in crew):
+        return 0
+    if any(worker.accepting for worker, _ in crew):
+        return 0
+    return len(log_reasons.dead_while_loading(log_files.tail(act_paths.log, _RECENT), vassal.pid))
 
 
 def _workforce(

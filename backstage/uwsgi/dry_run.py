@@ -13,7 +13,7 @@ from ..facts.faults import Fault
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import programs, sockets
 from ..system.files import write_atomically
-from . import includes, ini, log_reasons
+from . import includes, ini, log_reasons, owners
 from .emperor import uwsgi_of
 from .includes import Line, Script
 from .ini import VassalFile
@@ -128,7 +128,7 @@ def _judge(
         _read_by_uwsgi(act_paths, script, file)
         if not script.branches:
             _refuse_values(act_paths, script, before)
-            _refuse_ports(script, before)
+            _refuse_ports(act_paths.venue, script, before)
             _refuse_application(act_paths.venue, script, before)
     except _Found as found:
         return found.fault
@@ -238,7 +238,7 @@ def _refuse_values(act_paths: ActPaths, script: Script, before: Script) -> None:
             return
 
 
-def _refuse_ports(script: Script, before: Script) -> None:
+def _refuse_ports(venue_paths: VenuePaths, script: Script, before: Script) -> None:
     had = {match["port"] for _, _, match in before.addresses()}
     for line, value, match in script.addresses():
         if not match["port"]:
@@ -247,13 +247,13 @@ def _refuse_ports(script: Script, before: Script) -> None:
         if port > _HIGHEST_PORT:
             raise _Found(line.blame(f"port {port} is above {_HIGHEST_PORT}"))
         if match["port"] not in had:
-            _refuse_port(line, ini.Address(match["host"], port, line.key))
+            _refuse_port(venue_paths, line, ini.Address(match["host"], port, line.key))
 
 
-def _refuse_port(line: Line, address: ini.Address) -> None:
+def _refuse_port(venue_paths: VenuePaths, line: Line, address: ini.Address) -> None:
     error = sockets.bind_error(address.port, address.bound_host)
     if error and error.errno == errno.EADDRINUSE:
-        holder = sockets.holder(address.port)
+        holder = owners.holder(address.port, venue_paths)
         raise _Found(line.blame(f"port {address.port} is taken by {holder}"))
     if error and error.errno in {errno.EACCES, errno.EADDRNOTAVAIL}:
         what = f"cannot bind {address.bound_host}:{address.port}"

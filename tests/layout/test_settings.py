@@ -121,12 +121,21 @@ def test_who_an_act_runs_as(tmp_path: Path, name: str) -> None:
         ("limits: {tasks: -8}\n", 1, "tasks must be a number"),
         ("limits: {tasks: 64%}\n", 1, "tasks must be a number"),
         ("limits: {tasks: []}\n", 1, "tasks must be a number"),
+        ("#\ngive_up_after: 0\n", 2, "give_up_after must be a number from 1 to 1000, or never"),
+        ("give_up_after: often\n", 1, "give_up_after must be a number"),
+        ("give_up_after: 1001\n", 1, "give_up_after must be a number"),
+        ("give_up_after: [10]\n", 1, "give_up_after must be a number"),
+        ("acts:\n  blog:\n    give_up_after: -1\n", 3, "give_up_after must be a number"),
         ("#\nlogs: syslog\n", 2, "logs must be files or journal, not 'syslog'"),
         ("logs:\n", 1, "logs must be files or journal"),
         ("logs: [journal]\n", 1, "logs must be files or journal"),
         ("acts: blog\n", 1, "acts must be lines of `key: value`"),
         ("acts:\n  blog:\n", 2, "the settings of blog must be lines of `key: value`"),
-        ("acts:\n  blog:\n    port: 8001\n", 3, "'port'; known keys: run_as, limits"),
+        (
+            "acts:\n  blog:\n    port: 8001\n",
+            3,
+            "'port'; known keys: run_as, limits, give_up_after",
+        ),
         ("acts:\n  blog:\n    run_as:\n", 3, "run_as must be the name of a user, not ''"),
         ("acts:\n  blog:\n    run_as: 1000\n", 3, "run_as must be the name of a user, not '1000'"),
         ("acts: {blog: {run_as: Blog}}\n", 1, "run_as must be the name of a user"),
@@ -170,3 +179,23 @@ def test_the_shipped_file_says_the_defaults(tmp_path: Path) -> None:
     path = tmp_path / "venue.yaml"
     path.write_text(configuration("emperor", "venue.yaml", ports="8001-8999"))
     assert read_settings(path) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "blog", "shop"),
+    [
+        ("", 0, 0),
+        ("give_up_after: never\n", 0, 0),
+        ("give_up_after: 10\n", 10, 10),
+        ("give_up_after: 10\nacts:\n  blog: {give_up_after: never}\n", 0, 10),
+        ("acts:\n  blog: {give_up_after: 3}\n  shop: {run_as: shop}\n", 3, 0),
+    ],
+)
+def test_after_how_many_failures_an_act_is_given_up(
+    tmp_path: Path, text: str, blog: int, shop: int
+) -> None:
+    """The Act's own number counts, else the Venue's; never unless one is given."""
+    path = tmp_path / "venue.yaml"
+    path.write_text(text)
+    settings = read_settings(path)
+    assert (settings.give_up("blog"), settings.give_up("shop")) == (blog, shop)
