@@ -12,6 +12,7 @@ from typing import TypeVar
 import yaml
 
 from ..errors import SettingsError
+from ..facts.health import HealthCheck
 
 _LOWEST_PORT = 1024
 _HIGHEST_PORT = 65535
@@ -19,6 +20,10 @@ _SIZE = re.compile(r"(\d+)([KMGT]?)")
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _PERCENT = re.compile(r"(\d+)%")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}\$?")
+_URL_PATH = re.compile(r"/[!-~]*")
+_STATUSES = range(100, 600)
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?)s?")
+_LONGEST_TIMEOUT = 60
 # With less, not even Python starts.
 _LEAST_MEMORY = 16 * 1024**2
 _LEAST_TASKS = 8
@@ -51,10 +56,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class ActSettings:
-    """The settings of one Act; `run_as` is the user it runs as, '' for the Venue's user."""
+    """The settings of one Act.
+
+    `run_as` is the user it runs as, '' for the Venue's user; `health` is None unless it is set.
+    """
 
     run_as: str = ""
     limits: Limits = field(default_factory=Limits)
+    health: HealthCheck | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +169,44 @@ class _Reader:
             raise self.fault(node, f"run_as must be the name of a user, not {_shown(node)}")
         return _word(node)
 
+    def health(self, node: yaml.Node) -> HealthCheck:
+        if isinstance(node, yaml.ScalarNode):
+            return (
+                HealthCheck() if _word(node) == "none" else HealthCheck(path=self.path_of_url(node))
+            )
+        check = self.filled(HealthCheck(), node, "health", _HEALTH)
+        if bool(check.path) == bool(check.command):
+            raise self.fault(node, "health must have either a path or a command")
+        if check.command and (check.text or check.status is not None):
+            raise self.fault(node, "status and text apply to a path, not to a command")
+        return check
+
+    def path_of_url(self, node: yaml.Node) -> str:
+        word = _word(node)
+        if not _URL_PATH.fullmatch(word):
+            said = f"a health path must begin with / and have no spaces, not {_shown(node)}"
+            raise self.fault(node, said)
+        return word
+
+    def status(self, node: yaml.Node) -> int:
+        word = _word(node)
+        if not word.isdecimal() or int(word) not in _STATUSES:
+            raise self.fault(node, f"status must be an HTTP status such as 204, not {_shown(node)}")
+        return int(word)
+
+    def line(self, node: yaml.Node) -> str:
+        word = _word(node)
+        if not word.strip() or "\n" in word:
+            raise self.fault(node, f"text and command must be one line, not {_shown(node)}")
+        return word
+
+    def timeout(self, node: yaml.Node) -> float:
+        match = _SECONDS.fullmatch(_word(node))
+        if not match or not 0 < float(match[1]) <= _LONGEST_TIMEOUT:
+            said = f"timeout must be seconds, up to {_LONGEST_TIMEOUT}, not {_shown(node)}"
+            raise self.fault(node, said)
+        return float(match[1])
+
     def acts(self, node: yaml.Node) -> dict[str, ActSettings]:
         return {
             str(name.value): self.filled(
@@ -197,7 +244,18 @@ def _shown(node: yaml.Node) -> str:
 
 
 _LIMITS: _Readers = {"memory": _Reader.memory, "cpu": _Reader.cpu, "tasks": _Reader.tasks}
-_ACT: _Readers = {"run_as": _Reader.user, "limits": _Reader.limits}
+_HEALTH: _Readers = {
+    "path": _Reader.path_of_url,
+    "status": _Reader.status,
+    "text": _Reader.line,
+    "command": _Reader.line,
+    "timeout": _Reader.timeout,
+}
+_ACT: _Readers = {
+    "run_as": _Reader.user,
+    "limits": _Reader.limits,
+    "health": _Reader.health,
+}
 _VENUE: _Readers = {
     "ports": _Reader.ports,
     "limits": _Reader.limits,
