@@ -15,7 +15,7 @@ from .layout.paths import ActPaths
 from .logs import log_files
 from .projects.env_file import EnvFile
 from .status import explanation
-from .status.evidence import log_mark
+from .status.evidence import LogMark, log_mark
 from .status.survey import Survey
 from .status.waiting import Waiter
 from .system import files, processes, programs, sockets, users
@@ -109,17 +109,26 @@ class Act:
         return log_files.tail(self.paths.log, lines)
 
     def start(self, wait: float | None = 30.0) -> None:
-        """Start the Act; returns when it answers, or at once with `wait=None`.
+        """Start the Act; returns when it answers well, or at once with `wait=None`.
 
         Starts the Emperor if necessary. A failed Act is retried at once; an Act that is still
-        stopping starts again when it has ended. Raises ActFailed with the reason, NotInTime after
-        `wait` seconds, PortUnavailable if another program has the port.
+        stopping starts again when it has ended; a drained one is drained no longer. Raises
+        ActFailed with the reason, also if its health check is still not passed after a few seconds,
+        NotInTime after `wait` seconds, PortUnavailable if another program has the port.
         """
+        log, deadline = log_mark(self.paths), _deadline(wait)
+        self.begin(wait)
+        if deadline:
+            self._waiter.await_health(deadline, log)
+
+    def begin(self, wait: float | None = 30.0) -> None:
+        """Like `start`, but returns when the Act answers at all, whatever its health check says."""
         log, deadline = log_mark(self.paths), _deadline(wait)
         with self._acting("starting"):
             if not self._waiter.listed():
                 launch.prepare(self.paths)
             self._emperor.start()
+            self.paths.drain.unlink(missing_ok=True)
             self._want(deadline)
             self._emperor.forgive()
             self._emperor.wake()
@@ -139,8 +148,8 @@ class Act:
         """Load new code and settings on the same listening socket; starts a stopped Act.
 
         Requests in progress are finished. If venue.yaml gives the Act another user or other limits,
-        it is stopped and started instead. Returns when every worker is new and the port answers,
-        or at once with `wait=None`. Raises as `start` does, and ActFailed if an edit of the vassal
+        it is stopped and started instead. Returns when every worker is new and answers well, or
+        at once with `wait=None`. Raises as `start` does, and ActFailed if an edit of the vassal
         file cannot work: the Act then keeps running as before.
         """
         log, deadline = log_mark(self.paths), _deadline(wait)
@@ -159,8 +168,7 @@ class Act:
             self._emperor.forgive()
             self._emperor.wake()
         if deadline:
-            self._waiter.await_renewal(moment, deadline, log)
-            self._waiter.await_running(deadline, log)
+            self._await_new(moment, deadline, log)
 
     def check(self, text: str) -> None:
         """Raise EditRefused if the Act could not run with this text as its vassal file."""
@@ -187,8 +195,7 @@ class Act:
                 self._emperor.wake()
         if is_reloading and wait is not None:
             deadline = Deadline(wait)
-            self._waiter.await_renewal(moment, deadline, log)
-            self._waiter.await_running(deadline, log)
+            self._await_new(moment, deadline, log)
         return changes
 
     def wait(self, state: State | str, timeout: float = 30.0) -> None:
@@ -285,6 +292,12 @@ class Act:
                 advice = f"make one with new_act(venue, {self.name!r})"
                 raise ActFailed(self.name, f"has no vassal file to start from; {advice}")
             vassal_files.put_back(self.paths)
+
+    def _await_new(self, moment: float, deadline: Deadline, log: LogMark) -> None:
+        """Return when every worker began after `moment`, and they answer well."""
+        self._waiter.await_renewal(moment, deadline, log)
+        self._waiter.await_running(deadline, log)
+        self._waiter.await_health(deadline, log)
 
     def _stop(self, deadline: Deadline | None) -> None:
         """Remove the vassal file, and wait for the Act to end if there is a deadline."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from ..facts.states import State
+from ..facts.states import ANSWERING, State
 from ..layout.paths import VenuePaths
 from ..status.evidence import gather, log_mark
 from ..status.explanation import why
@@ -31,6 +31,12 @@ class Reasons:
         self._ended: dict[str, list[int]] = {}
         self._edits: dict[str, Edit] = {}
         self._failures: dict[str, tuple[int, str]] = {}
+        self._drained: set[str] = set()
+
+    def begin(self, look: Look) -> None:
+        """Take a look as the starting point: what it shows is no news."""
+        if look.draining:
+            self._drained.add(look.name)
 
     def ended(self, name: str, pid: int) -> None:
         """A process of the Act has ended."""
@@ -44,18 +50,24 @@ class Reasons:
         """The Act's vassal file has changed."""
         self._edits[name] = edit
 
-    def remark(self, name: str) -> str:
-        """Why an edit was refused, reported once."""
-        edit = self._edits.get(name)
+    def remark(self, look: Look) -> str:
+        """Why an edit was refused, or that draining has begun or ended: reported once."""
+        if look.draining is not (look.name in self._drained):
+            self._drained ^= {look.name}
+            if look.state in ANSWERING:
+                return "draining" if look.draining else "no longer draining"
+        edit = self._edits.get(look.name)
         if edit is None or not edit.refused:
             return ""
-        del self._edits[name]
+        del self._edits[look.name]
         return f"edit refused, keeps running as before: {edit.refused}"
 
     def reason(self, look: Look, state: State, before: State) -> str:
         """Why the Act is in `state`."""
         if state is not State.FAILING:
             self._failures.pop(look.name, None)
+        if state is State.UNHEALTHY and look.health:
+            return look.health.why
         if state is State.FAILING:
             return self._failure(look)
         ended = self._ended.pop(look.name, [])

@@ -72,7 +72,8 @@ class Sighting:
     """One observation of an Act.
 
     `alive` tells whether the vassal's master process is alive. `answers` tells whether its port
-    answered; None if it has no port or was not probed.
+    answered; None if it has no port or was not probed. `healthy` is what its health check said
+    last; None if it has none, or its present processes were not asked.
     """
 
     wanted: bool
@@ -82,6 +83,7 @@ class Sighting:
     workforce: Workforce | None = None
     alive: bool = True
     answers: bool | None = None
+    healthy: bool | None = None
 
     @property
     def serves(self) -> bool | None:

@@ -19,8 +19,9 @@ class Snapshot:
     whole vassal) are counted since its master process started. `latency` is the recent average
     response time and `cpu` the CPU time that its processes have used, both in seconds. `memory` is
     in bytes and counts shared pages once per process. `attempts` counts the Emperor's recent failed
-    starts. `reason` says in one line why the Act fails, or why an edit of its file is not used;
-    `refused` is that fault as a value.
+    starts. `reason` says in one line why the Act fails or does not answer well, or why an edit of
+    its file is not used; `refused` is that fault as a value. `draining` tells whether its health
+    path asks whoever sends visitors to send them elsewhere.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Snapshot:
     next_try: float | None
     reason: str
     refused: Fault | None = None
+    draining: bool = False
 
     @property
     def url(self) -> str:

@@ -163,6 +163,16 @@ class ActPaths:
         """The file that records why an edit of the vassal file is not used, and its version."""
         return self.venue.run / f"{self.name}.refused"
 
+    @cached_property
+    def health(self) -> Path:
+        """The file that records what the Act's health check said last."""
+        return self.venue.run / f"{self.name}.health"
+
+    @cached_property
+    def drain(self) -> Path:
+        """Exists while the Act is drained: its health path then says so."""
+        return self.venue.run / f"{self.name}.drain"
+
     @property
     def log(self) -> Path:
         return _within(self.own_log, self.venue.log) / f"{self.name}.log"

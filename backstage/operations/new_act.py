@@ -47,12 +47,16 @@ def _build_act(
         write_atomically(act_paths.preparing, "This Act is not complete: call new_act again.\n")
         act_paths.unfinished.rename(act_paths.top)
     if not act_paths.kept.exists():
-        ports.claim(act_paths, port)
+        health = "/" if adopted else scaffold.health_path(template)
+        ports.claim(act_paths, port, health)
     act = venue.act(act_paths.name)
     launch.prepare(act_paths)
     with scaffold.preparing(act_paths, skip=adopted):
         if start:
-            act.start()
+            act.begin()
+    if start:
+        # Its database is migrated only now.
+        act.start()
     act_paths.preparing.unlink(missing_ok=True)
     return act
 

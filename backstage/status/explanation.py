@@ -18,14 +18,18 @@ else:
 
 
 def snapshot(act_paths: ActPaths, look: Look) -> Snapshot:
-    """A snapshot with the reason why the Act fails, or why an edit of its file was refused."""
-    if look.state is State.FAILING:
+    """A snapshot with the reason why the Act fails, or what else is special about it."""
+    if look.state in {State.FAILING, State.UNHEALTHY}:
         return look.snapshot(why(act_paths, look))
+    if look.draining and not look.refused:
+        return look.snapshot("draining")
     return look.snapshot(f"edit refused: {look.refused}" if look.refused else "")
 
 
 def why(act_paths: ActPaths, look: Look) -> str:
-    """Why the Act in `look` fails; '' if unknown."""
+    """Why the Act in `look` fails or does not answer well; '' if unknown."""
+    if look.state is State.UNHEALTHY:
+        return look.health.why if look.health else ""
     workforce = look.seen.workforce
     if workforce and workforce.halted and not workforce.threads:
         pids = ", ".join(str(pid) for pid in look.workers)
