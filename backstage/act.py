@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -10,11 +11,11 @@ from pathlib import Path
 from .errors import ActFailed, PortUnavailable
 from .events.streams import Broadcast
 from .facts.snapshots import Snapshot
-from .facts.states import State
+from .facts.states import ANSWERING, State
 from .layout.paths import ActPaths
 from .logs import log_files
 from .projects.env_file import EnvFile
-from .status import explanation
+from .status import draining, explanation
 from .status.evidence import LogMark, log_mark
 from .status.survey import Survey
 from .status.waiting import Waiter
@@ -135,14 +136,37 @@ class Act:
         if deadline:
             self._waiter.await_running(deadline, log)
 
-    def stop(self, wait: float | None = 30.0) -> None:
+    def stop(self, wait: float | None = 30.0, *, drain: float = 0.0) -> None:
         """Stop the Act; returns when its port is closed and all its processes have ended.
 
-        Requests in progress may finish. With `wait=None` it returns at once; raises NotInTime if
-        the Act has not ended after `wait` seconds.
+        Requests in progress may finish. With `drain`, a running Act is drained for so many seconds
+        before. With `wait=None` it does not wait for the end; raises NotInTime if the Act has not
+        ended after `wait` seconds, and what `drain` raises: then it is not stopped.
         """
+        if drain and self.state in ANSWERING:
+            self.drain(wait)
+            time.sleep(drain)
         with self._acting("stopping"):
             self._stop(_deadline(wait))
+            self.paths.drain.unlink(missing_ok=True)
+
+    def drain(self, wait: float | None = 30.0) -> None:
+        """Have visitors sent elsewhere: the health path says 503, every request is still served.
+
+        It lasts until `undrain`, a stop or a start, also over restarts. Returns when the health
+        path says so. Raises ActFailed, with nothing changed, if the Act does not run, if its health
+        path is a page for visitors, or if it does not say so.
+        """
+        path = draining.refuse_unfit(self.paths)
+        with self._acting("draining"):
+            if self._waiter.glance().state not in ANSWERING:
+                raise ActFailed(self.name, f"cannot be drained: it is {self.state}")
+            draining.begin(self.paths, path, Deadline(30.0 if wait is None else wait))
+
+    def undrain(self) -> None:
+        """Have visitors sent to the Act again; does nothing if it is not drained."""
+        with self._acting("undraining"):
+            self.paths.drain.unlink(missing_ok=True)
 
     def restart(self, wait: float | None = 30.0) -> None:
         """Load new code and settings on the same listening socket; starts a stopped Act.
@@ -231,7 +255,8 @@ class Act:
             for path in (self.paths.top, self.paths.kept):
                 if path.exists():
                     path.rename(goal / path.name)
-            for path in (self.paths.launch, self.paths.own_run):
+            paths = self.paths
+            for path in (paths.launch, paths.own_run, paths.health, paths.drain):
                 files.remove_tree(path)
         return goal
 

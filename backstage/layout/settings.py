@@ -21,6 +21,7 @@ _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _PERCENT = re.compile(r"(\d+)%")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}\$?")
 _URL_PATH = re.compile(r"/[!-~]*")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?|\[[0-9a-f:]+\](:\d+)?")
 _STATUSES = range(100, 600)
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)s?")
 _LONGEST_TIMEOUT = 60
@@ -71,12 +72,14 @@ class Settings:
     """The settings in venue.yaml.
 
     `ports` is the range of ports for new Acts, both ends included; `limits` apply to the whole
-    Venue; `acts` holds the settings of single Acts by name.
+    Venue; `acts` holds the settings of single Acts by name. Before systemd stops the Venue, its
+    Acts are drained for `drain` seconds.
     """
 
     ports: range = range(8001, 9000)
     limits: Limits = field(default_factory=Limits)
     logs: Logs = Logs.FILES
+    drain: float = 0.0
     acts: Mapping[str, ActSettings] = field(default_factory=dict)
 
     def act(self, name: str) -> ActSettings:
@@ -201,9 +204,21 @@ class _Reader:
         return word
 
     def timeout(self, node: yaml.Node) -> float:
+        return self.seconds(node, "timeout")
+
+    def drain(self, node: yaml.Node) -> float:
+        return self.seconds(node, "drain")
+
+    def host(self, node: yaml.Node) -> str:
+        word = _word(node)
+        if not _HOST.fullmatch(word):
+            raise self.fault(node, f"host must be a host name, not {_shown(node)}")
+        return word
+
+    def seconds(self, node: yaml.Node, what: str) -> float:
         match = _SECONDS.fullmatch(_word(node))
         if not match or not 0 < float(match[1]) <= _LONGEST_TIMEOUT:
-            said = f"timeout must be seconds, up to {_LONGEST_TIMEOUT}, not {_shown(node)}"
+            said = f"{what} must be seconds, up to {_LONGEST_TIMEOUT}, not {_shown(node)}"
             raise self.fault(node, said)
         return float(match[1])
 
@@ -250,6 +265,7 @@ _HEALTH: _Readers = {
     "text": _Reader.line,
     "command": _Reader.line,
     "timeout": _Reader.timeout,
+    "host": _Reader.host,
 }
 _ACT: _Readers = {
     "run_as": _Reader.user,
@@ -260,5 +276,6 @@ _VENUE: _Readers = {
     "ports": _Reader.ports,
     "limits": _Reader.limits,
     "logs": _Reader.logs,
+    "drain": _Reader.drain,
     "acts": _Reader.acts,
 }

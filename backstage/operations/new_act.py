@@ -75,6 +75,8 @@ def _unmake_act(venue: Venue, act_paths: ActPaths, *, keep_project: bool) -> Non
         act_paths.own_log,
         act_paths.log,
         act_paths.launch,
+        act_paths.health,
+        act_paths.drain,
         act_paths.preparing,
     )
     for path in (act_paths.unfinished, act_paths.kept, act_paths.vassal, *leftovers):
