@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -10,12 +11,12 @@ from pathlib import Path
 from .errors import ActFailed, PortUnavailable
 from .events.streams import Broadcast
 from .facts.snapshots import Snapshot
-from .facts.states import State
+from .facts.states import ANSWERING, State
 from .layout.paths import ActPaths
 from .logs import log_files
 from .projects.env_file import EnvFile
-from .status import explanation
-from .status.evidence import log_mark
+from .status import draining, explanation
+from .status.evidence import LogMark, log_mark
 from .status.survey import Survey
 from .status.waiting import Waiter
 from .system import files, processes, programs, sockets, users
@@ -109,33 +110,65 @@ class Act:
         return log_files.tail(self.paths.log, lines)
 
     def start(self, wait: float | None = 30.0) -> None:
-        """Start the Act; returns when it answers, or at once with `wait=None`.
+        """Start the Act; returns when it answers well, or at once with `wait=None`.
 
         Starts the Emperor if necessary. A failed Act is retried at once; an Act that is still
-        stopping starts again when it has ended. Raises ActFailed with the reason, NotInTime after
-        `wait` seconds, PortUnavailable if another program has the port.
+        stopping starts again when it has ended; a drained one is drained no longer. Raises
+        ActFailed with the reason, also if its health check is still not passed after a few seconds,
+        NotInTime after `wait` seconds, PortUnavailable if another program has the port.
         """
+        log, deadline = log_mark(self.paths), _deadline(wait)
+        self.begin(wait)
+        if deadline:
+            self._waiter.await_health(deadline, log)
+
+    def begin(self, wait: float | None = 30.0) -> None:
+        """Like `start`, but returns when the Act answers at all, whatever its health check says."""
         log, deadline = log_mark(self.paths), _deadline(wait)
         with self._acting("starting"):
             if not self._waiter.listed():
                 launch.prepare(self.paths)
             self._emperor.start()
             tries.forget(self.paths)
+            self.paths.drain.unlink(missing_ok=True)
             self._want(deadline)
             self._emperor.forgive()
             self._emperor.wake()
         if deadline:
             self._waiter.await_running(deadline, log)
 
-    def stop(self, wait: float | None = 30.0) -> None:
+    def stop(self, wait: float | None = 30.0, *, drain: float = 0.0) -> None:
         """Stop the Act; returns when its port is closed and all its processes have ended.
 
-        Requests in progress may finish. With `wait=None` it returns at once; raises NotInTime if
-        the Act has not ended after `wait` seconds.
+        Requests in progress may finish. With `drain`, a running Act is drained for so many seconds
+        before. With `wait=None` it does not wait for the end; raises NotInTime if the Act has not
+        ended after `wait` seconds, and what `drain` raises: then it is not stopped.
         """
+        if drain and self.state in ANSWERING:
+            self.drain(wait)
+            time.sleep(drain)
         with self._acting("stopping"):
             self._emperor.refuse_halted()
             self._stop(_deadline(wait))
+            self.paths.drain.unlink(missing_ok=True)
+
+    def drain(self, wait: float | None = 30.0) -> None:
+        """Have visitors sent elsewhere: the health path says 503, every request is still served.
+
+        It lasts until `undrain`, a stop or a start, also over restarts. Returns when the health
+        path says so. Raises ActFailed, with nothing changed, if the Act does not run, if its health
+        path is a page for visitors, or if it does not say so.
+        """
+        path = draining.refuse_unfit(self.paths)
+        with self._acting("draining"):
+            if self._waiter.glance().state not in ANSWERING:
+                raise ActFailed(self.name, f"cannot be drained: it is {self.state}")
+            draining.begin(self.paths, path, Deadline(30.0 if wait is None else wait))
+
+    def undrain(self) -> None:
+        """Have visitors sent to the Act again; does nothing if it is not drained."""
+        with self._acting("undraining"):
+            self.paths.drain.unlink(missing_ok=True)
 
     def restart(self, wait: float | None = 30.0) -> None:
         """Load new code and settings on the same listening socket; starts a stopped Act.
@@ -143,8 +176,8 @@ class Act:
         Requests in progress are finished; two workers or more are replaced one after the other,
         unless the vassal file or one that it includes has changed. If venue.yaml gives the Act
         another user or other limits, it is stopped and started instead. Returns when every worker
-        is new and the port answers, or at once with `wait=None`. Raises as `start` does, and
-        ActFailed if an edit of the vassal file cannot work: the Act then keeps running as before.
+        is new and answers well, or at once with `wait=None`. Raises as `start` does, and ActFailed
+        if an edit of the vassal file cannot work: the Act then keeps running as before.
         """
         log, deadline = log_mark(self.paths), _deadline(wait)
         with self._acting("restarting"):
@@ -164,8 +197,7 @@ class Act:
             self._emperor.forgive()
             self._emperor.wake()
         if deadline:
-            self._waiter.await_renewal(moment, deadline, log)
-            self._waiter.await_running(deadline, log)
+            self._await_new(moment, deadline, log)
 
     def check(self, text: str) -> None:
         """Raise EditRefused if the Act could not run with this text as its vassal file."""
@@ -192,8 +224,7 @@ class Act:
                 self._emperor.wake()
         if is_reloading and wait is not None:
             deadline = Deadline(wait)
-            self._waiter.await_renewal(moment, deadline, log)
-            self._waiter.await_running(deadline, log)
+            self._await_new(moment, deadline, log)
         return changes
 
     def wait(self, state: State | str, timeout: float = 30.0) -> None:
@@ -231,7 +262,8 @@ class Act:
                 if path.exists():
                     path.rename(goal / path.name)
             paths = self.paths
-            for path in (paths.launch, paths.loaded, paths.tries, paths.own_run):
+            left = (paths.launch, paths.loaded, paths.tries, paths.health, paths.drain)
+            for path in (*left, paths.own_run):
                 files.remove_tree(path)
         return goal
 
@@ -292,6 +324,12 @@ class Act:
                 advice = f"make one with new_act(venue, {self.name!r})"
                 raise ActFailed(self.name, f"has no vassal file to start from; {advice}")
             vassal_files.put_back(self.paths)
+
+    def _await_new(self, moment: float, deadline: Deadline, log: LogMark) -> None:
+        """Return when every worker began after `moment`, and they answer well."""
+        self._waiter.await_renewal(moment, deadline, log)
+        self._waiter.await_running(deadline, log)
+        self._waiter.await_health(deadline, log)
 
     def _stop(self, deadline: Deadline | None) -> None:
         """Remove the vassal file, and wait for the Act to end if there is a deadline."""

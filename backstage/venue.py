@@ -34,6 +34,9 @@ else:
     journal = lazy.module("backstage.logs.journal")
     source = lazy.module("backstage.logs.source")
 
+# What applies to stopped Acts too.
+_OF_ALL = frozenset({Verb.START, Verb.STOP})
+
 
 class Venue:
     """A complete Venue on disk; get it from `new_venue` or `use_venue`.
@@ -211,21 +214,27 @@ class Venue:
         _insist(self.each(Verb.RESTART, wait=wait))
 
     def each(
-        self, verb: Verb, names: Iterable[str] | None = None, wait: float | None = 30.0
+        self,
+        verb: Verb,
+        names: Iterable[str] | None = None,
+        wait: float | None = 30.0,
+        *,
+        drain: float = 0.0,
     ) -> Iterator[Outcome]:
-        """Start, stop or restart several Acts, and yield each outcome as soon as it is known.
+        """Start, stop, restart or drain several Acts; yields each outcome as soon as it is known.
 
-        Without `names`, it applies to every Act, for a restart to every wanted Act. Acts start and
+        Without `names`, it applies to every Act, for a restart or to drain to every wanted Act.
+        Before a stop, Acts are drained for `drain` seconds. Acts start and
         stop in parallel and restart one after the other. Raises NoSuchAct before anything is done,
         and everything that `start` raises.
         """
         if names is not None:
             acts = [self[name] for name in dict.fromkeys(names)]
         else:
-            acts = [act for act in self if act.wanted or verb is not Verb.RESTART]
+            acts = [act for act in self if act.wanted or verb in _OF_ALL]
         if verb is Verb.START:
             self.start()
-        return carry_out(verb, acts, wait)
+        return carry_out(verb, acts, wait, drain)
 
 
 def _insist(outcomes: Iterable[Outcome]) -> None:

@@ -1,7 +1,8 @@
-"""What `start`, `stop` and `restart` share: they act on several Acts and report each outcome."""
+"""What the verbs share, such as `start`: they act on several Acts and report each outcome."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,17 @@ backstage {verb} blog --wait 0  # return at once
 """
 
 
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?)s?")
+
+
+def duration(text: str) -> float:
+    """Seconds from `2` or `2s`."""
+    match = _SECONDS.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    return float(match[1])
+
+
 def verb_command(verb: Verb, text: str) -> Command:
     @command(str(verb), examples=_EXAMPLES.format(verb=verb), exits=_EXITS)
     @acts_argument
@@ -39,21 +51,39 @@ def verb_command(verb: Verb, text: str) -> Command:
         metavar="SECONDS",
         help="How long to wait for each Act; 0 returns at once.",
     )
-    def made(session: Session, acts: tuple[str, ...], everybody: bool, wait: float) -> Stream:
+    def made(
+        session: Session,
+        acts: tuple[str, ...],
+        everybody: bool,
+        wait: float,
+        drain: float = 0.0,
+    ) -> Stream:
         if bool(acts) == everybody:
             raise click.UsageError("name one or more Acts, or use --all")
-        if verb is not Verb.STOP:
+        if verb in {Verb.START, Verb.RESTART}:
             start_unit(session)
-        return Stream(_outcomes(session, verb, acts or None, wait or None))
+        return Stream(_outcomes(session, verb, acts or None, wait or None, drain))
 
     made.help = text
+    if verb is Verb.STOP:
+        made.params.insert(2, _drain_option())
     return made
 
 
+def _drain_option() -> click.Option:
+    return click.Option(
+        ["--drain"],
+        type=duration,
+        default="0",
+        metavar="SECONDS",
+        help="Before the stop, say at the health path for so long that visitors go elsewhere.",
+    )
+
+
 def _outcomes(
-    session: Session, verb: Verb, names: tuple[str, ...] | None, wait: float | None
+    session: Session, verb: Verb, names: tuple[str, ...] | None, wait: float | None, drain: float
 ) -> Iterator[Result]:
-    outcomes = session.venue.each(verb, names, wait)
+    outcomes = session.venue.each(verb, names, wait, drain=drain)
     meant = names or [act.name for act in session.venue]
     width = max((len(name) for name in meant), default=0)
     nothing = True

@@ -57,6 +57,11 @@ def _act(act_paths: ActPaths, look: Look) -> Iterator[Finding]:
         words = f"fix that (its log is {act_paths.log}), then"
         remedy = Remedy(words, f"backstage start {name}")
         yield trouble(act_paths.name, f"fails: {why}", remedy)
+    elif look.state is State.UNHEALTHY:
+        why = _harmless(act_paths, explanation.why(act_paths, look))
+        words = f"fix that (its log is {act_paths.log}), then"
+        remedy = Remedy(words, f"backstage restart {name}")
+        yield trouble(act_paths.name, f"does not answer well: {why}", remedy)
     elif look.state is State.WAITING:
         yield note(act_paths.name, "waits for the Emperor", Remedy(command="backstage venue start"))
     elif look.state in PASSING:

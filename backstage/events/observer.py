@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..facts.sightings import Halt
-from ..facts.states import PASSING, State
+from ..facts.states import ANSWERING, PASSING, State
 from ..layout.paths import ActPaths
 from ..logs import log_files
 from ..status.survey import Look, Survey
@@ -20,6 +20,7 @@ from ..uwsgi.stats import EmperorStats
 from . import giving_up
 from .edits import Edits
 from .event import Event
+from .health_rounds import HealthRounds
 from .history import History, Moment
 from .pending_probes import PendingProbes
 from .reasons import Reasons
@@ -34,8 +35,11 @@ _GRACE = 0.005
 _WRITING = 1.0
 # After an edit, or while another call works on the Act, look again after this many seconds.
 _AGAIN = 0.01
+# What others write into run/ about an Act.
+_HEALTH, _DRAIN = ".health", ".drain"
 _NOT_THERE = frozenset({State.STOPPED, State.WAITING})
-_QUIET = frozenset({State.RUNNING, State.SLEEPING})
+_QUIET = ANSWERING | {State.SLEEPING}
+_EXPLAINED = frozenset({State.FAILING, State.UNHEALTHY})
 _LASTING = _QUIET | {State.STOPPED}
 
 
@@ -69,6 +73,7 @@ class Observer:
         self._said = 0
         self._writing: set[str] = set()
         self._pending = PendingProbes(self._wakeups)
+        self._health = HealthRounds(survey.paths, self._wakeups)
 
     def begin(self) -> None:
         """Start watching; later changes are reported relative to the present state."""
@@ -84,9 +89,12 @@ class Observer:
         names = self._survey.names()
         for look in self._survey.glance_at(names, self._known).values():
             self._edits.begin(self._act(look.name), self._known, look.workers)
+            self._reasons.begin(look)
             why = self._reasons.reason(look, look.state, look.state)
             self._history.begin(look.name, replace(_moment(look, look.state), reason=why))
             self._follow(look)
+            if not look.unsure:
+                self._health.attend(look)
             if look.state in PASSING or look.unsure:
                 self._timers.repeat(look.name, time.monotonic())
         self._follow_emperor()
@@ -108,6 +116,7 @@ class Observer:
     def _release(self) -> None:
         self._changes.close()
         self._pending.close()
+        self._health.close()
         self._wakeups.close()
 
     # Each step
@@ -115,10 +124,13 @@ class Observer:
     def _step(self) -> None:
         now = time.monotonic()
         pauses = (self._timers.pause(now), self._files.pause(now), self._changes.pause(now))
-        woken = self._wakeups.wait(min(pauses))
+        woken = self._wakeups.wait(min(*pauses, self._health.pause(now)))
         now = time.monotonic()
+        answers = {name for name, _ in woken if self._health.is_answer(name)}
+        woken = [(name, pid) for name, pid in woken if name not in answers]
         names = {name for name, _ in woken if name != _EMPEROR}
         stirred = len(names) < len(woken)
+        names |= self._health.step(answers, now)
         for name, pid in woken:
             if pid:
                 self._reasons.ended(name, pid)
@@ -135,6 +147,10 @@ class Observer:
         for change in self._changes.take():
             if change.path.parent == self._paths.vassals:
                 self._take_file(change, names, now)
+            elif change.path.suffix in {_HEALTH, _DRAIN}:
+                name = change.path.stem
+                if change.path.suffix == _DRAIN or self._health.changed(name):
+                    names.add(name)
             else:
                 is_in_run = change.path.parent == self._paths.run
                 stirred |= not is_in_run or change.path == self._paths.emperor_stats
@@ -217,7 +233,7 @@ class Observer:
         self._files.put(name, time.monotonic() + min(_WRITING, self._changes.interval))
 
     def _note(self, look: Look) -> None:
-        look = self._pending.answered(look)
+        look = self._health.completed(self._pending.answered(look))
         last = self._history.last(look.name)
         state = look.state
         if look.unsure:
@@ -225,6 +241,9 @@ class Observer:
             if again is not None:
                 self._timers.put(look.name, again)
             state = State.STARTING if last.state in _NOT_THERE else last.state
+        elif self._health.attend(look):
+            # It answers its port; whether it answers well is not known yet.
+            state = last.state if last.state in ANSWERING else _before_running(look)
         if state is State.STARTING and last.state is State.RELOADING and last.pid == look.pid:
             # A reload lasts until the Act answers or fails.
             state = State.RELOADING
@@ -232,7 +251,7 @@ class Observer:
             # The Emperor noticed the change before we did.
             self._reasons.edited(look.name, edit)
         now = _moment(look, state, self._reasons.remark(look))
-        if state is State.FAILING or self._history.is_change(look.name, now):
+        if state in _EXPLAINED or self._history.is_change(look.name, now):
             now = replace(now, reason=self._reasons.reason(look, state, last.state))
         elif state in _QUIET and not look.unsure:
             self._reasons.calm(look.name)
@@ -240,7 +259,7 @@ class Observer:
             self._tell(event)
         self._follow(look)
         giving_up.note(self._act(look.name), look, now.reason)
-        if state in PASSING:
+        if state in PASSING and look.state not in ANSWERING:
             self._timers.repeat(look.name, time.monotonic())
         elif not look.unsure:
             self._timers.drop(look.name)
@@ -257,6 +276,10 @@ class Observer:
 
     def _act(self, name: str) -> ActPaths:
         return self._paths.act(name)
+
+
+def _before_running(look: Look) -> State:
+    return look.seen.vassal.on_its_way if look.seen.vassal else State.STARTING
 
 
 def _moment(look: Look, state: State, remark: str = "") -> Moment:

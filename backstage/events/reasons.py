@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ..facts.sightings import Halt
-from ..facts.states import State
+from ..facts.states import ANSWERING, State
 from ..layout.paths import VenuePaths
 from ..status.evidence import gather, log_mark
 from ..status.explanation import why
@@ -33,6 +33,12 @@ class Reasons:
         self._edits: dict[str, Edit] = {}
         self._failures: dict[str, tuple[int, str]] = {}
         self._halts: dict[str, Halt | None] = {}
+        self._drained: set[str] = set()
+
+    def begin(self, look: Look) -> None:
+        """Take a look as the starting point: what it shows is no news."""
+        if look.draining:
+            self._drained.add(look.name)
 
     def ended(self, name: str, pid: int) -> None:
         """A process of the Act has ended."""
@@ -47,15 +53,20 @@ class Reasons:
         self._edits[name] = edit
 
     def remark(self, look: Look) -> str:
-        """What is news although the state is not, reported once: a refused edit, a halted master.
+        """What is news although the state is not, reported once.
 
-        The Emperor, if that is halted, is news for each Act.
+        A refused edit, a halted master, draining. The Emperor, if it is halted, is news for each
+        Act.
         """
         if look.halt != self._halts.get(look.name):
             self._halts[look.name] = look.halt
             # A failing Act tells it as its reason.
             if look.halt and look.state is not State.FAILING:
                 return str(look.halt)
+        if look.draining is not (look.name in self._drained):
+            self._drained ^= {look.name}
+            if look.state in ANSWERING:
+                return "draining" if look.draining else "no longer draining"
         return self._refusal(look.name)
 
     def is_halted_anew(self, look: Look) -> bool:
@@ -73,6 +84,8 @@ class Reasons:
         """Why the Act is in `state`."""
         if state is not State.FAILING:
             self._failures.pop(look.name, None)
+        if state is State.UNHEALTHY and look.health:
+            return look.health.why
         if state is State.FAILING:
             return self._failure(look)
         ended = self._ended.pop(look.name, [])

@@ -85,7 +85,8 @@ class Sighting:
     `alive` tells whether the vassal's master process is alive, and `reloading` whether it was told
     to load its files again, and not by the Emperor. `answers` tells whether its port answered; None
     if it has no port or was not probed. `deaths` is how often a worker died in a row while it
-    loaded; it is 0 if any accepts requests.
+    loaded; it is 0 if any accepts requests. `healthy` is what its health check said last; None if
+    it has none, or its present processes were not asked.
     """
 
     wanted: bool
@@ -97,6 +98,7 @@ class Sighting:
     reloading: bool = False
     answers: bool | None = None
     deaths: int = 0
+    healthy: bool | None = None
 
     @property
     def serves(self) -> bool | None:

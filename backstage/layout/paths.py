@@ -178,6 +178,16 @@ class ActPaths:
         """The file in which the Act's master records which configuration it has loaded."""
         return _within(self.own_run, self.venue.run) / f"{self.name}.loaded"
 
+    @cached_property
+    def health(self) -> Path:
+        """The file that records what the Act's health check said last."""
+        return self.venue.run / f"{self.name}.health"
+
+    @cached_property
+    def drain(self) -> Path:
+        """Exists while the Act is drained: its health path then says so."""
+        return self.venue.run / f"{self.name}.drain"
+
     @property
     def log(self) -> Path:
         return _within(self.own_log, self.venue.log) / f"{self.name}.log"

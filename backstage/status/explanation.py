@@ -36,10 +36,10 @@ def snapshots(venue_paths: VenuePaths, looks: Mapping[str, Look]) -> tuple[Snaps
 def _reason(act_paths: ActPaths, look: Look) -> str:
     """Why the Act fails, or what is wrong although it runs; '' if nothing is.
 
-    The latter is a master or an Emperor that is halted, or an edit that it does not run with. A
-    stopped Act may have been given up.
+    The latter is a master or an Emperor that is halted, an edit that it does not run with, or
+    draining. A stopped Act may have been given up.
     """
-    if look.state is State.FAILING:
+    if look.state in {State.FAILING, State.UNHEALTHY}:
         return why(act_paths, look)
     if look.halt:
         return str(look.halt)
@@ -47,13 +47,15 @@ def _reason(act_paths: ActPaths, look: Look) -> str:
         return tries.given_up(act_paths)
     if look.refused:
         return f"edit refused: {look.refused}"
-    return str(look.untaken or "")
+    return str(look.untaken or ("draining" if look.draining else ""))
 
 
 def why(act_paths: ActPaths, look: Look) -> str:
-    """Why the Act in `look` fails; '' if unknown."""
+    """Why the Act in `look` fails or does not answer well; '' if unknown."""
     if look.halt:
         return str(look.halt)
+    if look.state is State.UNHEALTHY:
+        return look.health.why if look.health else ""
     workforce = look.seen.workforce
     if workforce and workforce.halted and not workforce.threads:
         pids = ", ".join(str(pid) for pid in look.workers)

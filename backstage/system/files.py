@@ -19,11 +19,17 @@ _FLOCK = "hhqqi"
 
 
 def write_atomically(
-    path: Path, content: str | bytes, *, mode: int = 0o644, mtime: float | None = None
+    path: Path,
+    content: str | bytes,
+    *,
+    mode: int = 0o644,
+    mtime: float | None = None,
+    sync: bool = True,
 ) -> None:
     """Write to a hidden file, sync it and rename it to `path`: readers see the old file or the new.
 
-    `mtime` is the file's mtime in seconds since the epoch; None means now.
+    `mtime` is the file's mtime in seconds since the epoch; None means now. Without `sync`, a crash
+    of the machine may leave an empty file.
     """
     data = content.encode() if isinstance(content, str) else content
     # The Emperor reads dotfiles too; the suffix hides this file from it.
@@ -34,7 +40,8 @@ def write_atomically(
             file.write(data)
             file.flush()
             os.fchmod(descriptor, mode)
-            os.fsync(descriptor)
+            if sync:
+                os.fsync(descriptor)
         if mtime is not None:
             os.utime(hidden, (mtime, mtime))
         hidden.replace(path)

@@ -92,6 +92,11 @@ def reason_from(log: str) -> str:
     return _exception(lines) or _complaint(lines)
 
 
+def exception_in(log: str) -> str:
+    """The last exception with its file and line, or ''."""
+    return _exception(log.splitlines())
+
+
 def trouble_in(life: str, worded: Callable[[Death], str]) -> str:
     """Why one life of an Act failed; if its last death is the reason, as `worded` describes it.
 

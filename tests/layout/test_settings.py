@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from backstage.errors import SettingsError
+from backstage.facts.health import HealthCheck
 from backstage.layout.settings import ActSettings, Limits, Logs, Settings, read_settings
 from backstage.layout.shipped_files import configuration
 
@@ -72,6 +73,49 @@ def test_who_an_act_runs_as(tmp_path: Path, name: str) -> None:
     settings = read_settings(path)
     assert settings.act("blog").run_as == name
     assert settings.act("shop") == settings.act("nobody's") == ActSettings()
+
+
+@pytest.mark.parametrize(
+    ("text", "check"),
+    [
+        ("/up", HealthCheck(path="/up")),
+        ("none", HealthCheck()),
+        ("{path: /, status: 204}", HealthCheck(path="/", status=204)),
+        ("{path: '/a?b=c', text: all good}", HealthCheck(path="/a?b=c", text="all good")),
+        (
+            "{command: bin/ok --now, timeout: 2.5s}",
+            HealthCheck(command="bin/ok --now", timeout=2.5),
+        ),
+    ],
+)
+def test_how_an_act_is_asked_for_its_health(tmp_path: Path, text: str, check: HealthCheck) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text(f"acts:\n  blog:\n    health: {text}\n")
+    settings = read_settings(path)
+    assert settings.act("blog").health == check
+    assert bool(check) == (text != "none")
+    assert settings.act("shop").health is None
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("up", "a health path must begin with / and have no spaces, not 'up'"),
+        ("['/up']", "health must be lines of `key: value`"),
+        ("{status: 200}", "health must have either a path or a command"),
+        ("{path: /, command: x}", "health must have either a path or a command"),
+        ("{command: x, text: y}", "status and text apply to a path, not to a command"),
+        ("{path: /, status: ok}", "status must be an HTTP status such as 204, not 'ok'"),
+        ("{path: /, timeout: 0}", "timeout must be seconds, up to 60, not '0'"),
+        ("{command: ''}", "text and command must be one line, not ''"),
+    ],
+)
+def test_a_health_check_that_cannot_be(tmp_path: Path, text: str, why: str) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text(f"ports: 8001-8999\nacts:\n  blog:\n    health: {text}\n")
+    with pytest.raises(SettingsError) as caught:
+        read_settings(path)
+    assert (caught.value.line, caught.value.why) == (4, why)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import click
 
 from ...facts.rates import Rates
-from ...facts.states import State
+from ...facts.states import TROUBLED, State
 from ..exits import Exit
 from ..options import acts_argument, command
 from ..results import Result, Returned, Stream
@@ -23,7 +23,7 @@ _EXAMPLES = """
 backstage status
 backstage status blog shop -o name,state,port
 backstage status --watch                       # until Ctrl-C
-backstage status --json | jq '.result.acts[] | select(.state == "failing")'
+backstage status --json | jq '.result.acts[] | select(.state == "unhealthy")'
 """
 # With --watch, numbers are updated this often, in seconds; states at once.
 _BEAT = 1.0
@@ -43,9 +43,9 @@ _USUAL = ("name", "state", "port", "busy", "requests", "memory", "uptime", "rest
 def status(session: Session, acts: tuple[str, ...], watch: bool, chosen: str) -> Returned:
     """Show the state of all Acts or of those named.
 
-    States are observed at this moment, whatever caused them. For a failing Act, the reason is
-    shown. Rates are averages since the Act entered its state; with --watch, over the last second.
-    The exit code is 1 if an Act is failing.
+    States are observed at this moment, whatever caused them. For a failing or unhealthy Act, the
+    reason is shown. Rates are averages since the Act entered its state; with --watch, over the last
+    second. The exit code is 1 if an Act that is to run is failing, unhealthy or without an Emperor.
     """
     columns = chosen.split(",")
     for column in columns:
@@ -72,7 +72,7 @@ class _View:
         """The states at this moment."""
         reading = self._meter.look()
         rates = [each for each in reading.acts if each.now.name in (self._names or {each.now.name})]
-        fails = any(each.now.state is State.FAILING for each in rates)
+        fails = any(each.now.state in TROUBLED for each in rates)
         found = {
             "venue": str(self._venue.path),
             "emperor": reading.emperor,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...errors import ActFailed, BackstageError
 from ...facts.snapshots import Snapshot
-from ...facts.states import State
+from ...facts.states import ANSWERING
 from ..exits import Exit, exit_of
 from ..results import Document
 from .screen import Screen, harmless
@@ -39,7 +39,7 @@ class Aftermath:
 
     @property
     def _url(self) -> str:
-        return self.now.url if self.now.state is State.RUNNING else ""
+        return self.now.url if self.now.state in ANSWERING else ""
 
     @property
     def _reason(self) -> str:
