@@ -89,11 +89,11 @@ def test_a_link_to_the_file_of_another_act_is_called_one(
     link.vassal.symlink_to(act.paths.vassal.name)
     venue.emperor.wake()
     linked = venue[fresh_name]
-    linked.wait(State.FAILING, PATIENCE)
-    assert linked.snapshot().reason.endswith(
+    reason = (
         f"there is no directory {link.top}; vassals/{fresh_name}.ini is only a link to the file of "
         f"the Act {act.name}"
     )
+    assert until(lambda: linked.snapshot().reason.endswith(reason), Deadline(PATIENCE))
     with pytest.raises(PortUnavailable, match=f"taken by the Act {act.name} .pid ") as caught:
         linked.start()
     assert caught.value.port == act.get_uwsgi_port()
@@ -234,8 +234,8 @@ def test_a_port_that_another_act_has_names_that_act(
     shutil.copy(kept, stopped.paths.vassal)
     venue.emperor.wake()
     held = f"port {port} is taken by the Act {fresh_name} "
-    stopped.wait(State.FAILING, PATIENCE)
-    assert stopped.snapshot().reason.startswith(held)
+    # Between two tries there is no reason.
+    assert until(lambda: stopped.snapshot().reason.startswith(held), Deadline(PATIENCE))
     with pytest.raises(ActFailed, match=held):
         stopped.restart()
     other.retire()
