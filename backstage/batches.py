@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -44,8 +45,12 @@ class Outcome:
     error: BackstageError | None
 
 
-def carry_out(verb: Verb, acts: Sequence[Act], wait: float | None) -> Iterator[Outcome]:
+def carry_out(
+    verb: Verb, acts: Sequence[Act], wait: float | None, *, check: bool = True
+) -> Iterator[Outcome]:
     """Apply the verb to each Act, and yield each outcome as soon as it is known.
+
+    A restart tries the new code first unless `check` is False.
 
     A failure does not stop the others. If the caller stops iterating, no further Act begins; Acts
     in progress continue.
@@ -56,7 +61,7 @@ def carry_out(verb: Verb, acts: Sequence[Act], wait: float | None) -> Iterator[O
     def work() -> None:
         while waiting:
             try:
-                known.put(_carry_out(verb, waiting.popleft(), wait))
+                known.put(_carry_out(verb, waiting.popleft(), wait, check))
             except IndexError:  # another thread has taken the last one
                 return
             except BaseException as error:  # noqa: BLE001 raised again where the outcomes are read
@@ -75,11 +80,15 @@ def carry_out(verb: Verb, acts: Sequence[Act], wait: float | None) -> Iterator[O
         waiting.clear()
 
 
-def _carry_out(verb: Verb, act: Act, wait: float | None) -> Outcome:
-    tell = {Verb.START: act.start, Verb.STOP: act.stop, Verb.RESTART: act.restart}[verb]
+def _carry_out(verb: Verb, act: Act, wait: float | None, check: bool) -> Outcome:
+    tell: dict[Verb, Callable[[float | None], None]] = {
+        Verb.START: act.start,
+        Verb.STOP: act.stop,
+        Verb.RESTART: partial(act.restart, check=check),
+    }
     began, failure = time.monotonic(), None
     try:
-        tell(wait)
+        tell[verb](wait)
     except BackstageError as error:
         failure = error
     seconds = time.monotonic() - began

@@ -208,18 +208,26 @@ class Venue:
         """Stop every Act; the Emperor keeps running."""
         _insist(self.each(Verb.STOP, wait=wait))
 
-    def restart_all_acts(self, wait: float | None = 30.0) -> None:
-        """Restart the wanted Acts, one after the other; stopped Acts stay stopped."""
-        _insist(self.each(Verb.RESTART, wait=wait))
+    def restart_all_acts(self, wait: float | None = 30.0, *, check: bool = True) -> None:
+        """Restart the wanted Acts, one after the other; stopped Acts stay stopped.
+
+        An Act whose new code fails when tried runs on as before, unless `check` is False.
+        """
+        _insist(self.each(Verb.RESTART, wait=wait, check=check))
 
     def each(
-        self, verb: Verb, names: Iterable[str] | None = None, wait: float | None = 30.0
+        self,
+        verb: Verb,
+        names: Iterable[str] | None = None,
+        wait: float | None = 30.0,
+        *,
+        check: bool = True,
     ) -> Iterator[Outcome]:
         """Start, stop or restart several Acts, and yield each outcome as soon as it is known.
 
         Without `names`, it applies to every Act, for a restart to every wanted Act. Acts start and
-        stop in parallel and restart one after the other. Raises NoSuchAct before anything is done,
-        and everything that `start` raises.
+        stop in parallel and restart one after the other, which `check` is for, as in `act.restart`.
+        Raises NoSuchAct before anything is done, and everything that `start` raises.
         """
         if names is not None:
             acts = [self[name] for name in dict.fromkeys(names)]
@@ -227,7 +235,7 @@ class Venue:
             acts = [act for act in self if act.wanted or verb is not Verb.RESTART]
         if verb is Verb.START:
             self.start()
-        return carry_out(verb, acts, wait)
+        return carry_out(verb, acts, wait, check=check)
 
 
 def _insist(outcomes: Iterable[Outcome]) -> None:
