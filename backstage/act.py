@@ -144,8 +144,8 @@ class Act:
 
         Requests in progress are finished. If venue.yaml gives the Act another user or other limits,
         it is stopped and started instead. Returns when every worker is new and the port answers,
-        or at once with `wait=None`. Raises as `start` does, and ActFailed if an edit of the vassal
-        file cannot work: the Act then keeps running as before.
+        or with `wait=None` as soon as the new code has been tried. Raises as `start` does, and
+        ActFailed if an edit of the vassal file cannot work: the Act then keeps running as before.
         """
         if check:
             trial.try_out(self.paths, self._waiter.look(), wait)

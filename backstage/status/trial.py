@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-import select
-import signal
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import CheckFailed
 from ..facts.health import HealthCheck
 from ..facts.states import State
 from ..facts.trials import Trial
 from ..kinds.catalog import kind_of
 from ..layout.paths import ActPaths
-from ..layout.settings import ActSettings, read_settings
+from ..layout.settings import ActSettings, Settings, read_settings
 from ..projects import ask
 from ..system import as_user, programs, users
+from ..system.apart import run_apart
 from ..system.control_groups import ControlGroup
-from ..system.deadlines import Deadline
-from ..uwsgi import dry_run, includes, launch, log_reasons, vassal_files
+from ..uwsgi import dry_run, includes, launch, vassal_files
 from ..uwsgi.application import application
+from ..uwsgi.health_check import check_of, speaks_http
 from ..uwsgi.ini import VassalFile
 from .survey import Look
+from .trial_report import Report
 
 # How long it may take to load new code and to answer, in seconds, if the caller waits no longer.
 PATIENCE = 30.0
@@ -34,25 +31,11 @@ PATIENCE = 30.0
 _SERVING = frozenset({State.RUNNING, State.SLEEPING})
 _GROUPS = "/sys/fs/cgroup/"
 _NICE = 5
+_FIRST_PAGE = HealthCheck(path="/")
 # Without a control group, the kernel limits the memory that is reserved, not what is used of it.
 _RESERVED_PER_USED = 2
-# How much output is read and shown, in bytes and lines.
-_ENOUGH = 64 * 1024
-_TAIL = 40
-_PAUSE = 0.05
-# Time for the supervising process to end all others, in seconds.
-_ENDING = 2.0
 # These tell uWSGI and systemd's clients whom to report to.
 _FOREIGN = ("UWSGI_", "NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_")
-
-
-@dataclass(frozen=True)
-class _Ending:
-    """How the process ended: its output, its exit status, or None if it had to be ended."""
-
-    output: str
-    status: int | None
-    starved: bool
 
 
 def try_out(act_paths: ActPaths, look: Look, wait: float | None, text: str = "") -> Trial:
@@ -73,12 +56,11 @@ def try_out(act_paths: ActPaths, look: Look, wait: float | None, text: str = "")
     task = _task(act_paths, file)
     if task is None:
         return Trial.NOT_PLAIN
-    settings = read_settings(act_paths.venue.settings).act(act_paths.name)
+    settings = read_settings(act_paths.venue.settings)
     patience = max(PATIENCE, wait or 0.0)
-    word = ask.word()
-    task = {**task, "word": word, "pages": _pages(settings.health), "nice": _NICE}
-    ended = _carry_out(act_paths, settings, task, patience)
-    return _judged(act_paths.name, word, ended, patience)
+    pages = _pages(_check(act_paths, settings, file))
+    task = {**task, "word": ask.word(), "pages": pages, "nice": _NICE}
+    return _carry_out(act_paths, settings.act(act_paths.name), task, patience).judge()
 
 
 def _task(act_paths: ActPaths, file: VassalFile) -> dict[str, Any] | None:
@@ -101,10 +83,10 @@ def _task(act_paths: ActPaths, file: VassalFile) -> dict[str, Any] | None:
 
 
 def _environment(act_paths: ActPaths) -> dict[str, str]:
-    """The environment of the Act's uWSGI; an older `templates/launch` has not recorded it."""
+    """The environment of the Act's uWSGI; an older `templates/launch` does not record it."""
     try:
         recorded = os.fsdecode(act_paths.environment.read_bytes())
-    except FileNotFoundError:
+    except OSError:
         return {
             **(programs.at_home(_inherited(act_paths), launch.uid_of(act_paths)) or {}),
             "BACKSTAGE_RUN": str(act_paths.stats.parent),
@@ -119,42 +101,56 @@ def _inherited(act_paths: ActPaths) -> dict[str, str]:
     return {**programs.service_environment(top), "BACKSTAGE_VENUE": str(top)}
 
 
-def _pages(health: HealthCheck | None) -> list[dict[str, Any]]:
+def _check(act_paths: ActPaths, settings: Settings, file: VassalFile) -> HealthCheck:
+    check = check_of(act_paths, settings)
+    is_set = settings.act(act_paths.name).health is not None
+    # Here, a request needs no socket that speaks HTTP.
+    return check if check or is_set or speaks_http(file) else _FIRST_PAGE
+
+
+def _pages(check: HealthCheck) -> list[dict[str, Any]]:
     """The pages to ask for: a health check by a command would ask the Act that runs."""
-    check = HealthCheck(path="/") if health is None else health
     if not check:
         return []
     asked = [check] if check.path else []
-    if check.path != "/":
-        asked.append(HealthCheck(path="/"))
+    if check.path != _FIRST_PAGE.path:
+        asked.append(_FIRST_PAGE)
     return [{"path": page.path, "status": page.status, "text": page.text} for page in asked]
 
 
 def _carry_out(
     act_paths: ActPaths, settings: ActSettings, task: Mapping[str, Any], patience: float
-) -> _Ending:
-    """Run the program with the Act's user and limits; nothing that it started is left."""
-    venue = act_paths.venue.top
-    process = programs.start_apart(
-        [task["python"], *ask.words("trial")],
-        env=programs.service_environment(venue),
-        uid=launch.uid_of(act_paths),
-        gains=not settings.run_as,
-    )
+) -> Report:
+    """Run the program with the Act's user and limits."""
     group = _group(act_paths, task["environment"])
+    limits = launch.group_limits(settings.limits)
+    reserved = (settings.limits.memory or 0) * _RESERVED_PER_USED
+
+    def given(pid: int) -> bytes:
+        is_limited = group is not None and group.take_in(pid, limits)
+        return json.dumps({**task, "memory": 0 if is_limited else reserved}).encode()
+
     try:
-        is_limited = group is not None and group.take_in(
-            process.pid, launch.group_limits(settings.limits)
+        ended = run_apart(
+            [task["python"], *ask.words("trial")],
+            given,
+            env=programs.service_environment(act_paths.venue.top),
+            uid=launch.uid_of(act_paths),
+            gains=not settings.run_as,
+            patience=patience,
         )
-        reserved = 0 if is_limited else (settings.limits.memory or 0) * _RESERVED_PER_USED
-        _send(process, {**task, "memory": reserved})
-        output, is_late = _read(process, Deadline(patience))
+        return Report(
+            act=act_paths.name,
+            word=task["word"],
+            paths=[page["path"] for page in task["pages"]],
+            output=ended.output,
+            status=ended.status,
+            starved=group is not None and group.ran_out_of_memory,
+            patience=patience,
+        )
     finally:
-        _end(process)
-        starved = group is not None and group.ran_out_of_memory
         if group:
             group.end()
-    return _Ending(output, None if is_late else process.returncode, starved)
 
 
 def _group(act_paths: ActPaths, environment: Mapping[str, str]) -> ControlGroup | None:
@@ -163,114 +159,3 @@ def _group(act_paths: ActPaths, environment: Mapping[str, str]) -> ControlGroup 
     if not above.startswith(_GROUPS) or users.stand_in(act_paths.venue.top) is not None:
         return None
     return ControlGroup(Path(above) / f"check-{act_paths.name}")
-
-
-def _send(process: programs.Apart, task: Mapping[str, Any]) -> None:
-    # It may have ended already.
-    with suppress(BrokenPipeError):
-        if process.stdin:
-            process.stdin.write(json.dumps(task).encode())
-            process.stdin.flush()
-    with suppress(BrokenPipeError):
-        if process.stdin:
-            process.stdin.close()
-
-
-def _read(process: programs.Apart, deadline: Deadline) -> tuple[str, bool]:
-    """The end of its output, and whether it was still running at the deadline."""
-    if process.stdout is None:
-        return "", False
-    stream, tail = process.stdout.fileno(), bytearray()
-    waiting = select.poll()
-    waiting.register(stream, select.POLLIN)
-    while not deadline.expired:
-        if waiting.poll(min(_PAUSE, deadline.remaining) * 1000):
-            data = os.read(stream, _ENOUGH)
-            if not data:
-                return tail.decode(errors="replace"), False
-            tail += data
-            del tail[:-_ENOUGH]
-        elif process.poll() is not None:
-            # Something that it started keeps the output open.
-            return tail.decode(errors="replace"), False
-    return tail.decode(errors="replace"), process.poll() is None
-
-
-def _end(process: programs.Apart) -> None:
-    """Have it end everything that it started, itself last."""
-    with process:
-        try:
-            process.terminate()
-            process.wait(_ENDING)
-        except programs.TookTooLong:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-
-
-def _judged(name: str, word: str, ended: _Ending, patience: float) -> Trial:
-    facts = list(_facts(word, ended.output))
-    said = _clean(line for line in ended.output.splitlines() if not line.startswith(word))
-    doing = next((str(fact["doing"]) for fact in facts[::-1] if "doing" in fact), "load")
-    path = "" if doing == "load" else doing
-    last = facts[-1] if facts else {}
-    if not last.get("done"):
-        raise CheckFailed(name, _unfinished(path, said, ended, patience), path=path, output=said)
-    found = last.get("found")
-    if not isinstance(found, dict):
-        return Trial.PASSED
-    if found.get("untold") == "uwsgi":
-        return Trial.NEEDS_UWSGI
-    if found.get("untold"):
-        return Trial.NOT_WSGI
-    status = found.get("status")
-    raise CheckFailed(
-        name,
-        _clean([_found(path, found)]),
-        path=path,
-        status=status if isinstance(status, int) else None,
-        output=said,
-    )
-
-
-def _facts(word: str, output: str) -> Iterable[Mapping[str, Any]]:
-    """What the program has reported, in order; the project may have disturbed it."""
-    for line in output.splitlines():
-        with suppress(ValueError):
-            fact = json.loads(line.removeprefix(word)) if line.startswith(word) else None
-            if isinstance(fact, dict):
-                yield fact
-
-
-def _found(path: str, found: Mapping[str, Any]) -> str:
-    """The fault as one line, for example: '/ answers 500: ValueError: … (views.py, line 3)'."""
-    error = log_reasons.reason_from(str(found.get("traceback") or ""))
-    if not path:
-        return error or "it cannot be loaded"
-    if "status" not in found:
-        return f"{path} is not answered: {error}"
-    told = f"{path} answers {found['status']}"
-    why = error or str(found.get("line") or "")
-    if found.get("good"):
-        return f"{told} without the text it should have"
-    return f"{told}: {why}" if why else told
-
-
-def _unfinished(path: str, said: str, ended: _Ending, patience: float) -> str:
-    what = f"{path} is not answered" if path else "it does not load"
-    if ended.starved:
-        return f"{what} with the memory that the Act may use"
-    if ended.status is None:
-        return f"{what} within {patience:.0f} s"
-    if signalled := -ended.status if ended.status < 0 else max(0, ended.status - 128):
-        return f"{what}: its process was killed by signal {signalled}"
-    told = f"{what}: its process ended by itself with exit code {ended.status}"
-    words = log_reasons.reason_from(said) or "".join(said.splitlines()[-1:])
-    return f"{told}, saying: {words}" if words else told
-
-
-def _clean(lines: Iterable[str]) -> str:
-    """The last lines of a text that a project wrote, without what could steer a terminal."""
-    kept = [line for line in lines if line.strip()][-_TAIL:]
-    return "\n".join(
-        "".join(sign if sign.isprintable() else " " for sign in line)[:1000] for line in kept
-    )

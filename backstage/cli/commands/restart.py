@@ -15,5 +15,6 @@ restart = verb_command(
 
     The new code of a running Act is tried first, in a process of its own, with the Act's user,
     environment and limits: it is loaded, and asked for its health path and for /. If that fails,
-    the Act runs on untouched, the reason is shown, and the exit code is 9.""",
+    the Act runs on untouched, the reason is shown, and the exit code is 9. --wait 0 returns after
+    this check.""",
 )
