@@ -86,7 +86,8 @@ class Report:
 
 def _fault(path: str, found: Mapping[str, Any]) -> str:
     """The fault as one line, for example: '/ answers 500: ValueError: … (views.py, line 3)'."""
-    error = log_reasons.reason_from(str(found.get("traceback") or ""))
+    trace = str(found.get("traceback") or "")
+    error = log_reasons.reason_from(_clean(trace.splitlines(), _LONGEST))
     if not path:
         return error or "it cannot be loaded"
     if "status" not in found:
@@ -98,9 +99,9 @@ def _fault(path: str, found: Mapping[str, Any]) -> str:
     return f"{told}: {why}" if why else told
 
 
-def _clean(lines: Iterable[str]) -> str:
+def _clean(lines: Iterable[str], most: int = _TAIL) -> str:
     """The last lines of a text that a project wrote, without what could steer a terminal."""
-    kept = [line for line in lines if line.strip()][-_TAIL:]
+    kept = [line for line in lines if line.strip()][-most:]
     return "\n".join(
-        "".join(sign if sign.isprintable() else " " for sign in line)[:_LONGEST] for line in kept
+        "".join(sign if sign.isprintable() else " " for sign in line[:_LONGEST]) for line in kept
     )
