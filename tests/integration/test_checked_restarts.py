@@ -241,7 +241,7 @@ def test_it_leaves_no_trace_in_the_acts_log(act: Act) -> None:
 def test_nothing_is_left_of_it_whatever_it_started(act: Act) -> None:
     with changed(act, settings=ESCAPING):
         assert trial.try_out(act.paths, act._waiter.look(), 30.0) is Trial.PASSED
-    assert {process.pid for process in processes_within(act.paths.top)} <= pids_of(act)
+    assert {process.pid for process in processes_within(act.paths.venue.acts)} <= pids_of(act)
 
 
 def test_it_ends_although_it_hangs(act: Act, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +262,7 @@ def test_it_ends_although_it_hangs(act: Act, monkeypatch: pytest.MonkeyPatch) ->
         ("/readyz is not answered within 2 s", "/readyz"),
         ("it does not load within 2 s", ""),
     }
-    assert {process.pid for process in processes_within(act.paths.top)} <= pids_of(act)
+    assert {process.pid for process in processes_within(act.paths.venue.acts)} <= pids_of(act)
 
 
 def test_it_may_use_no_more_memory_than_the_act(act: Act) -> None:

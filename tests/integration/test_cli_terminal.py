@@ -158,9 +158,10 @@ def test_ctrl_c_while_new_code_is_tried(venue: Venue, fresh_name: str, tmp_path:
     slow.start()
     gate.unlink()
     crew = {process.pid for process in processes.family(slow.pid or 0)}
+    before = {process.pid for process in processes_within(venue.paths.acts)}
 
     def trials() -> set[int]:
-        return {process.pid for process in processes_within(slow.paths.top)} - crew
+        return {process.pid for process in processes_within(venue.paths.acts)} - before
 
     with terminal("restart", slow.name, cwd=venue.path) as restart:
         assert until(lambda: bool(trials()), Deadline(PATIENCE))
