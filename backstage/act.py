@@ -15,7 +15,7 @@ from .facts.states import ANSWERING, State
 from .layout.paths import ActPaths
 from .logs import log_files
 from .projects.env_file import EnvFile
-from .status import draining, explanation
+from .status import draining, explanation, trial
 from .status.evidence import LogMark, log_mark
 from .status.survey import Survey
 from .status.waiting import Waiter
@@ -170,15 +170,22 @@ class Act:
         with self._acting("undraining"):
             self.paths.drain.unlink(missing_ok=True)
 
-    def restart(self, wait: float | None = 30.0) -> None:
+    def restart(self, wait: float | None = 30.0, *, check: bool = True) -> None:
         """Load new code and settings on the same listening socket; starts a stopped Act.
+
+        The new code of a running Act is tried first, in a process of its own: if it does not load
+        or does not answer well, CheckFailed is raised, and the Act runs on untouched. `check=False`
+        skips that.
 
         Requests in progress are finished; two workers or more are replaced one after the other,
         unless the vassal file or one that it includes has changed. If venue.yaml gives the Act
         another user or other limits, it is stopped and started instead. Returns when every worker
-        is new and answers well, or at once with `wait=None`. Raises as `start` does, and ActFailed
-        if an edit of the vassal file cannot work: the Act then keeps running as before.
+        is new and answers well, or with `wait=None` as soon as the new code has been tried. Raises
+        as `start` does, and ActFailed if an edit of the vassal file cannot work: the Act then keeps
+        running as before.
         """
+        if check:
+            trial.try_out(self.paths, self._waiter.look(), wait)
         log, deadline = log_mark(self.paths), _deadline(wait)
         with self._acting("restarting"):
             relaunch = launch.prepare(self.paths) and self._waiter.listed()
@@ -204,16 +211,22 @@ class Act:
         with self._acting("checking"):
             rewriting.check(self.paths, text, self._emperor.stats())
 
-    def rewrite(self, text: str, *, based_on: str, wait: float | None = 30.0) -> tuple[str, ...]:
+    def rewrite(
+        self, text: str, *, based_on: str, wait: float | None = 30.0, check: bool = True
+    ) -> tuple[str, ...]:
         """Replace the text of the vassal file; returns the changes, such as `threads = 4 → 8`.
 
         `based_on` is the `vassal_text` that was edited. Returns when the Act runs with the new
         text, or at once with `wait=None`; a stopped Act stays stopped. Raises EditRefused if the
-        new text cannot work or the file has changed meanwhile: then nothing is written, and the
+        new text cannot work or the file has changed meanwhile, and CheckFailed if a running Act's
+        code fails when tried with it, which `check=False` skips: then nothing is written, and the
         Act keeps running as before. Otherwise raises as `restart` does.
         """
         if text == based_on:
             return ()
+        if check:
+            self.check(text)
+            trial.try_out(self.paths, self._waiter.look(), wait, text)
         log = log_mark(self.paths)
         with self._acting("editing"):
             moment = processes.boot_clock()
@@ -262,8 +275,8 @@ class Act:
                 if path.exists():
                     path.rename(goal / path.name)
             paths = self.paths
-            left = (paths.launch, paths.loaded, paths.tries, paths.health, paths.drain)
-            for path in (*left, paths.own_run):
+            recorded = (paths.loaded, paths.environment, paths.tries, paths.health, paths.drain)
+            for path in (paths.launch, *recorded, paths.own_run):
                 files.remove_tree(path)
         return goal
 

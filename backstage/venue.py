@@ -209,9 +209,12 @@ class Venue:
         """Stop every Act; the Emperor keeps running."""
         _insist(self.each(Verb.STOP, wait=wait))
 
-    def restart_all_acts(self, wait: float | None = 30.0) -> None:
-        """Restart the wanted Acts, one after the other; stopped Acts stay stopped."""
-        _insist(self.each(Verb.RESTART, wait=wait))
+    def restart_all_acts(self, wait: float | None = 30.0, *, check: bool = True) -> None:
+        """Restart the wanted Acts, one after the other; stopped Acts stay stopped.
+
+        An Act whose new code fails when tried runs on as before, unless `check` is False.
+        """
+        _insist(self.each(Verb.RESTART, wait=wait, check=check))
 
     def each(
         self,
@@ -220,13 +223,14 @@ class Venue:
         wait: float | None = 30.0,
         *,
         drain: float = 0.0,
+        check: bool = True,
     ) -> Iterator[Outcome]:
         """Start, stop, restart or drain several Acts; yields each outcome as soon as it is known.
 
         Without `names`, it applies to every Act, for a restart or to drain to every wanted Act.
-        Before a stop, Acts are drained for `drain` seconds. Acts start and
-        stop in parallel and restart one after the other. Raises NoSuchAct before anything is done,
-        and everything that `start` raises.
+        Before a stop, Acts are drained for `drain` seconds. Acts start and stop in parallel and
+        restart one after the other, which `check` is for, as in `act.restart`. Raises NoSuchAct
+        before anything is done, and everything that `start` raises.
         """
         if names is not None:
             acts = [self[name] for name in dict.fromkeys(names)]
@@ -234,7 +238,7 @@ class Venue:
             acts = [act for act in self if act.wanted or verb in _OF_ALL]
         if verb is Verb.START:
             self.start()
-        return carry_out(verb, acts, wait, drain)
+        return carry_out(verb, acts, wait, drain=drain, check=check)
 
 
 def _insist(outcomes: Iterable[Outcome]) -> None:

@@ -64,6 +64,7 @@ PURE = (
         "uwsgi.log_reasons",
         "kinds",
         "status.failures",
+        "status.trial_report",
         "projects.dotenv",
         "projects.masking",
     ),

@@ -141,6 +141,11 @@ class ActPaths:
         return self.venue.kept / f"{self.name}.launch"
 
     @cached_property
+    def environment(self) -> Path:
+        """The environment that `templates/launch` gave the Act's uWSGI, as in /proc/PID/environ."""
+        return self.venue.run / f"{self.name}.environ"
+
+    @cached_property
     def own_run(self) -> Path:
         """The directory for the sockets of an Act with its own user; other Acts have none."""
         return self.venue.run / self.name

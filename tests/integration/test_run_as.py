@@ -63,6 +63,18 @@ def attack(request):
 
 urlpatterns.append(path("attack", attack))
 """
+# Tells who runs it, before a restart only, and cannot be used then.
+TRIED = """
+import json, os, pathlib
+if "BACKSTAGE_CHECK" in os.environ:
+    known = dict(line.split(":\t", 1) for line in open("/proc/self/status") if ":\t" in line)
+    pathlib.Path("tried.json").write_text(json.dumps({
+        "ids": [os.getresuid(), os.getresgid(), os.getgroups()],
+        "rights": [known[name].strip() for name in ("CapEff", "CapPrm", "NoNewPrivs")],
+        "home": [os.environ[name] for name in ("HOME", "USER", "BACKSTAGE_RUN")],
+    }))
+    raise RuntimeError("tried in vain")
+"""
 ALLOWED = {"me", "write its own files"}
 DENIED = {"PermissionError", "ProcessLookupError", "FileNotFoundError", "OSError"}
 
@@ -157,6 +169,26 @@ def test_root_runs_none_of_its_code(farm: Machine) -> None:
     code = "import os; print(os.getuid(), os.environ['HOME'])"
     shown = backstage(farm, "manage", "shop", "shell", "-v", "0", "-c", code)
     assert shown.split() == [str(uid(farm, "shop")), "/srv/shop"]
+
+
+def test_new_code_is_tried_as_the_act_and_with_nothing_of_roots(farm: Machine) -> None:
+    before, shop = told(farm, "shop")["pid"], uid(farm, "shop")
+    settings = farm.root / "srv/farm/acts/shop/shop/settings.py"
+    former = settings.read_text()
+    try:
+        settings.write_text(former + TRIED)
+        shown = backstage(farm, "restart", "shop", check=False)
+    finally:
+        settings.write_text(former)
+    assert "not restarted, the new code fails: RuntimeError: tried in vain" in shown
+    assert told(farm, "shop")["pid"] == before
+    tried = json.loads((farm.root / "srv/farm/acts/shop/tried.json").read_text())
+    gid = int(farm.run("id", "--group", "shop").stdout)
+    assert tried["ids"] == [[shop] * 3, [gid] * 3, [gid]]
+    assert tried["rights"] == ["0" * 16, "0" * 16, "1"]
+    assert tried["home"] == ["/srv/shop", "shop", "/srv/farm/run/shop"]
+    environment = farm.run("stat", "-c", "%U %a", VENUE / "run/shop.environ").stdout
+    assert environment == "root 600\n"
 
 
 def test_a_link_of_an_act_leads_root_nowhere(farm: Machine) -> None:
