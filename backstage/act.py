@@ -72,7 +72,7 @@ class Act:
     @property
     def pid(self) -> int | None:
         """The pid of the vassal's master process, or None if there is none."""
-        return self._waiter.look().pid
+        return self._waiter.glance().pid
 
     @property
     def wanted(self) -> bool:
@@ -338,7 +338,7 @@ class Act:
         used = vassal_files.kept(self.paths)
         if used is None or used == vassal_files.current(self.paths) or not self._waiter.listed():
             return
-        look = self._waiter.look()
+        look = self._waiter.glance()
         address = look.address if look.address != used.address else None
         if address and sockets.listener(address.port) in look.pids:
             # The Emperor has already loaded the edit.
