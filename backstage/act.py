@@ -72,7 +72,7 @@ class Act:
     @property
     def pid(self) -> int | None:
         """The pid of the vassal's master process, or None if there is none."""
-        return self._waiter.look().pid
+        return self._waiter.glance().pid
 
     @property
     def wanted(self) -> bool:

@@ -37,6 +37,8 @@ _WRITING = 1.0
 _AGAIN = 0.01
 # What others write into run/ about an Act.
 _HEALTH, _DRAIN = ".health", ".drain"
+# An Act that answers its port stays in these until it has said how well.
+_BEFORE = ANSWERING | {State.STARTING, State.RELOADING}
 _NOT_THERE = frozenset({State.STOPPED, State.WAITING})
 _QUIET = ANSWERING | {State.SLEEPING}
 _EXPLAINED = frozenset({State.FAILING, State.UNHEALTHY})
@@ -243,7 +245,7 @@ class Observer:
             state = State.STARTING if last.state in _NOT_THERE else last.state
         elif self._health.attend(look):
             # It answers its port; whether it answers well is not known yet.
-            state = last.state if last.state in ANSWERING else _before_running(look)
+            state = last.state if last.state in _BEFORE else _before_running(look)
         if state is State.STARTING and last.state is State.RELOADING and last.pid == look.pid:
             # A reload lasts until the Act answers or fails.
             state = State.RELOADING

@@ -289,3 +289,22 @@ def test_a_port_is_asked_only_where_its_answer_can_tell(seen: Sighting, sensible
 )
 def test_a_daemon_is_asked_while_it_lives(seen: Sighting, sensible: bool) -> None:
     assert could_answer(seen, DAEMON) is sensible
+
+
+@pytest.mark.parametrize(
+    ("seen", "healthy", "state"),
+    [
+        (wanted(UP, IDLE), False, State.UNHEALTHY),
+        (wanted(UP, IDLE), True, State.RUNNING),
+        (orphaned(IDLE), False, State.UNHEALTHY),
+        (wanted(NEW), False, State.STARTING),
+        (wanted(AGAIN, IDLE), False, State.RELOADING),
+        (wanted(UP, HALTED), False, State.FAILING),
+        (wanted(ASLEEP), False, State.SLEEPING),
+        (unwanted(UP, workforce=IDLE), False, State.STOPPING),
+    ],
+)
+def test_only_an_act_that_answers_its_port_can_be_unhealthy(
+    seen: Sighting, healthy: bool, state: State
+) -> None:
+    assert judge(replace(seen, healthy=healthy), WSGI) is state

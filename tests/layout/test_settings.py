@@ -188,6 +188,9 @@ def test_a_health_check_that_cannot_be(tmp_path: Path, text: str, why: str) -> N
         ("acts: {blog: {run_as: 'a;b'}}\n", 1, "run_as must be the name of a user"),
         ("acts: {blog: {run_as: [blog]}}\n", 1, "run_as must be the name of a user"),
         ("acts:\n  shop: {}\n  blog:\n    limits:\n      cpu: x\n", 5, "cpu must be a share"),
+        ("drain: long\n", 1, "drain must be seconds, up to 60, not 'long'"),
+        ("drain: 61s\n", 1, "drain must be seconds, up to 60, not '61s'"),
+        ("acts: {blog: {health: {path: /, host: a b}}}\n", 1, "host must be a host name"),
         ("? [ports]\n: 8001-8002\n", 1, "lines of `key: value`"),
         ("acts:\n  ? {a: b}\n  : {}\n", 2, "acts must be lines of `key: value`"),
     ],
@@ -243,3 +246,11 @@ def test_after_how_many_failures_an_act_is_given_up(
     path.write_text(text)
     settings = read_settings(path)
     assert (settings.give_up("blog"), settings.give_up("shop")) == (blog, shop)
+
+
+def test_acts_can_be_drained_before_a_stop_and_asked_under_another_name(tmp_path: Path) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text("drain: 2s\nacts: {blog: {health: {path: /up, host: example.org}}}\n")
+    settings = read_settings(path)
+    assert settings.drain == 2
+    assert settings.act("blog").health == HealthCheck(path="/up", host="example.org")
