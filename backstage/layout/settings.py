@@ -62,13 +62,15 @@ class Settings:
     """The settings in venue.yaml.
 
     `ports` is the range of ports for new Acts, both ends included; `limits` apply to the whole
-    Venue; `acts` holds the settings of single Acts by name.
+    Venue; `acts` holds the settings of single Acts by name; `watcher` tells whether the Venue is to
+    have a watcher.
     """
 
     ports: range = range(8001, 9000)
     limits: Limits = field(default_factory=Limits)
     logs: Logs = Logs.FILES
     acts: Mapping[str, ActSettings] = field(default_factory=dict)
+    watcher: bool = True
 
     def act(self, name: str) -> ActSettings:
         return self.acts.get(name, ActSettings())
@@ -155,6 +157,12 @@ class _Reader:
         except ValueError as error:
             raise self.fault(node, f"logs must be files or journal, not {_shown(node)}") from error
 
+    def watcher(self, node: yaml.Node) -> bool:
+        word = _word(node)
+        if word not in {"on", "off"}:
+            raise self.fault(node, f"watcher must be on or off, not {_shown(node)}")
+        return word == "on"
+
     def user(self, node: yaml.Node) -> str:
         if not _USER.fullmatch(_word(node)):
             raise self.fault(node, f"run_as must be the name of a user, not {_shown(node)}")
@@ -203,4 +211,5 @@ _VENUE: _Readers = {
     "limits": _Reader.limits,
     "logs": _Reader.logs,
     "acts": _Reader.acts,
+    "watcher": _Reader.watcher,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -65,8 +66,28 @@ def read_whole(path: Path) -> bytes:
             fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 
 
+def hold_lock(path: Path) -> bool:
+    """Hold a POSIX lock on all of `path` until this process ends; False if another one has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno not in {errno.EACCES, errno.EAGAIN}:
+            raise
+        return False
+    _held[path] = os.getpid()
+    return True
+
+
+# The kernel drops a process's locks on a file as soon as it closes any descriptor of that file.
+_held: dict[Path, int] = {}
+
+
 def lock_holder(path: Path) -> int | None:
     """The pid of the process that holds a POSIX lock on all of `path`; None if there is none."""
+    if _held.get(path) == os.getpid():
+        return os.getpid()
     question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     if not path.is_file():
         return None
