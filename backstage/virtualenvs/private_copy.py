@@ -25,7 +25,16 @@ _NEEDS = ("filelock", "psutil", "watchdog", "yaml")
 # without.
 _LEFT_OUT = frozenset(
     {
-        *("cli", "doctor", "nginx", "operations", "scaffolds", "shortcuts", "virtualenvs"),
+        *(
+            "cli",
+            "doctor",
+            "nginx",
+            "operations",
+            "scaffold",
+            "scaffolds",
+            "shortcuts",
+            "virtualenvs",
+        ),
         *("tests", "_yaml"),
     }
 )
