@@ -218,6 +218,9 @@ class Observer:
             if again is not None:
                 self._timers.put(look.name, again)
             state = State.STARTING if last.state in _NOT_THERE else last.state
+        if state is State.STARTING and last.state is State.RELOADING and last.pid == look.pid:
+            # A reload lasts until the Act answers or fails.
+            state = State.RELOADING
         if state is State.RELOADING and (edit := self._edits.pending(self._act(look.name))):
             # The Emperor noticed the change before we did.
             self._reasons.edited(look.name, edit)
@@ -250,7 +253,7 @@ class Observer:
 def _moment(look: Look, state: State, remark: str = "") -> Moment:
     reloads = look.seen.vassal.respawns if look.seen.vassal else 0
     workers = frozenset(look.workers)
-    return Moment(state, look.pid, reloads, remark=remark, workers=workers)
+    return Moment(state, look.pid, reloads, remark=remark, workers=workers, loaded=look.loaded)
 
 
 def _changed(before: EmperorStats | None, now: EmperorStats | None) -> set[str]:

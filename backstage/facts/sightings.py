@@ -71,8 +71,9 @@ class Workforce:
 class Sighting:
     """One observation of an Act.
 
-    `alive` tells whether the vassal's master process is alive. `answers` tells whether its port
-    answered; None if it has no port or was not probed.
+    `alive` tells whether the vassal's master process is alive, and `reloading` whether it was told
+    to load its files again, and not by the Emperor. `answers` tells whether its port answered; None
+    if it has no port or was not probed.
     """
 
     wanted: bool
@@ -81,6 +82,7 @@ class Sighting:
     penalty: Penalty | None = None
     workforce: Workforce | None = None
     alive: bool = True
+    reloading: bool = False
     answers: bool | None = None
 
     @property

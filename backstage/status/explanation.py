@@ -18,10 +18,12 @@ else:
 
 
 def snapshot(act_paths: ActPaths, look: Look) -> Snapshot:
-    """A snapshot with the reason why the Act fails, or why an edit of its file was refused."""
+    """A snapshot with the reason why the Act fails, or why it does not run with an edit."""
     if look.state is State.FAILING:
         return look.snapshot(why(act_paths, look))
-    return look.snapshot(f"edit refused: {look.refused}" if look.refused else "")
+    if look.refused:
+        return look.snapshot(f"edit refused: {look.refused}")
+    return look.snapshot(str(look.untaken or ""))
 
 
 def why(act_paths: ActPaths, look: Look) -> str:

@@ -11,12 +11,13 @@ from ..facts.faults import Fault
 from ..facts.sightings import Sighting, Vassal, Workforce
 from ..facts.snapshots import Snapshot
 from ..facts.states import State
+from ..facts.untaken import Untaken
 from ..kinds.catalog import kind_of
 from ..kinds.judging import is_unsure, judge
 from ..kinds.kind import Kind
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import processes, sockets
-from ..uwsgi import probes, stats, vassal_files
+from ..uwsgi import loaded, probes, stats, vassal_files
 from ..uwsgi.emperor import Emperor
 from ..uwsgi.ini import Address, VassalFile
 
@@ -37,7 +38,8 @@ class Look:
 
     `pid` is the pid of its master process, if any; `workers` are the pids of its workers, `memory`
     the memory of all of these, in bytes, and `cpu` their processor time, in seconds. `address` is
-    where the Act is bound, or will be; `refused` says why an edit of its file is not used.
+    where the Act is bound, or will be; `refused` says why an edit of its file is not used, and
+    `untaken` which edit it has not loaded yet. `loaded` is when it loaded its files, 0 if unknown.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Look:
     cpu: float
     address: Address | None
     refused: Fault | None = None
+    untaken: Untaken | None = None
+    loaded: int = 0
 
     @property
     def pids(self) -> frozenset[int]:
@@ -97,6 +101,7 @@ class Look:
             next_try=penalty.retry_at if penalty else None,
             reason=reason,
             refused=self.refused,
+            untaken=self.untaken,
         )
 
     def asked(self, answers: bool) -> Look:
@@ -148,9 +153,12 @@ class Survey:
         master: stats.VassalStats | None,
     ) -> Look:
         refused = vassal_files.refusal(act_paths)
-        file = vassal_files.kept(act_paths) if refused else vassal_files.load(act_paths)
         vassal = emperor.vassals.get(act_paths.vassal.name) if emperor else None
         pid = _master_pid(vassal, master)
+        recorded = loaded.record(act_paths, pid) if pid else None
+        is_loading = vassal is not None and not vassal.ready
+        untaken = None if refused or is_loading else loaded.untaken(act_paths, recorded)
+        file = _used(act_paths, is_edited=bool(refused or (untaken and untaken.is_own)))
         facts = processes.facts(pid) if pid else None
         crew = [(worker, processes.facts(worker.pid)) for worker in _spawned(master)]
         kind = kind_of(file)
@@ -161,6 +169,7 @@ class Survey:
             penalty=emperor.blacklist.get(act_paths.vassal.name) if emperor else None,
             workforce=_workforce(master, crew) if master and kind.has_workers else None,
             alive=pid is None or (facts is not None and facts.alive),
+            reloading=recorded is not None and recorded.withdrawn,
             answers=False if self._is_foreign(file, emperor, master) else None,
         )
         known = [fact for fact in (facts, *(fact for _, fact in crew)) if fact]
@@ -175,6 +184,8 @@ class Survey:
             cpu=sum(fact.cpu for fact in known),
             address=file.address if file else None,
             refused=refused,
+            untaken=untaken,
+            loaded=recorded.at if recorded else 0,
         )
 
     def _is_foreign(
@@ -190,6 +201,12 @@ class Survey:
             return True
         pid = sockets.listener(file.address.port)
         return pid is None or not processes.belongs_to(pid, self.paths.top)
+
+
+def _used(act_paths: ActPaths, *, is_edited: bool) -> VassalFile | None:
+    """The vassal file that the Act runs with, or would start with."""
+    kept = vassal_files.kept(act_paths) if is_edited else None
+    return kept or vassal_files.load(act_paths)
 
 
 def _master_pid(vassal: Vassal | None, master: stats.VassalStats | None) -> int | None:

@@ -294,7 +294,7 @@ class Stage:
             self._put(name, text) if variant % 2 else self.file(name).write_text(text)
 
     def edit_badly(self, name: str, variant: int) -> None:
-        """Variant 0 is an unknown option, 1 the same in place, 2 is no ini, 3 a port held."""
+        """Variant 0 is an unknown option, 1 the same in place, 2 is no ini, 3 a taken port."""
         text = self.text(name)
         if variant == 2:
             text = "[uwsgi\nhttp-socket\n"
@@ -302,7 +302,7 @@ class Stage:
             held = socket.create_server(("127.0.0.1", 0))
             self._held.append(held)
             text = text.replace(f":{self._ports[name]}", f":{held.getsockname()[1]}")
-            text += "# this port is held\n"
+            text += "# this port is taken\n"
         else:
             text += "thraeds = 3\n"
         if variant == 1:

@@ -23,12 +23,13 @@ from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
 
 from ..conftest import Spawn
+from ..patience import PATIENCE
 from .calling import call
-from .conftest import MakeVenue, processes_within
+from .conftest import processes_within
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 60.0
+
 # In bytes of PSS.
 MOST_MEMORY = 30_000_000
 
@@ -251,9 +252,9 @@ def test_it_ends_with_the_venue(house: Venue) -> None:
     house.start()
 
 
-def test_a_venue_of_the_version_before_works_without(make_venue: MakeVenue) -> None:
+def test_a_venue_of_the_version_before_works_without(stage: Path) -> None:
     """It has no directory for it, and no line in emperor.ini and in the script."""
-    venue = make_venue(start=False)
+    venue = new_venue("before", stage, start=False)
     shutil.rmtree(venue.paths.own)
     for file in (venue.paths.emperor_ini, venue.paths.templates / "launch"):
         text = file.read_text()
@@ -267,7 +268,4 @@ def test_a_venue_of_the_version_before_works_without(make_venue: MakeVenue) -> N
     assert venue.watcher.state is Watching.UNSUPPORTED
     assert not venue.paths.own.exists()
     assert [each.name for each in venue] == ["old"]
-    act.retire()
-    # For the next test that uses this Venue.
     venue.stop()
-    shutil.rmtree(venue.path)
