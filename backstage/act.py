@@ -21,8 +21,8 @@ from .status.survey import Survey
 from .status.waiting import Waiter
 from .system import files, processes, programs, sockets, users
 from .system.deadlines import Deadline
-from .system.locks import locked
 from .uwsgi import dry_run, launch, log_reasons, ports, reloading, rewriting, tries, vassal_files
+from .uwsgi.resident import locked_act
 
 
 class Act:
@@ -315,7 +315,7 @@ class Act:
     @contextmanager
     def _acting(self, doing: str) -> Iterator[None]:
         with (
-            locked(self.paths.lock, f"{doing} {self.name}"),
+            locked_act(self.paths, f"{doing} {self.name}"),
             files.telling_disk_trouble(f"{doing} Act {self.name!r}"),
         ):
             yield

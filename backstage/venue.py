@@ -13,12 +13,14 @@ from .batches import Outcome, Verb, carry_out
 from .errors import BackstageError, NoSuchAct, NotAVenue
 from .events.streams import Broadcast, EventStream
 from .facts.snapshots import Snapshot
+from .facts.watching import Watcher
 from .layout import registry
 from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
 from .status import explanation
 from .status.survey import Survey
 from .system import lazy
+from .uwsgi import resident
 from .uwsgi.emperor import Emperor
 
 if TYPE_CHECKING:
@@ -28,10 +30,12 @@ if TYPE_CHECKING:
     from .doctor.finding import Finding
     from .logs import journal, source
     from .logs.journal import Journal
+    from .virtualenvs import private_copy
 else:
     act_module = lazy.module("backstage.act")
     examination = lazy.module("backstage.doctor.examination")
     journal = lazy.module("backstage.logs.journal")
+    private_copy = lazy.module("backstage.virtualenvs.private_copy")
     source = lazy.module("backstage.logs.source")
 
 # What applies to stopped Acts too.
@@ -88,6 +92,12 @@ class Venue:
     @property
     def emperor(self) -> Emperor:
         return self._survey.emperor
+
+    @property
+    def watcher(self) -> Watcher:
+        """The watcher of the Venue: its state and its pid. Raises SettingsError."""
+        emperor = self._survey.emperor.pid
+        return resident.look(self.paths, wanted=self.settings.watcher, emperor=emperor)
 
     def __repr__(self) -> str:
         pid = self._survey.emperor.pid
@@ -190,7 +200,10 @@ class Venue:
 
         Returns when the Emperor watches the vassal files. Raises EmperorFailed, UnsafeDirectory.
         """
-        read_settings(self.paths.settings)
+        wanted = read_settings(self.paths.settings).watcher
+        if wanted and self.paths.residents.is_dir() and not self.paths.library.exists():
+            private_copy.make(self.paths)
+        resident.arrange(self.paths, wanted=wanted)
         self._survey.emperor.start()
 
     def stop(self, wait: float = 30.0) -> None:

@@ -34,6 +34,7 @@ ORDER = (
     "act",
     "batches",
     "venue",
+    "watcher",
     "operations",
     "nginx",
     "shortcuts",

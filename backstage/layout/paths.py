@@ -83,6 +83,36 @@ class VenuePaths:
     def log(self) -> Path:
         return self.top / "log"
 
+    @cached_property
+    def own(self) -> Path:
+        """The directory for what the Venue itself runs; nothing in it belongs to an Act."""
+        return self.top / ".backstage"
+
+    @cached_property
+    def library(self) -> Path:
+        """The Venue's private copy of this library: a link to the directory in use."""
+        return self.own / "library"
+
+    @cached_property
+    def residents(self) -> Path:
+        """The second directory that the Emperor watches; older Venues have none."""
+        return self.own / "residents"
+
+    @cached_property
+    def watcher(self) -> Path:
+        """While this file exists the watcher is to run; no Act's file begins with a dot."""
+        return self.residents / ".watcher.ini"
+
+    @cached_property
+    def watcher_lock(self) -> Path:
+        """The file that a live watcher keeps locked; the kernel names the holder."""
+        return self.own / "watcher.lock"
+
+    @cached_property
+    def watcher_log(self) -> Path:
+        """The errors of the present watcher, or else of the last one."""
+        return self.own / "watcher.log"
+
     @property
     def site_packages(self) -> Path:
         """The environment's modules; `lib` if the environment is not built yet."""

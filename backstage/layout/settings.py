@@ -76,9 +76,9 @@ class Settings:
     """The settings in venue.yaml.
 
     `ports` is the range of ports for new Acts, both ends included; `limits` apply to the whole
-    Venue; `acts` holds the settings of single Acts by name. An Act is stopped after
-    `give_up_after` failed starts in a row; 0 means never. Before systemd stops the Venue, its Acts
-    are drained for `drain` seconds.
+    Venue; `acts` holds the settings of single Acts by name; `watcher` tells whether the Venue is to
+    have a watcher. An Act is stopped after `give_up_after` failed starts in a row; 0 means never.
+    Before systemd stops the Venue, its Acts are drained for `drain` seconds.
     """
 
     ports: range = range(8001, 9000)
@@ -87,6 +87,7 @@ class Settings:
     give_up_after: int = 0
     drain: float = 0.0
     acts: Mapping[str, ActSettings] = field(default_factory=dict)
+    watcher: bool = True
 
     def give_up(self, name: str) -> int:
         """After how many failed starts in a row this Act is stopped; 0 means never."""
@@ -186,6 +187,12 @@ class _Reader:
             return Logs(_word(node))
         except ValueError as error:
             raise self.fault(node, f"logs must be files or journal, not {_shown(node)}") from error
+
+    def watcher(self, node: yaml.Node) -> bool:
+        word = _word(node)
+        if word not in {"on", "off"}:
+            raise self.fault(node, f"watcher must be on or off, not {_shown(node)}")
+        return word == "on"
 
     def user(self, node: yaml.Node) -> str:
         if not _USER.fullmatch(_word(node)):
@@ -300,4 +307,5 @@ _VENUE: _Readers = {
     "give_up_after": _Reader.tries,
     "drain": _Reader.drain,
     "acts": _Reader.acts,
+    "watcher": _Reader.watcher,
 }

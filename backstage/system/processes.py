@@ -91,6 +91,15 @@ def family(pid: int) -> list[Process]:
         return []
 
 
+def families(pid: int) -> list[list[Process]]:
+    """For each child of a process, the child and all its descendants."""
+    try:
+        children = psutil.Process(pid).children()
+    except psutil.NoSuchProcess:
+        return []
+    return [found for child in children if (found := family(child.pid))]
+
+
 def of_venue(session: int, top: Path) -> list[Process]:
     """The processes below the Emperor that led a session, in the Venue at `top`.
 

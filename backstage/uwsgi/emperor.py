@@ -16,7 +16,7 @@ from ..system.deadlines import Deadline, until
 from ..system.files import lock_holder, refuse_foreign, refuse_writable_by_others
 from ..system.locks import locked
 from ..systemd import client
-from . import stats
+from . import resident, stats
 
 # A log longer than this, in bytes, is rotated when the Emperor starts.
 _LOG_MAX = 10_000_000
@@ -120,10 +120,8 @@ class Emperor:
         with self._locked("stopping"):
             pid = self.pid
             if pid is not None:
-                everybody = processes.family(pid)
-                families = [
-                    processes.family(child.pid) for child in everybody if child.ppid() == pid
-                ]
+                resident.end_halted(self._paths)
+                everybody, families = processes.family(pid), processes.families(pid)
                 os.kill(pid, signal.SIGTERM)
                 # One that is halted can only end if it goes on.
                 os.kill(pid, signal.SIGCONT)

@@ -31,6 +31,15 @@ def test_what_it_may_say(tmp_path: Path, text: str, ports: range) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "watcher"), [("", True), ("watcher: on\n", True), ("watcher: off\n", False)]
+)
+def test_whether_there_is_a_watcher(tmp_path: Path, text: str, watcher: bool) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text(text)
+    assert read_settings(path).watcher is watcher
+
+
+@pytest.mark.parametrize(
     ("text", "limits"),
     [
         ("{}", Limits()),
@@ -173,6 +182,8 @@ def test_a_health_check_that_cannot_be(tmp_path: Path, text: str, why: str) -> N
         ("#\nlogs: syslog\n", 2, "logs must be files or journal, not 'syslog'"),
         ("logs:\n", 1, "logs must be files or journal"),
         ("logs: [journal]\n", 1, "logs must be files or journal"),
+        ("ports: 8001-8999\nwatcher: maybe\n", 2, "watcher must be on or off, not 'maybe'"),
+        ("watcher: [on]\n", 1, "watcher must be on or off, not a list"),
         ("acts: blog\n", 1, "acts must be lines of `key: value`"),
         ("acts:\n  blog:\n", 2, "the settings of blog must be lines of `key: value`"),
         (
