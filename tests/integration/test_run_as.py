@@ -259,17 +259,17 @@ def test_no_statistics_of_an_act_end_the_watcher(farm: Machine) -> None:
 
 def test_an_edit_is_rehearsed_as_the_user_of_its_act(farm: Machine) -> None:
     """To find a module, the packages that it is in are imported."""
-    spy = "import os\nopen('/tmp/spied', 'a').write(f'{os.getuid()}\\n')\n"
+    spy = "import os\nopen('/srv/farm/acts/shop/spied', 'a').write(f'{os.getuid()}\\n')\n"
     farm.run("mkdir", "/srv/farm/acts/shop/sly", user="shop")
     (farm.root / "srv/farm/acts/shop/sly/__init__.py").write_text(spy)
-    last = "# Only this Act.s user .*"
+    last = ". Only this Act.s user .*"
     edit(farm, "shop", last, "module = sly.nothing:application")
     assert until(lambda: bool(told(farm, "shop")["refused"]), Deadline(PATIENCE)), told(
         farm, "shop"
     )
-    users = set(farm.run("cat", "/tmp/spied").stdout.split())
+    users = set(farm.run("cat", "/srv/farm/acts/shop/spied").stdout.split())
     assert users == {str(uid(farm, "shop"))}
-    edit(farm, "shop", "module = .*", "# As it was.")
+    edit(farm, "shop", "module = .*", "threads = 4")
     assert until(lambda: not told(farm, "shop")["refused"], Deadline(PATIENCE))
 
 
