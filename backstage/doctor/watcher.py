@@ -49,7 +49,9 @@ def _missing(venue_paths: VenuePaths) -> Finding:
         return warning(_WATCHER, "the Emperor does not look for it", Remedy(words, _ANEW))
     if not venue_paths.watcher.exists() or not venue_paths.library.exists():
         return warning(_WATCHER, "does not run", Remedy(command=_START))
-    said = log_files.tail(venue_paths.watcher_log, 1) or f"see {venue_paths.emperor_log}"
+    logs = (venue_paths.watcher_log, log_files.rotated(venue_paths.watcher_log))
+    told = [words for log in logs if (words := log_files.tail(log, 1))]
+    said = told[0] if told else f"see {venue_paths.emperor_log}"
     renewal = f"{join(['rm', str(venue_paths.library)])} && {_START}"
     remedy = Remedy("to renew its copy of the library,", renewal)
     return warning(_WATCHER, f"does not run: {said}", remedy)

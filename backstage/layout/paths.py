@@ -110,7 +110,7 @@ class VenuePaths:
 
     @cached_property
     def watcher_log(self) -> Path:
-        """The errors of the present watcher, or else of the last one."""
+        """The errors of the present watcher."""
         return self.own / "watcher.log"
 
     @property

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from backstage.act import Act
+from backstage.doctor.finding import Finding
 from backstage.facts.states import State
 from backstage.facts.watching import Watching
 from backstage.shortcuts import new_act, new_venue
@@ -69,6 +70,12 @@ def of_watcher(venue: Venue) -> list[psutil.Process]:
     found = processes_within(venue.path)
     marks = (".watcher.ini", str(venue.paths.own))
     return [each for each in found if any(mark in " ".join(each.cmdline()) for mark in marks)]
+
+
+def told_of_watcher(venue: Venue) -> Finding:
+    """What doctor says of it."""
+    (told,) = [finding for finding in venue.examine() if finding.check == "watcher"]
+    return told
 
 
 # Ways to change the number of threads in a vassal file.
@@ -166,8 +173,7 @@ def test_a_halted_one_is_in_nobodys_way(house: Venue, act: Act) -> None:
     assert call("status", cwd=house.path).stdout.splitlines()[-1] == (
         f"The watcher is halted, pid {pid}; to learn more: backstage doctor"
     )
-    (told,) = [finding for finding in house.examine() if finding.check == "watcher"]
-    assert told.command == f"kill -CONT {pid}"
+    assert told_of_watcher(house).command == f"kill -CONT {pid}"
     house.stop()
     assert not processes_within(house.path)
     house.start()
@@ -212,13 +218,14 @@ def test_one_that_is_broken_disturbs_nobody(house: Venue, act: Act) -> None:
     pid, master, emperor = watching(house), act.pid, house.emperor.pid
     (house.paths.library / "yaml" / "__init__.py").write_text("import nothing_of_that_name\n")
     os.kill(pid, signal.SIGKILL)
-    assert comes_true(lambda: "nothing_of_that_name" in house.paths.watcher_log.read_text())
-    assert comes_true(lambda: house.watcher.state is Watching.MISSING)
+    assert comes_true(lambda: "nothing_of_that_name" in told_of_watcher(house).what)
+    assert house.watcher.state is Watching.MISSING
     sed(act.paths.vassal, 4)
     act.restart()
     assert (house.emperor.pid, act.pid, act.state) == (emperor, master, State.RUNNING)
-    (told,) = [finding for finding in house.examine() if finding.check == "watcher"]
-    assert "No module named 'nothing_of_that_name'" in told.what
+    told = told_of_watcher(house)
+    assert told.what == "does not run: ModuleNotFoundError: No module named 'nothing_of_that_name'"
+    assert told.command == f"rm {house.paths.library} && backstage venue start"
     house.paths.library.unlink()
     house.start()
     watching(house)
