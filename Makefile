@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-# More than there are processors, because tests wait most of the time.
+# Tests wait half of the time, so four keep two processors busy. On these, more would not be faster:
+# each process makes a Venue and Acts of its own. On more processors, give more.
 WORKERS ?= 4
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS)
 SPHINX = $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --doctree-dir build/doctrees

@@ -15,10 +15,17 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from .act import Act
+    from .batches import Outcome, Verb
+    from .doctor.finding import Finding, Severity
     from .errors import BackstageError
     from .events.event import Event
+    from .events.streams import EventStream
+    from .facts.faults import Fault
     from .facts.snapshots import Snapshot
     from .facts.states import State
+    from .logs.journal import Journal
+    from .logs.source import LogLine
+    from .projects.env_file import EnvFile
     from .shortcuts import new_act, new_venue, use_venue, venue_from_cwd
     from .venue import Venue
 else:
@@ -37,10 +44,19 @@ else:
 __all__ = [
     "Act",
     "BackstageError",
+    "EnvFile",
     "Event",
+    "EventStream",
+    "Fault",
+    "Finding",
+    "Journal",
+    "LogLine",
+    "Outcome",
+    "Severity",
     "Snapshot",
     "State",
     "Venue",
+    "Verb",
     "new_act",
     "new_venue",
     "use_venue",
@@ -50,10 +66,19 @@ __all__ = [
 _MODULES = {
     "Act": "act",
     "BackstageError": "errors",
+    "EnvFile": "projects.env_file",
     "Event": "events.event",
+    "EventStream": "events.streams",
+    "Fault": "facts.faults",
+    "Finding": "doctor.finding",
+    "Journal": "logs.journal",
+    "LogLine": "logs.source",
+    "Outcome": "batches",
+    "Severity": "doctor.finding",
     "Snapshot": "facts.snapshots",
     "State": "facts.states",
     "Venue": "venue",
+    "Verb": "batches",
     "new_act": "shortcuts",
     "new_venue": "shortcuts",
     "use_venue": "shortcuts",

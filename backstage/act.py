@@ -22,7 +22,7 @@ from .status.waiting import Waiter
 from .system import files, processes, programs, sockets, users
 from .system.deadlines import Deadline
 from .system.locks import locked
-from .uwsgi import dry_run, launch, log_reasons, ports, rewriting, vassal_files
+from .uwsgi import dry_run, launch, log_reasons, ports, reloading, rewriting, vassal_files
 
 
 class Act:
@@ -87,8 +87,8 @@ class Act:
     def get_uwsgi_port(self) -> int:
         """The port in the Act's vassal file, even while the Act is stopped.
 
-        After a refused edit, it is the port of the running vassal. Raises PortUnavailable if there
-        is none, as for a worker or a Unix socket.
+        After an edit that was refused or not taken, it is the port of the running vassal. Raises
+        PortUnavailable if there is none, as for a worker or a Unix socket.
         """
         address = self._waiter.glance().address
         if address is None:
@@ -171,10 +171,11 @@ class Act:
     def restart(self, wait: float | None = 30.0) -> None:
         """Load new code and settings on the same listening socket; starts a stopped Act.
 
-        Requests in progress are finished. If venue.yaml gives the Act another user or other limits,
-        it is stopped and started instead. Returns when every worker is new and answers well, or
-        at once with `wait=None`. Raises as `start` does, and ActFailed if an edit of the vassal
-        file cannot work: the Act then keeps running as before.
+        Requests in progress are finished; two workers or more are replaced one after the other,
+        unless the vassal file or one that it includes has changed. If venue.yaml gives the Act
+        another user or other limits, it is stopped and started instead. Returns when every worker
+        is new and answers well, or at once with `wait=None`. Raises as `start` does, and
+        ActFailed if an edit of the vassal file cannot work: the Act then keeps running as before.
         """
         log, deadline = log_mark(self.paths), _deadline(wait)
         with self._acting("restarting"):
@@ -186,7 +187,7 @@ class Act:
                 self._want(deadline)
             elif self.wanted:
                 self._refuse_faulty()
-                vassal_files.touch(self.paths.vassal)
+                self._reload()
             else:
                 self._want(deadline)
             self._emperor.forgive()
@@ -256,7 +257,7 @@ class Act:
                 if path.exists():
                     path.rename(goal / path.name)
             paths = self.paths
-            for path in (paths.launch, paths.own_run, paths.health, paths.drain):
+            for path in (paths.launch, paths.loaded, paths.own_run, paths.health, paths.drain):
                 files.remove_tree(path)
         return goal
 
@@ -333,16 +334,23 @@ class Act:
         if deadline:
             self._waiter.await_end(members, deadline)
 
+    def _reload(self) -> None:
+        vassal = self._waiter.entry()
+        in_turn = vassal and self._waiter.workers() > 1 and reloading.chain(self.paths, vassal)
+        if not in_turn:
+            reloading.reload(self.paths, vassal)
+
     def _refuse_faulty(self) -> None:
         """Refuse to reload a running Act with a file that cannot work."""
         used = vassal_files.kept(self.paths)
         if used is None or used == vassal_files.current(self.paths) or not self._waiter.listed():
             return
-        look = self._waiter.glance()
-        address = look.address if look.address != used.address else None
-        if address and sockets.listener(address.port) in look.pids:
-            # The Emperor has already loaded the edit.
-            return
+        address = self._waiter.address()
+        if address and address != used.address:
+            holder = sockets.listener(address.port)
+            if holder in {process.pid for process in self._waiter.members()}:
+                # The Emperor has already loaded the edit.
+                return
         if fault := dry_run.fault(self.paths, running=used):
             message = "cannot be restarted and keeps running as before"
             raise ActFailed(self.name, message, str(fault))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version as version_of
+from importlib.metadata import metadata
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "Django Backstage"
 author = "the authors of Django Backstage"
-release = version_of("django_backstage")
+about = metadata("django_backstage")
+release = about["Version"]
+# One line of a manual on any terminal.
+purpose = about["Summary"].removesuffix(" on the fly")
 version = release
 
 extensions = [
@@ -70,7 +73,7 @@ man_pages = [
     (
         "reference/commands/index",
         "backstage",
-        "many Django services on one host: create them, start, restart and stop them",
+        purpose[:1].lower() + purpose[1:],
         "",
         1,
     )

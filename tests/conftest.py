@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ from xdist.remote import Producer
 
 from backstage.operations.new_venue import PORTS
 
-from . import scratch, turns
+from . import patience, scratch, turns
 from .endings import ENDING
 from .own_ports import own_ports
 
@@ -88,6 +89,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield directory
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patience.stretch(patch)
+        yield
+
+
 @pytest.fixture
 def spawn() -> Iterator[Spawn]:
     """Starts programs, each in its own session; those still running end with the test."""
@@ -119,6 +127,18 @@ def listen() -> Iterator[Listen]:
             return listener
 
         yield start
+
+
+@pytest.fixture
+def no_inotify() -> Iterator[None]:
+    """All inotify instances of this user are in use."""
+    libc = ctypes.CDLL(None)
+    taken = []
+    while (descriptor := libc.inotify_init()) >= 0:
+        taken.append(descriptor)
+    yield
+    for descriptor in taken:
+        os.close(descriptor)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -9,10 +9,19 @@ import backstage
 from backstage import (
     Act,
     BackstageError,
+    EnvFile,
     Event,
+    EventStream,
+    Fault,
+    Finding,
+    Journal,
+    LogLine,
+    Outcome,
+    Severity,
     Snapshot,
     State,
     Venue,
+    Verb,
     new_act,
     new_venue,
     shortcuts,
@@ -41,10 +50,22 @@ def the_objects_lead_to_each_other(venue: Venue, act: Act) -> None:
 
 
 def events_name_states(venue: Venue) -> None:
-    event = assert_type(next(venue.events()), Event)
+    stream = assert_type(venue.events(), EventStream)
+    event = assert_type(next(stream), Event)
     assert_type(event.before, State)
     assert_type(event.after, State)
     assert_type(event.act, str)
+
+
+def what_a_venue_yields_has_a_public_type(venue: Venue, act: Act) -> None:
+    journal = assert_type(venue.logs(follow=True), Journal)
+    assert_type(next(journal), LogLine)
+    finding = assert_type(next(venue.examine()), Finding)
+    assert_type(finding.severity, Severity)
+    outcome = assert_type(next(venue.each(Verb.START)), Outcome)
+    assert_type(outcome.verb, Verb)
+    assert_type(outcome.now.refused, Fault | None)
+    assert_type(act.env, EnvFile)
 
 
 def errors_have_one_root(error: BackstageError) -> Exception:

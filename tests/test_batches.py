@@ -15,6 +15,7 @@ from backstage.errors import ActFailed
 from backstage.facts.snapshots import Snapshot
 from backstage.facts.states import State
 from backstage.system.deadlines import Deadline, until
+from tests.patience import PATIENCE
 
 from .seen import IDLE
 
@@ -57,7 +58,7 @@ class Dummy:
 def fresh() -> Iterator[None]:
     Dummy.at_work = Dummy.most = 0
     yield
-    assert until(lambda: Dummy.at_work == 0, Deadline(60.0))
+    assert until(lambda: Dummy.at_work == 0, Deadline(PATIENCE))
 
 
 def acts(*dummies: Dummy) -> list[Act]:
@@ -87,7 +88,7 @@ def test_restarts_roll_and_the_rest_goes_side_by_side(verb: Verb, most: int) -> 
     outcomes = carry_out(verb, acts(*dummies), None)
     starter = threading.Thread(target=lambda: [None for _ in outcomes])
     starter.start()
-    assert until(lambda: Dummy.at_work == most, Deadline(60.0))
+    assert until(lambda: Dummy.at_work == most, Deadline(PATIENCE))
     for dummy in dummies:
         dummy.go.set()
     starter.join(60.0)
@@ -104,7 +105,7 @@ def test_who_leaves_early_lets_no_further_act_begin() -> None:
     assert isinstance(outcomes, Generator)
     outcomes.close()
     dummies[1].go.set()
-    assert until(lambda: dummies[1].state is State.RUNNING, Deadline(60.0))
+    assert until(lambda: dummies[1].state is State.RUNNING, Deadline(PATIENCE))
     assert not dummies[2].begun.wait(0.2)
 
 

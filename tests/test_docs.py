@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import shutil
 import subprocess
@@ -163,6 +164,14 @@ def test_the_overview_has_every_exit_code_and_the_options_of_all_commands() -> N
 @needs_man
 def test_the_manual_is_that_of_this_program(top: Path) -> None:
     assert shown(MANUAL) == shown(build("man", top) / "backstage.1"), "run: make docs"
+
+
+def test_the_readme_says_in_one_line_what_the_package_says_of_itself() -> None:
+    """The site and the manual take theirs from these two."""
+    _, tagline, *_ = filter(None, (CHECKOUT / "README.md").read_text().splitlines())
+    setup = configparser.ConfigParser()
+    setup.read(CHECKOUT / "setup.cfg", encoding="utf-8")
+    assert tagline == f"{setup['metadata']['description']}."
 
 
 @needs_man

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,21 @@ def test_all_that_setup_cfg_names_is_locked_in_a_version_that_fits(line: str) ->
     versions = [each.version for pin in pins for each in pin.specifier if each.operator == "=="]
     assert len(versions) == len(pins) > 0
     assert all(map(requirement.specifier.contains, versions))
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/how-to/install.md"])
+def test_whoever_compiles_is_told_the_packages_that_our_setup_installs(page: str) -> None:
+    told = re.findall(r"\b(?:gcc|python3-dev|lib[\w-]+-dev)\b", (CHECKOUT / page).read_text())
+    assert sorted({*told}) == sorted(compiling())
+
+
+def compiling() -> set[str]:
+    """The Debian packages with which .ci/setup compiles uWSGI."""
+    setup = (CHECKOUT / ".ci/setup").read_text()
+    calls = re.findall(r'/packages" "(?:compiling|all features of) uWSGI" (.*)', setup)
+    assert len(calls) == 2
+    # apt installs the last one with gcc, unless it is told to leave out what is only recommended.
+    return {name for call in calls for name in call.split()} - {"libc6-dev"}
 
 
 def test_the_lock_leaves_out_what_is_compiled() -> None:

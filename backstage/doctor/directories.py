@@ -53,7 +53,7 @@ def permissions(venue_paths: VenuePaths, acts: Sequence[ActPaths]) -> Iterator[F
             yield trouble(subject, "other users can access the secrets in it", remedy)
     if not unsafe:
         owner = users.name_of(venue_paths.top.stat().st_uid)
-        yield ok("Venue", f"only {owner} can write where uWSGI reads its configuration")
+        yield ok("Venue", f"uWSGI's configuration can be written only by {owner}")
 
 
 def disk(venue_paths: VenuePaths) -> Iterator[Finding]:
@@ -137,7 +137,8 @@ def _writable(venue_paths: VenuePaths, subject: str, places: Iterable[Path]) -> 
     if unsafe:
         everybody = any(place.stat().st_mode & stat.S_IWOTH for place in unsafe)
         who = "everybody" if everybody else f"the group {unsafe[0].stat().st_gid}"
-        what = f"{who} can write to {_shown(venue_paths, unsafe)}, and so run code as you"
+        shown = _shown(venue_paths, unsafe)
+        what = f"{shown} can be written by {who}, who can use it to run code as you"
         yield trouble(subject, what, Remedy(command=join(["chmod", "go-w", *map(str, unsafe)])))
 
 

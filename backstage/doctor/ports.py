@@ -103,7 +103,7 @@ def _held(own: Iterable[Claim], looks: Mapping[str, Look], free: _OtherPorts) ->
     for claim in own:
         # A running Act has its port, or its log says why not.
         if looks[claim.name].pid is None and (holder := _holder(claim)):
-            what = f"its port {claim.address.port} is held by {holder}"
+            what = f"its port {claim.address.port} is taken by {holder}"
             judge = trouble if claim.wanted else warning
             remedy = free.for_(claim)
             yield judge(claim.name, what, replace(remedy, text=f"stop it, or {remedy.text}"))

@@ -1,8 +1,8 @@
 """Edits of vassal files by hand: the Emperor should load good ones, and no bad ones.
 
 The Emperor acts on a file whose mtime, in whole seconds, is later than the one it knows. So this
-module sets the mtime of a good edit forward if the Emperor would miss it, and that of a bad edit
-back, so that the vassal keeps running. The content is never touched.
+module dates a good edit anew if the Emperor would miss it, and a bad edit back, so that the vassal
+keeps running. The content is never touched.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..facts.faults import Fault
+from ..facts.sightings import Vassal
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import processes
 from ..system.locks import locked_if_free
-from ..uwsgi import dry_run, vassal_files
+from ..uwsgi import dry_run, loaded, reloading, vassal_files
 from ..uwsgi.emperor import Emperor
 from ..uwsgi.ini import VassalFile
 from ..uwsgi.stats import EmperorStats
@@ -51,17 +52,17 @@ class Edits:
     def begin(self, act_paths: ActPaths, known: EmperorStats | None, pids: Collection[int]) -> None:
         """Take the file as used if the Act runs with it; otherwise as a new edit.
 
-        The Act runs with it if all of its processes, `pids`, began after the file was changed.
+        Without a record of what the Act has loaded, it runs with it if all of its processes,
+        `pids`, began after the file was changed.
         """
         version, file = vassal_files.version(act_paths), vassal_files.current(act_paths)
         vassal = known.vassals.get(act_paths.vassal.name) if known else None
         if not version or not file or (vassal and version.second > vassal.last_mod):
             return
-        if (
-            vassal_files.refusal(act_paths)
-            or file == vassal_files.kept(act_paths)
-            or _is_older(act_paths, pids)
-        ):
+        is_used = loaded.is_loaded(act_paths, vassal.pid) if vassal else None
+        if is_used is None:
+            is_used = file == vassal_files.kept(act_paths) or _is_older(act_paths, pids)
+        if is_used or vassal_files.refusal(act_paths):
             self._settled[act_paths.name] = version
             self._dealt_with[act_paths.name] = file
             if not vassal_files.refusal(act_paths):
@@ -136,8 +137,7 @@ class Edits:
         self._doubtful.remove(act_paths.name)
         if version and vassal and vassal.last_mod >= version.second:
             with suppress(OSError, Overtaken):
-                mtime = version.dated(vassal.last_mod + 1)
-                self._settled[act_paths.name] = vassal_files.date(act_paths, version, mtime)
+                self._settled[act_paths.name] = _reload(act_paths, version, vassal)
 
     def _decide(
         self,
@@ -165,10 +165,13 @@ class Edits:
                     vassal_files.refuse(act_paths, version, fault)
                 return Edit(refused=fault)
         is_known = file == used and act_paths.name not in self._settled
-        is_seen = vassal is None or is_known or found.second > before
-        mtime = found.mtime if is_seen or not vassal else found.dated(vassal.last_mod + 1)
+        is_seen = vassal is None or is_known or before < found.second <= time.time()
         change = self._change(act_paths, file)
-        self._conclude(act_paths, vassal_files.date(act_paths, version, mtime), file)
+        if is_seen or not vassal:
+            version = vassal_files.date(act_paths, version, found.mtime)
+        else:
+            version = _reload(act_paths, version, vassal)
+        self._conclude(act_paths, version, file)
         self._use(act_paths, file)
         return Edit(change=change)
 
@@ -191,6 +194,16 @@ class Edits:
         self._used[act_paths.name] = file
         with suppress(OSError):
             vassal_files.keep(act_paths, file)
+
+
+def _reload(act_paths: ActPaths, present: Version, vassal: Vassal) -> Version:
+    """Make a vassal load the file; returns its new version. Raises Overtaken."""
+    second = reloading.due_second(vassal.last_mod)
+    if second is not None:
+        return vassal_files.date(act_paths, present, present.dated(second))
+    version = vassal_files.date(act_paths, present, present.dated(vassal.last_mod))
+    reloading.tell(act_paths, vassal)
+    return version
 
 
 def _is_older(act_paths: ActPaths, pids: Collection[int]) -> bool:

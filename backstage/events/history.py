@@ -20,8 +20,8 @@ _EXPLAINED = frozenset({State.FAILING, State.UNHEALTHY})
 class Moment:
     """The relevant facts of one look: `pid` is the master's, `reloads` counts since it began.
 
-    `workers` are the pids of its workers. `reason` explains the state; `remark` is other news, to
-    be reported once.
+    `loaded` is when it last loaded its files, 0 if unknown. `workers` are the pids of its workers.
+    `reason` explains the state; `remark` is other news, to be reported once.
     """
 
     state: State
@@ -30,6 +30,7 @@ class Moment:
     reason: str = ""
     remark: str = ""
     workers: frozenset[int] = frozenset()
+    loaded: int = 0
 
 
 class History:
@@ -81,7 +82,7 @@ def _between(last: Moment, now: Moment) -> list[State]:
         return []
     if last.pid and now.pid and last.pid != now.pid:
         return [State.STARTING]
-    if last.pid == now.pid and now.reloads > last.reloads:
+    if last.pid == now.pid and (now.reloads > last.reloads or now.loaded > last.loaded > 0):
         return [State.RELOADING]
     if last.workers and now.workers and last.workers.isdisjoint(now.workers):
         # All ended at once, and have been replaced already.

@@ -239,6 +239,9 @@ class Observer:
         elif self._health.attend(look):
             # It answers its port; whether it answers well is not known yet.
             state = last.state if last.state in _BEFORE else _before_running(look)
+        if state is State.STARTING and last.state is State.RELOADING and last.pid == look.pid:
+            # A reload lasts until the Act answers or fails.
+            state = State.RELOADING
         if state is State.RELOADING and (edit := self._edits.pending(self._act(look.name))):
             # The Emperor noticed the change before we did.
             self._reasons.edited(look.name, edit)
@@ -275,7 +278,7 @@ def _before_running(look: Look) -> State:
 def _moment(look: Look, state: State, remark: str = "") -> Moment:
     reloads = look.seen.vassal.respawns if look.seen.vassal else 0
     workers = frozenset(look.workers)
-    return Moment(state, look.pid, reloads, remark=remark, workers=workers)
+    return Moment(state, look.pid, reloads, remark=remark, workers=workers, loaded=look.loaded)
 
 
 def _changed(before: EmperorStats | None, now: EmperorStats | None) -> set[str]:

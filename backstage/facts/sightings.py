@@ -71,9 +71,10 @@ class Workforce:
 class Sighting:
     """One observation of an Act.
 
-    `alive` tells whether the vassal's master process is alive. `answers` tells whether its port
-    answered; None if it has no port or was not probed. `healthy` is what its health check said
-    last; None if it has none, or its present processes were not asked.
+    `alive` tells whether the vassal's master process is alive, and `reloading` whether it was told
+    to load its files again, and not by the Emperor. `answers` tells whether its port answered; None
+    if it has no port or was not probed. `healthy` is what its health check said last; None if it
+    has none, or its present processes were not asked.
     """
 
     wanted: bool
@@ -82,6 +83,7 @@ class Sighting:
     penalty: Penalty | None = None
     workforce: Workforce | None = None
     alive: bool = True
+    reloading: bool = False
     answers: bool | None = None
     healthy: bool | None = None
 

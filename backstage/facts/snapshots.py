@@ -7,6 +7,7 @@ from datetime import datetime
 
 from .faults import Fault
 from .states import State
+from .untaken import Untaken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +21,9 @@ class Snapshot:
     response time and `cpu` the CPU time that its processes have used, both in seconds. `memory` is
     in bytes and counts shared pages once per process. `attempts` counts the Emperor's recent failed
     starts. `reason` says in one line why the Act fails or does not answer well, or why an edit of
-    its file is not used; `refused` is that fault as a value. `draining` tells whether its health
-    path asks whoever sends visitors to send them elsewhere.
+    its file is not used; `refused` is that fault as a value. `untaken` is an edit that a running
+    Act has not loaded yet. `draining` tells whether its health path asks whoever sends visitors to
+    send them elsewhere.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Snapshot:
     next_try: float | None
     reason: str
     refused: Fault | None = None
+    untaken: Untaken | None = None
     draining: bool = False
 
     @property

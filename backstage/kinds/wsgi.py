@@ -32,6 +32,8 @@ def _judge(seen: Sighting, vassal: Vassal) -> State:
         return State.FAILING if _keeps_dying(seen.workforce) else vassal.on_its_way
     if seen.serves or (seen.serves is None and vassal.accepting):
         return State.RUNNING
+    if vassal.accepting and seen.reloading:
+        return State.RELOADING
     if vassal.accepting:
         return State.STARTING if _is_replaced(seen.workforce) else State.FAILING
     return vassal.on_its_way

@@ -174,6 +174,16 @@ class ActPaths:
         return self.venue.run / f"{self.name}.drain"
 
     @property
+    def fifo(self) -> Path:
+        """The named pipe through which the Act's master takes commands."""
+        return _within(self.own_run, self.venue.run) / f"{self.name}.fifo"
+
+    @property
+    def loaded(self) -> Path:
+        """The file in which the Act's master records which configuration it has loaded."""
+        return _within(self.own_run, self.venue.run) / f"{self.name}.loaded"
+
+    @property
     def log(self) -> Path:
         return _within(self.own_log, self.venue.log) / f"{self.name}.log"
 

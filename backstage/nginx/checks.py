@@ -13,7 +13,7 @@ from ..venue import Venue
 from . import certificates, static_files, upstreams
 from .binding import Bound, bound
 from .certificates import SOON
-from .plan import command_for, is_ours
+from .plan import command_for
 from .program import Nginx, find
 from .site import SHARED
 from .sites_directory import Place
@@ -95,7 +95,8 @@ def _target(act: Act, found: Bound) -> Iterator[Finding]:
         what = f"nginx connects to {found.site.target}, but its vassal file says {present}"
         yield trouble(act.name, what, again)
     elif (patience := upstreams.patience(act.paths)) != found.site.patience:
-        what = f"nginx waits {found.site.patience} s for it, but uWSGI now allows {patience - 5} s"
+        allowed = patience - upstreams.MARGIN
+        what = f"nginx waits {found.site.patience} s for it, but uWSGI now allows {allowed} s"
         yield warning(act.name, what, again)
 
 
@@ -130,7 +131,7 @@ def _project(act: Act, found: Bound, nginx: Nginx) -> Iterator[Finding]:
         names = ", ".join(told.strangers)
         remedy = (
             Remedy("add it there;", command_for(found.site))
-            if is_ours(act.paths)
+            if told.reads_env
             else Remedy("add it there, then", f"backstage restart {quote(act.name)}")
         )
         yield trouble(act.name, f"ALLOWED_HOSTS lacks {names}: it answers 400", remedy)

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping
 
 # The defaults in the scaffold's settings for lists that .env lacks.
 _DEFAULTS = {"ALLOWED_HOSTS": ("localhost", "127.0.0.1", "[::1]"), "CSRF_TRUSTED_ORIGINS": ()}
-# A project with this name in .env.example comes from our scaffold.
-MARK = "ALLOWED_HOSTS"
 
 Changes = dict[str, str | None]
 

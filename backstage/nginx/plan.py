@@ -6,7 +6,6 @@ import hashlib
 import os
 import shlex
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,7 +79,7 @@ def plan_binding(act: Act, request: BindRequest, nginx: Nginx) -> Plan:
     listening = nginx.listening(files)
     changes: env_changes.Changes = {}
     granted: tuple[str, ...] = ()
-    if is_ours(act.paths):
+    if told.reads_env:
         changes, granted = _grants(act, site, present, listening)
     elif told.strangers:
         notes.append(
@@ -231,7 +230,7 @@ def _grants(
 def plan_unbinding(act: Act, present: Placed, nginx: Nginx, place: Place) -> Plan:
     """Plan the removal of an Act's site."""
     changes: env_changes.Changes = {}
-    if is_ours(act.paths):
+    if present.site.granted:
         changes = env_changes.withdraw(dict(act.env), present.site.granted)
     files, site = nginx.files(), present.site
     listening = nginx.listening(files)
@@ -278,11 +277,3 @@ def _free_name(act_paths: ActPaths, place: Place) -> str:
         return name
     digest = hashlib.sha256(str(act_paths.venue.top).encode()).hexdigest()[:6]
     return file_name(act_paths.venue.top.name, act_paths.name, digest)
-
-
-def is_ours(act_paths: ActPaths) -> bool:
-    """Whether the project comes from our scaffold, so that its .env sets its domains."""
-    example = act_paths.top / ".env.example"
-    with suppress(OSError):
-        return example.is_file() and env_changes.MARK in example.read_text(errors="replace")
-    return False

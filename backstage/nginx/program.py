@@ -200,7 +200,7 @@ class Nginx:
         if self.pid and any(member.pid == holder for member in processes.family(self.pid)):
             # A site was removed from the configuration, but nginx has not reloaded it yet.
             return
-        name = processes.describe(holder) if holder else "another program"
+        name = sockets.holder(port)
         what = f"port {port}, which nginx needs, is taken by {name}"
         raise PortUnavailable(f"{what}; stop it, or let it pass requests on to nginx", port, name)
 

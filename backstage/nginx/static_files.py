@@ -23,10 +23,12 @@ class ProjectSettings:
     """The relevant settings of a project.
 
     `shares` are the directories that nginx may serve, `strangers` the hosts not in ALLOWED_HOSTS.
+    `reads_env` tells that the Act's .env sets its hosts, as in a project from our scaffold.
     """
 
     shares: tuple[Share, ...] = ()
     strangers: tuple[str, ...] = ()
+    reads_env: bool = False
 
 
 def ask(act_paths: ActPaths, names: Iterable[str]) -> ProjectSettings:
@@ -41,7 +43,10 @@ def ask(act_paths: ActPaths, names: Iterable[str]) -> ProjectSettings:
     private = [Path(path) for path in told["private"] if path.startswith("/")]
     private += [act_paths.top, project.directory, act_paths.env_file]
     found = (_share(kind, told[kind], act_paths, private) for kind in ("static", "media"))
-    return ProjectSettings(tuple(share for share in found if share), tuple(told["strangers"]))
+    # The scaffold's settings name the file by its real directory.
+    reads_env = told["env_file"] == str(act_paths.top.resolve() / act_paths.env_file.name)
+    shares = tuple(share for share in found if share)
+    return ProjectSettings(shares, tuple(told["strangers"]), reads_env)
 
 
 def _asked(project: Project, names: Iterable[str]) -> Answer:

@@ -20,7 +20,9 @@ _PROTOCOLS = {
     "socket": "uwsgi",
     "uwsgi-socket": "uwsgi",
 }
-_HARAKIRI, _MARGIN = 60, 5
+_HARAKIRI = 60
+# How much longer nginx waits than uWSGI allows, in seconds: then uWSGI's answer still arrives.
+MARGIN = 5
 
 
 def of(act_paths: ActPaths) -> Target:
@@ -44,7 +46,7 @@ def patience(act_paths: ActPaths) -> int:
     script = _script(act_paths, file) if file else Script()
     line = script.last("harakiri")
     value = script.value(line) if line and script.knows(line) else ""
-    return (int(value) if value.isdigit() and int(value) else _HARAKIRI) + _MARGIN
+    return (int(value) if value.isdigit() and int(value) else _HARAKIRI) + MARGIN
 
 
 def _script(act_paths: ActPaths, file: VassalFile) -> Script:

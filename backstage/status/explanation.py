@@ -21,9 +21,9 @@ def snapshot(act_paths: ActPaths, look: Look) -> Snapshot:
     """A snapshot with the reason why the Act fails, or what else is special about it."""
     if look.state in {State.FAILING, State.UNHEALTHY}:
         return look.snapshot(why(act_paths, look))
-    if look.draining and not look.refused:
-        return look.snapshot("draining")
-    return look.snapshot(f"edit refused: {look.refused}" if look.refused else "")
+    if look.refused:
+        return look.snapshot(f"edit refused: {look.refused}")
+    return look.snapshot(str(look.untaken or "") or ("draining" if look.draining else ""))
 
 
 def why(act_paths: ActPaths, look: Look) -> str:

@@ -94,10 +94,10 @@ def _lost_port(evidence: Evidence, port: int, host: str) -> str:
     """Who holds the port that the Act could not bind, or that it was taken then."""
     holder = evidence.kernel.holder(port, host)
     if holder is None:
-        return f"port {port} was held by another program"
+        return f"port {port} was taken by another program"
     if _is_member(evidence, holder):
         return f"port {port} was still in use by an earlier run of the Act"
-    return f"port {port} is held by {holder.name}"
+    return f"port {port} is taken by {holder.name}"
 
 
 def _usurper(evidence: Evidence, address: Address) -> str:
@@ -105,7 +105,7 @@ def _usurper(evidence: Evidence, address: Address) -> str:
     holder = evidence.kernel.holder(address.port, address.bound_host)
     if holder is None or holder.pid is None or _is_member(evidence, holder):
         return ""
-    return f"port {address.port} is held by {holder.name}"
+    return f"port {address.port} is taken by {holder.name}"
 
 
 def _is_member(evidence: Evidence, holder: PortHolder) -> bool:

@@ -14,6 +14,7 @@ from ..facts.health import Generation, HealthRecord
 from ..facts.sightings import Sighting, Vassal, Workforce
 from ..facts.snapshots import Snapshot
 from ..facts.states import ANSWERING, State
+from ..facts.untaken import Untaken
 from ..kinds.catalog import kind_of
 from ..kinds.judging import is_unsure, judge
 from ..kinds.kind import Kind
@@ -21,7 +22,7 @@ from ..layout.paths import ActPaths, VenuePaths
 from ..layout.settings import Settings, read_settings
 from ..system import processes, sockets
 from ..system.deadlines import Deadline
-from ..uwsgi import probes, stats, vassal_files
+from ..uwsgi import loaded, probes, stats, vassal_files
 from ..uwsgi.emperor import Emperor
 from ..uwsgi.health_check import check_of
 from ..uwsgi.ini import Address, VassalFile
@@ -50,7 +51,8 @@ class Look:
 
     `pid` is the pid of its master process, if any; `workers` are the pids of its workers, `memory`
     the memory of all of these, in bytes, and `cpu` their processor time, in seconds. `address` is
-    where the Act is bound, or will be; `refused` says why an edit of its file is not used.
+    where the Act is bound, or will be; `refused` says why an edit of its file is not used, and
+    `untaken` which edit it has not loaded yet. `loaded` is when it loaded its files, 0 if unknown.
     `generation` identifies its processes and `health` is what these said about themselves last;
     `may_sleep` tells whether it ends by itself when nothing asks it.
     """
@@ -65,6 +67,8 @@ class Look:
     cpu: float
     address: Address | None
     refused: Fault | None = None
+    untaken: Untaken | None = None
+    loaded: int = 0
     generation: Generation = _NOBODY
     health: HealthRecord | None = None
     draining: bool = False
@@ -137,6 +141,7 @@ class Look:
             next_try=penalty.retry_at if penalty else None,
             reason=reason,
             refused=self.refused,
+            untaken=self.untaken,
             draining=self.draining,
         )
 
@@ -220,9 +225,12 @@ class Survey:
         master: stats.VassalStats | None,
     ) -> Look:
         refused = vassal_files.refusal(act_paths)
-        file = vassal_files.kept(act_paths) if refused else vassal_files.load(act_paths)
         vassal = emperor.vassals.get(act_paths.vassal.name) if emperor else None
         pid = _master_pid(vassal, master)
+        recorded = loaded.record(act_paths, pid) if pid else None
+        is_loading = vassal is not None and not vassal.ready
+        untaken = None if refused or is_loading else loaded.untaken(act_paths, recorded)
+        file = _used(act_paths, is_edited=bool(refused or (untaken and untaken.is_own)))
         facts = processes.facts(pid) if pid else None
         crew = [(worker, processes.facts(worker.pid)) for worker in _spawned(master)]
         kind = kind_of(file)
@@ -237,6 +245,7 @@ class Survey:
             penalty=emperor.blacklist.get(act_paths.vassal.name) if emperor else None,
             workforce=_workforce(master, crew) if master and kind.has_workers else None,
             alive=pid is None or (facts is not None and facts.alive),
+            reloading=recorded is not None and recorded.withdrawn,
             answers=False if self._is_foreign(file, emperor, master) else None,
             healthy=health.ok if health and not draining else None,
         )
@@ -252,6 +261,8 @@ class Survey:
             cpu=sum(fact.cpu for fact in known),
             address=file.address if file else None,
             refused=refused,
+            untaken=untaken,
+            loaded=recorded.at if recorded else 0,
             generation=generation,
             health=health,
             draining=draining,
@@ -295,6 +306,12 @@ def _generation(
 
 def _is_idler(file: VassalFile | None) -> bool:
     return file is not None and any(file.get(option) for option in ("idle", "cheap"))
+
+
+def _used(act_paths: ActPaths, *, is_edited: bool) -> VassalFile | None:
+    """The vassal file that the Act runs with, or would start with."""
+    kept = vassal_files.kept(act_paths) if is_edited else None
+    return kept or vassal_files.load(act_paths)
 
 
 def _master_pid(vassal: Vassal | None, master: stats.VassalStats | None) -> int | None:

@@ -13,7 +13,7 @@ from ..kinds.judging import could_answer
 from ..layout.paths import ActPaths
 from ..system import processes
 from ..system.deadlines import Deadline, until
-from ..uwsgi import stats, vassal_files
+from ..uwsgi import reloading, stats, vassal_files
 from ..uwsgi.health_check import check_of
 from ..uwsgi.ini import Address
 from ..uwsgi.probes import Probe
@@ -58,13 +58,18 @@ class Waiter:
         file = vassal_files.load(self._paths)
         return file.address if file else None
 
+    def entry(self) -> Vassal | None:
+        """The Emperor's report on the Act; None if it has no vassal for it."""
+        seen = self._emperor.stats()
+        return seen.vassals.get(self._paths.vassal.name) if seen else None
+
     def listed(self) -> bool:
         """Whether the Emperor has a vassal for the Act."""
-        return self._entry() is not None
+        return self.entry() is not None
 
     def members(self) -> list[processes.Process]:
         """The Act's processes, its master first; empty if the Emperor has none."""
-        entry = self._entry()
+        entry = self.entry()
         return processes.family(entry.pid) if entry and entry.pid > 0 else []
 
     def await_running(self, deadline: Deadline, log: LogMark) -> None:
@@ -135,10 +140,17 @@ class Waiter:
             self._refuse_failing(log)
             if patience.expired and self._is_as_before(moment):
                 with suppress(FileNotFoundError):
-                    vassal_files.touch(self._paths.vassal)
+                    reloading.reload(self._paths, self.entry())
                 patience = Deadline(_RELOAD_PATIENCE)
             time.sleep(_TENDING)
         raise self._late("has not been restarted yet", log)
+
+    def workers(self) -> int:
+        """How many workers answer; 0 if some are not running, or the master does not say."""
+        master = stats.read_vassals([self._paths.stats], timeout=0.05).get(self._paths.stats)
+        if master is None or not all(worker.accepting for worker in master.workers):
+            return 0
+        return len(master.workers)
 
     def await_notice(self) -> None:
         """Return when the Emperor has noticed that the vassal file is gone, after milliseconds.
@@ -172,12 +184,8 @@ class Waiter:
         return answers and could_answer(look.seen, look.kind)
 
     def _has_noticed(self) -> bool:
-        entry = self._entry()
+        entry = self.entry()
         return entry is None or entry.cursed
-
-    def _entry(self) -> Vassal | None:
-        seen = self._emperor.stats()
-        return seen.vassals.get(self._paths.vassal.name) if seen else None
 
     def _renewed(self, moment: float) -> bool:
         master = stats.read_vassals([self._paths.stats], timeout=0.05).get(self._paths.stats)
@@ -193,7 +201,7 @@ class Waiter:
 
     def _has_acted(self) -> bool:
         """Whether the Emperor has acted on the vassal file's present mtime."""
-        entry, version = self._entry(), vassal_files.version(self._paths)
+        entry, version = self.entry(), vassal_files.version(self._paths)
         return bool(entry and version and entry.last_mod >= version.second)
 
     def _is_as_before(self, moment: float) -> bool:

@@ -115,7 +115,7 @@ def hand_over(top: Path, uid: int, gid: int) -> None:
 
 
 def refuse_writable_by_others(path: Path) -> None:
-    """Raise UnsafeDirectory if anybody but the owner can write to `path`."""
+    """Raise UnsafeDirectory if `path` can be written by anybody but the owner."""
     facts = path.stat()
     if facts.st_mode & (stat.S_IWOTH | stat.S_IWGRP):
         who = "everybody" if facts.st_mode & stat.S_IWOTH else f"the group {facts.st_gid}"

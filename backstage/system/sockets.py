@@ -1,4 +1,4 @@
-"""TCP ports of this host: whether one is in use, and which process listens on it."""
+"""TCP ports of this host: whether one can be bound, and which process listens on it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ else:
 
 def in_use(port: int, host: str = "127.0.0.1") -> bool:
     """Whether any program, ours or not, already listens at this address."""
+    error = bind_error(port, host)
+    return error is not None and error.errno == errno.EADDRINUSE
+
+
+def bind_error(port: int, host: str = "127.0.0.1") -> OSError | None:
+    """Why this process cannot bind to this address; None if it can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as attempt:
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             attempt.bind((host, port))
         except OSError as error:
-            return error.errno == errno.EADDRINUSE
-    return False
+            return error
+    return None
 
 
 def listener(port: int) -> int | None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import re
-import socket
 from collections.abc import Sequence
 from difflib import get_close_matches
-from functools import lru_cache
 from pathlib import Path
 
 from ..facts.faults import Fault
@@ -50,6 +48,7 @@ _PLUGINS = ("plugin", "plugins", "need-plugin", "need-plugins", "autoload")
 _HIGHEST_PORT = 65535
 _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 _FIND = Path(__file__).parent / "inside" / "find_module.py"
+_OPTIONS: dict[Path, frozenset[str]] = {}
 # Shapes of scripts that each uWSGI has accepted, so that a changed value needs no new dry run.
 _ACCEPTED: set[tuple[Path, tuple[tuple[str, str], ...]]] = set()
 
@@ -196,11 +195,14 @@ def _last_words(said: str) -> str:
     return _SOURCE.sub("", words[-1]) if words else "uWSGI rejects the file"
 
 
-@lru_cache
 def _options(binary: Path) -> frozenset[str]:
-    """The options that this uWSGI supports."""
-    _, said = _tried([binary, "--help"], VenuePaths(binary.parent.parent), binary.parent)
-    return frozenset(_OPTION.findall(said))
+    """The options that this uWSGI supports; none if it did not say so in time."""
+    if binary not in _OPTIONS:
+        status, said = _tried([binary, "--help"], VenuePaths(binary.parent.parent), binary.parent)
+        if status:
+            return frozenset()
+        _OPTIONS[binary] = frozenset(_OPTION.findall(said))
+    return _OPTIONS[binary]
 
 
 def _refuse_numbers(script: Script) -> None:
@@ -249,18 +251,13 @@ def _refuse_ports(script: Script, before: Script) -> None:
 
 
 def _refuse_port(line: Line, address: ini.Address) -> None:
-    if sockets.in_use(address.port, address.bound_host):
+    error = sockets.bind_error(address.port, address.bound_host)
+    if error and error.errno == errno.EADDRINUSE:
         holder = sockets.holder(address.port)
-        raise _Found(line.blame(f"port {address.port} is held by {holder}"))
-    family = socket.AF_INET6 if ":" in address.bound_host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as attempt:
-        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            attempt.bind((address.bound_host, address.port))
-        except OSError as error:
-            if error.errno in {errno.EACCES, errno.EADDRNOTAVAIL}:
-                what = f"cannot bind {address.bound_host}:{address.port}"
-                raise _Found(line.blame(f"{what}: {error.strerror}")) from error
+        raise _Found(line.blame(f"port {address.port} is taken by {holder}"))
+    if error and error.errno in {errno.EACCES, errno.EADDRNOTAVAIL}:
+        what = f"cannot bind {address.bound_host}:{address.port}"
+        raise _Found(line.blame(f"{what}: {error.strerror}")) from error
 
 
 def _refuse_application(venue_paths: VenuePaths, script: Script, before: Script) -> None:

@@ -1,14 +1,16 @@
-"""Rewrite vassal files: check the new text, then write it so that the Emperor notices."""
+"""Rewrite vassal files: check the new text, then write it so that the Act loads it."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from ..errors import ActFailed, EditRefused
 from ..facts.faults import Fault
+from ..facts.sightings import Vassal
 from ..layout.paths import ActPaths
 from ..system import files
-from . import dry_run, vassal_files
+from . import dry_run, loaded, reloading, vassal_files
 from .ini import VassalFile
 from .stats import EmperorStats
 
@@ -50,7 +52,9 @@ def rewrite(
         vassal = known.vassals.get(act_paths.vassal.name) if known else None
         # Of a symbolic link, the operator edits the target.
         target = act_paths.vassal.resolve()
-        vassal_files.write(target, text, not_before=vassal.last_mod if vassal else 0.0)
+        vassal_files.write(target, text, mtime=vassal.last_mod if vassal else math.inf)
+        if vassal:
+            reloading.reload(act_paths, vassal)
         vassal_files.keep(act_paths, after)
     else:
         vassal_files.write(act_paths.kept, text)
@@ -60,11 +64,18 @@ def rewrite(
 def _running(act_paths: ActPaths, known: EmperorStats | None) -> VassalFile:
     """The file that the Act runs with, or ran with before it was stopped."""
     vassal = known.vassals.get(act_paths.vassal.name) if known else None
-    version = vassal_files.version(act_paths)
-    is_taken = not vassal or not version or version.second <= vassal.last_mod
+    is_taken = loaded.is_loaded(act_paths, vassal.pid) if vassal else True
+    if is_taken is None:
+        is_taken = not _is_later(act_paths, vassal)
     if is_taken and not vassal_files.refusal(act_paths):
         return present(act_paths)
     return vassal_files.kept(act_paths) or present(act_paths)
+
+
+def _is_later(act_paths: ActPaths, vassal: Vassal | None) -> bool:
+    """Whether the Emperor has yet to act on the file, by its date."""
+    version = vassal_files.version(act_paths)
+    return bool(vassal and version and version.second > vassal.last_mod)
 
 
 def _place(act_paths: ActPaths) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 import time
@@ -20,6 +21,9 @@ from .ini import VassalFile
 _TICK = 100_000_000
 # A file that is open for writing but has not changed for this long, in nanoseconds, counts as is.
 _AT_REST = 1_000_000_000
+# A file is dated at least this many seconds back: the Emperor, which compares whole seconds, then
+# notices even an edit that follows at once.
+_BACK = 2
 
 
 @dataclass(frozen=True)
@@ -94,41 +98,26 @@ def kept(act_paths: ActPaths) -> VassalFile | None:
 
 
 def keep(act_paths: ActPaths, file: VassalFile | None = None) -> None:
-    """Keep `file`, or else the file now in `vassals/`, including edits by hand.
-
-    The kept file is never older than the one in `vassals/`, so the file that is put back later is
-    newer than both.
-    """
+    """Keep `file`, or else the file now in `vassals/`, including edits by hand."""
     file = file or current(act_paths)
-    if not file:
-        return
-    facts = act_paths.vassal.stat()
-    if file != kept(act_paths):
-        write(act_paths.kept, file.text, not_before=facts.st_mtime - 1)
-    elif act_paths.kept.stat().st_mtime < facts.st_mtime:
-        os.utime(act_paths.kept, ns=(facts.st_mtime_ns, facts.st_mtime_ns))
+    if file and file != kept(act_paths):
+        write(act_paths.kept, file.text, mtime=act_paths.vassal.stat().st_mtime)
 
 
 def put_back(act_paths: ActPaths) -> None:
-    """Put the kept file into `vassals/`. Raises FileNotFoundError if none was kept."""
+    """Put the kept file into `vassals/`, with its date. Raises FileNotFoundError without one."""
     text = act_paths.kept.read_bytes().decode()
-    write(act_paths.vassal, text, not_before=act_paths.kept.stat().st_mtime)
+    write(act_paths.vassal, text, mtime=act_paths.kept.stat().st_mtime)
 
 
-def write(path: Path, content: str, *, not_before: float = 0.0) -> None:
-    """Write a vassal file so that the Emperor, which compares whole seconds, sees a change.
+def write(path: Path, content: str, *, mtime: float = math.inf) -> None:
+    """Write a vassal file; it keeps the permissions of the file that it replaces.
 
-    Its mtime is at least a second later than that of the file it replaces and than `not_before`, in
-    seconds since the epoch.
+    `mtime` is in seconds since the epoch; the file is never dated later than two seconds ago.
     """
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
-    files.write_atomically(path, content, mode=mode, mtime=_later_second(path, not_before))
-
-
-def touch(path: Path) -> None:
-    """Update the mtime so that the Emperor sees a change. Raises FileNotFoundError."""
-    mtime = _later_second(path, 0.0)
-    os.utime(path, (mtime, mtime))
+    latest = math.floor(time.time()) - _BACK
+    files.write_atomically(path, content, mode=mode, mtime=min(mtime, latest))
 
 
 def refuse(act_paths: ActPaths, refused: Version, fault: Fault) -> None:
@@ -186,11 +175,6 @@ def read(path: Path) -> VassalFile | None:
     is_sure = time.time_ns() - facts.st_ctime_ns > _TICK
     slot.held = (version if is_sure else None, file)
     return file
-
-
-def _later_second(path: Path, not_before: float) -> int:
-    known = max(not_before, path.stat().st_mtime if path.exists() else 0.0)
-    return max(int(time.time()), int(known) + 1)
 
 
 def _rests(facts: os.stat_result) -> bool:

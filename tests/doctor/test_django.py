@@ -10,9 +10,10 @@ import pytest
 
 from backstage.doctor import django
 from backstage.doctor.finding import Finding, Remedy, Severity
-from backstage.layout.paths import ActPaths, VenuePaths
+from backstage.layout.paths import ActPaths
 from backstage.projects.inspection import Report
 from backstage.projects.project import Project
+from tests import acts_on_disk
 
 KEY = "kq3v9xtt0pZr81mmWc5dLx27Yh"
 FOR_HTTPS = ["security.W004", "security.W008", "security.W012", "security.W016"]
@@ -20,11 +21,7 @@ FOR_HTTPS = ["security.W004", "security.W008", "security.W012", "security.W016"]
 
 @pytest.fixture
 def act(tmp_path: Path) -> ActPaths:
-    venue = VenuePaths(tmp_path)
-    for name in ("vassals", "kept", "templates", "acts/blog/blog"):
-        (tmp_path / name).mkdir(parents=True)
-    act = venue.act("blog")
-    act.manage.touch()
+    act = acts_on_disk.with_project(tmp_path)
     act.env_file.write_text(f"SECRET_KEY={KEY}\nDEBUG=on\n")
     return act
 

@@ -129,7 +129,7 @@ def test_a_port_that_another_program_has(paths: VenuePaths, spawn: Spawn, port: 
     want(paths, "blog", f"127.0.0.1:{port}")
     (found,) = examine(paths)
     assert (found.severity, found.subject) == (Severity.TROUBLE, "blog")
-    assert found.what.startswith(f"its port {port} is held by ")
+    assert found.what.startswith(f"its port {port} is taken by ")
     assert found.what.endswith(f"(pid {holder.pid})")
     paths.act("blog").vassal.rename(paths.act("blog").kept)
     (found,) = examine(paths)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -70,6 +71,10 @@ STORIES = {
             "1: running → starting (killed by SIGKILL)",
             "1: starting → running (killed by SIGKILL)",
         ],
+    ),
+    "it has loaded its files again between two looks": (
+        [replace(crew(11, 12), loaded=5), replace(crew(13, 14), loaded=9)],
+        ["0: stopped → running", "1: running → reloading", "1: reloading → running"],
     ),
     "another master counts its reloads anew": (
         [Moment(RUNNING, 7, 3), Moment(RUNNING, 9, 0), Moment(RUNNING, 9, 0)],

@@ -16,8 +16,7 @@ from backstage.events.streams import Broadcast, EventStream
 from backstage.facts.states import State
 from backstage.layout.paths import VenuePaths
 from backstage.status.survey import Survey
-
-PATIENCE = 20.0
+from tests.patience import PATIENCE
 
 Listen = Callable[..., EventStream]
 

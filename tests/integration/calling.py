@@ -18,9 +18,9 @@ from pathlib import Path
 
 from backstage.act import Act
 from backstage.venue import Venue
+from tests.patience import PATIENCE
 
 BACKSTAGE = Path(sys.executable).with_name("backstage")
-PATIENCE = 60.0
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[=>])")
 
 

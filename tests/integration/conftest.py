@@ -23,6 +23,7 @@ from backstage.uwsgi.emperor import Emperor
 from backstage.venue import Venue
 from tests.endings import ENDING
 from tests.integration.machine import Machine, booted, missing, skipping_unbootable
+from tests.patience import PATIENCE
 
 MakeVenue = Callable[..., Venue]
 
@@ -143,7 +144,7 @@ def _is_within(process: psutil.Process, top: Path) -> bool:
 def fetch(act: Act, path: str = "") -> tuple[int, str]:
     """The status and text of an Act's answer, errors included."""
     try:
-        with urllib.request.urlopen(act.url + path, timeout=20) as answer:
+        with urllib.request.urlopen(act.url + path, timeout=PATIENCE) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -18,12 +18,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from .machine import MACHINES, Unbootable, free_name, furnish, lay, link, needed, unmount
+from tests.patience import PATIENCE
 
-PATIENCE = 120.0
+from .machine import MACHINES, Unbootable, free_name, furnish, lay, link, needed, needs_tmp, unmount
+
+# Its one processor is several times slower than this host's.
+_LONG = 4 * PATIENCE
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CLEAN = {"PATH": _PATH, "LANG": "C.UTF-8", "TERM": "dumb", "SYSTEMD_COLORS": "0"}
-# Its first program. It hides this host's /tmp, which systemd would empty, file by file.
+# Its first program.
 _INIT = f"""#!/bin/sh -e
 PATH={_PATH}
 insmod /usr/lib/uml/modules/$(uname -r)/kernel/fs/overlayfs/overlay.ko
@@ -31,10 +34,12 @@ mount -t tmpfs -o mode=755 tmpfs /mnt
 mkdir /mnt/upper /mnt/work /mnt/root
 mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root
 cd /mnt/root
-mount -t tmpfs -o mode=1777 tmpfs tmp
+{{hide_tmp}}
 pivot_root . mnt
 exec chroot . /lib/systemd/systemd </dev/console >/dev/console 2>&1
 """
+# Otherwise systemd would empty this host's /tmp, file by file.
+_HIDE_TMP = "mount -t tmpfs -o mode=1777 tmpfs tmp"
 # Runs the host's commands one by one: a line of JSON each way, over a serial port.
 _AGENT = """
 import json, os, subprocess, tty
@@ -73,8 +78,8 @@ def missing() -> str:
         return "booting a guest needs root"
     if not shutil.which("linux.uml") or not shutil.which("insmod", path=_PATH):
         return "booting a guest needs the Debian packages user-mode-linux and kmod"
-    if hidden := [path for path in needed() if path.parts[1] in {"tmp", "run"}]:
-        return f"{hidden[0]} is not visible in a guest, which has its own /tmp and /run"
+    if hidden := [path for path in needed() if path.is_relative_to("/run")]:
+        return f"{hidden[0]} is not visible in a guest, which has its own /run"
     return ""
 
 
@@ -101,7 +106,8 @@ class Guest:
     def furnish(self) -> None:
         lay(self._top / "disk")
         furnish(self.root)
-        (self.root / "first.sh").write_text(_INIT)
+        init = _INIT.format(hide_tmp="" if needs_tmp() else _HIDE_TMP)
+        (self.root / "first.sh").write_text(init)
         (self.root / "first.sh").chmod(0o755)
         (self.root / "agent.py").write_text(_AGENT)
         units = self.root / "etc/systemd/system"
@@ -112,7 +118,7 @@ class Guest:
         """Run a program in its files on this host's kernel, which is several times faster."""
         apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
         command = [*apart, "sh", "-ec", _CHROOT, "sh", self.root, *words]
-        done = subprocess.run(command, env=_CLEAN, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(command, env=_CLEAN, capture_output=True, text=True, timeout=_LONG)
         assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
 
     def boot(self) -> None:
@@ -142,7 +148,7 @@ class Guest:
         """Run a program inside."""
         become = [] if user == "root" else ["runuser", "--user", user, "--"]
         args = [*become, *map(str, words)]
-        asked = json.dumps({"args": args, "cwd": "/", "env": _CLEAN, "timeout": PATIENCE})
+        asked = json.dumps({"args": args, "cwd": "/", "env": _CLEAN, "timeout": _LONG})
         os.write(self._asks, f"{asked}\n".encode())
         done = subprocess.CompletedProcess[str](args, **self._answer())
         told = f"{' '.join(args)}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -164,7 +170,7 @@ class Guest:
     def _answer(self) -> dict[str, Any]:
         said = b""
         while not said.endswith(b"\n"):
-            ready, _, _ = select.select([self._tells], [], [], 2 * PATIENCE)
+            ready, _, _ = select.select([self._tells], [], [], 2 * _LONG)
             more = os.read(self._tells, 65536) if ready else b""
             if not more:
                 console = (self._top / "console").read_text(errors="replace")

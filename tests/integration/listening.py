@@ -7,9 +7,8 @@ from backstage.events.event import Event
 from backstage.events.streams import EventStream
 from backstage.facts.states import State
 from backstage.system.deadlines import Deadline
+from tests.patience import PATIENCE
 
-# Long enough for a busy machine; no test waits for it to pass.
-PATIENCE = 60.0
 RELOAD = (State.RELOADING, State.RUNNING)
 STOP = (State.STOPPING, State.STOPPED)
 START = (State.STARTING, State.RUNNING)

@@ -24,12 +24,12 @@ from pathlib import Path
 import pytest
 
 import backstage
+from tests.patience import PATIENCE
 
 MACHINES = Path("/run/backstage-machines")
 CGROUPS = Path("/sys/fs/cgroup")
 NSPAWN = Path("/run/systemd/nspawn")
 _TMP = Path("/tmp")
-PATIENCE = 60.0
 POWEROFF = signal.SIGRTMIN + 4  # makes systemd, as PID 1, power off
 _PREFIX = Path(sys.prefix)
 _CHECKOUT = Path(backstage.__file__).resolve().parents[1]
@@ -247,7 +247,7 @@ class Machine:
         boot = ["systemd-nspawn", "--quiet", "--boot", *_OPTIONS]
         mine = [f"--directory={self.root}", f"--machine={self.name}"]
         told = {"NOTIFY_SOCKET": str(self._top / "notify"), "SYSTEMD_NSPAWN_USE_CGNS": "1"}
-        if _needs_tmp():
+        if needs_tmp():
             told["SYSTEMD_NSPAWN_TMPFS_TMP"] = "0"
         with (self._top / "console").open("wb") as console:
             return subprocess.Popen(
@@ -290,7 +290,7 @@ class Machine:
                 with suppress(ProcessLookupError):
                     os.kill(self._leader, signal.SIGKILL)
             with suppress(subprocess.TimeoutExpired):
-                self._nspawn.wait(timeout=5 if self._leader else 0)
+                self._nspawn.wait(timeout=PATIENCE if self._leader else 0)
         _until(self._is_cleared, f"processes of {self.name} stay")
         self._end_started()
         if self._nspawn:
@@ -329,7 +329,7 @@ def needed() -> list[Path]:
     return [_PREFIX, _CHECKOUT, _PYTHON]
 
 
-def _needs_tmp() -> bool:
+def needs_tmp() -> bool:
     """Whether one of them is in `/tmp`, which then is an overlay of the host's, too."""
     return any(path.is_relative_to(_TMP) for path in needed())
 
@@ -356,7 +356,7 @@ def furnish(root: Path) -> None:
         shutil.rmtree(wants)
     for unit in _MASKED:
         link(units / unit, "/dev/null")
-    if _needs_tmp():
+    if needs_tmp():
         # One would be mounted over /tmp, the other would empty it at each boot.
         link(units / "tmp.mount", "/dev/null")
         link(root / "etc" / "tmpfiles.d" / "tmp.conf", "/dev/null")

@@ -64,6 +64,8 @@ logto2 = %(venue)/log/%(act).log
 disable-logging = true
 shared-import = %(venue)/templates/early_signals.py
 import = %(venue)/templates/early_signals.py
+shared-import = %(venue)/templates/loaded.py
+hook-as-user-atexit = write:%(venue)/run/%(act).loaded -
 listen = 64
 """
 
@@ -284,6 +286,12 @@ class Stage:
         if variant == 3:
             os.utime(self.file(name), (1_600_000_000, 1_600_000_000))
 
+    def edit_ahead(self, name: str, variant: int) -> None:
+        """As with a clock that was ahead for a while, or a file from such a host."""
+        self.edit(name, variant % 3)
+        second = time.time() + (60, 3600, 86_400, 0.9)[variant]
+        os.utime(self.file(name), (second, second))
+
     def edit_port(self, name: str, variant: int) -> None:
         self._ports[name] = own_ports().take()
         self.edit(name, variant % 2)
@@ -294,7 +302,7 @@ class Stage:
             self._put(name, text) if variant % 2 else self.file(name).write_text(text)
 
     def edit_badly(self, name: str, variant: int) -> None:
-        """Variant 0 is an unknown option, 1 the same in place, 2 is no ini, 3 a port held."""
+        """Variant 0 is an unknown option, 1 the same in place, 2 is no ini, 3 a taken port."""
         text = self.text(name)
         if variant == 2:
             text = "[uwsgi\nhttp-socket\n"
@@ -302,7 +310,7 @@ class Stage:
             held = socket.create_server(("127.0.0.1", 0))
             self._held.append(held)
             text = text.replace(f":{self._ports[name]}", f":{held.getsockname()[1]}")
-            text += "# this port is held\n"
+            text += "# this port is taken\n"
         else:
             text += "thraeds = 3\n"
         if variant == 1:
@@ -412,6 +420,7 @@ OPERATIONS: dict[str, Callable[[Stage, str, int], None]] = {
     "restart all": _for_venue("restart_all_acts"),
     "watch elsewhere": Stage.watch_elsewhere,
     "edit": Stage.edit,
+    "edit ahead": Stage.edit_ahead,
     "edit port": Stage.edit_port,
     "edit remark": Stage.edit_remark,
     "edit badly": Stage.edit_badly,

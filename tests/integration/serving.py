@@ -21,6 +21,7 @@ from backstage.nginx.program import Nginx
 from backstage.nginx.site import Tls
 from backstage.system import processes
 from backstage.system.deadlines import Deadline, until
+from tests.patience import PATIENCE
 
 from .calling import call
 
@@ -102,13 +103,13 @@ class Web:
         command = [str(PROGRAM), "-c", str(self.conf), "-g", "daemon off;"]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as master:
             try:
-                assert until(lambda: bool(self.workers), Deadline(20.0))
+                assert until(lambda: bool(self.workers), Deadline(PATIENCE))
                 yield
             finally:
                 left = processes.family(master.pid)
                 master.send_signal(signal.SIGTERM)
-                master.wait(timeout=20)
-                assert until(lambda: not processes.running(left), Deadline(20.0))
+                master.wait(timeout=PATIENCE)
+                assert until(lambda: not processes.running(left), Deadline(PATIENCE))
 
     @property
     def workers(self) -> set[int]:
@@ -144,7 +145,7 @@ class Web:
         body: bytes | Iterable[bytes] | None = None,
     ) -> Answer:
         """Request a path of a host, from another loopback address than the usual one."""
-        connection = http.client.HTTPConnection(host, timeout=60)
+        connection = http.client.HTTPConnection(host, timeout=PATIENCE)
         connection.sock = self.connect(host, tls=tls)
         port = self.https if tls else self.http
         try:

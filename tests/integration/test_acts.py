@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -24,12 +26,31 @@ from backstage.system.locks import locked
 from backstage.uwsgi.emperor import Emperor
 from backstage.venue import Venue
 from tests.own_ports import own_ports
+from tests.patience import PATIENCE
 
 from .conftest import MakeVenue, fetch, processes_within
 
 
+@pytest.fixture(scope="module")
+def shared(venue: Venue, tmp_path_factory: pytest.TempPathFactory) -> tuple[Act, Path]:
+    """An Act that most tests use, and the file without which its page `long` is not finished."""
+    act, gate = new_act(venue, "shared", start=False), tmp_path_factory.mktemp("gate") / "gate"
+    wait = f"    while not os.path.exists({str(gate)!r}): time.sleep(0.02)"
+    answer = "    return HttpResponse(str(os.getpid()))"
+    add_view(act, "long", f"def view(request):\n{wait}\n{answer}")
+    return act, gate
+
+
 @pytest.fixture
-def act(venue: Venue, fresh_name: str) -> Act:
+def act(shared: tuple[Act, Path]) -> Act:
+    """It runs. A test that uses it leaves its files and its vassal file as they were."""
+    shared[0].start()
+    return shared[0]
+
+
+@pytest.fixture
+def own(venue: Venue, fresh_name: str) -> Act:
+    """An Act for one test."""
     return new_act(venue, fresh_name)
 
 
@@ -45,16 +66,16 @@ def add_view(act: Act, name: str, body: str) -> None:
     )
 
 
-def test_a_new_act_answers_at_once(venue: Venue, act: Act) -> None:
-    assert act.state is State.RUNNING
-    status, page = fetch(act)
+def test_a_new_act_answers_at_once(venue: Venue, own: Act) -> None:
+    assert own.state is State.RUNNING
+    status, page = fetch(own)
     assert status == 200
-    assert act.name in page
+    assert own.name in page
     assert venue.name in page
-    assert repr(act) == f"<Act {act.name!r} running, port {act.get_uwsgi_port()}, pid {act.pid}>"
-    assert act.name in venue
-    assert venue[act.name] == act
-    assert act in venue.acts
+    assert repr(own) == f"<Act {own.name!r} running, port {own.get_uwsgi_port()}, pid {own.pid}>"
+    assert own.name in venue
+    assert venue[own.name] == own
+    assert own in venue.acts
 
 
 def test_its_database_is_migrated_and_its_static_files_are_served(act: Act) -> None:
@@ -104,29 +125,50 @@ def test_stopping_blog_leaves_blog2_alone(venue: Venue) -> None:
     assert fetch(blog2)[0] == 200
 
 
-def test_a_restart_runs_new_code_on_the_same_socket(act: Act) -> None:
-    assert fetch(act)[0] == 200, "Django has read its urls"
-    add_view(act, "version", "view = lambda request: HttpResponse('new')")
-    assert fetch(act, "version")[0] == 404
-    pid = act.pid
-    act.restart()
-    assert fetch(act, "version") == (200, "new")
-    assert act.pid == pid, "the master, which holds the socket, stayed"
+def test_a_restart_runs_new_code_on_the_same_socket(own: Act) -> None:
+    assert fetch(own)[0] == 200, "Django has read its urls"
+    add_view(own, "version", "view = lambda request: HttpResponse('new')")
+    assert fetch(own, "version")[0] == 404
+    pid = own.pid
+    own.restart()
+    assert fetch(own, "version") == (200, "new")
+    assert own.pid == pid, "the master, which holds the socket, stayed"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request under way, which the Act finishes only when the file `gate` is there."""
+
+    act: Act
+    gate: Path
+    answers: list[tuple[int, str]]
+    asking: threading.Thread
+
+    def finish(self) -> None:
+        self.gate.touch()
+        self.asking.join()
+
+
+@pytest.fixture
+def visit(act: Act, shared: tuple[Act, Path]) -> Iterator[Visit]:
+    gate, answers = shared[1], list[tuple[int, str]]()
+    gate.unlink(missing_ok=True)
+
+    def ask() -> None:
+        with suppress(OSError, http.client.HTTPException):  # it may be killed with its worker
+            answers.append(fetch(act, "long"))
+
+    visit = Visit(act, gate, answers, threading.Thread(target=ask))
+    visit.asking.start()
+    assert until(lambda: act.snapshot().busy == 1, Deadline(PATIENCE))
+    yield visit
+    visit.finish()
 
 
 @pytest.mark.slow
-def test_a_restart_refuses_nobody_and_finishes_requests_under_way(act: Act) -> None:
-    add_view(
-        act,
-        "slow",
-        "def view(request):\n    time.sleep(1.5)\n    return HttpResponse(str(os.getpid()))",
-    )
-    act.restart()
-    answers: list[str] = []
-    slow = threading.Thread(target=lambda: answers.append(fetch(act, "slow")[1]))
-    slow.start()
+def test_a_restart_refuses_nobody_and_finishes_requests_under_way(visit: Visit) -> None:
+    act, over = visit.act, threading.Event()
     statuses: list[int] = []
-    over = threading.Event()
 
     def keep_asking() -> None:
         while not over.is_set():
@@ -135,98 +177,73 @@ def test_a_restart_refuses_nobody_and_finishes_requests_under_way(act: Act) -> N
     asking = threading.Thread(target=keep_asking)
     asking.start()
     workers = {child.pid for child in psutil.Process(act.pid).children()}
-    assert until(lambda: _is_busy(act), Deadline(10.0))
+    act.restart(wait=None)
+    assert until(lambda: act.state is State.RELOADING, Deadline(PATIENCE))
+    # Time enough to kill the worker, for a reload that has no patience.
+    time.sleep(1.5)
+    visit.finish()
     act.restart()
     over.set()
     asking.join()
-    slow.join()
-    assert int(answers[0]) in workers, "answered by the worker that was told to go"
+    [(_, answer)] = visit.answers
+    assert int(answer) in workers, "answered by the worker that was told to go"
     assert set(statuses) == {200}
     assert not workers & {child.pid for child in psutil.Process(act.pid).children()}
 
 
-def _is_busy(act: Act) -> bool:
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(act.paths.stats))
-        return b'"in_request":1' in b"".join(iter(lambda: connection.recv(65536), b""))
-
-
-def test_a_stop_finishes_requests_under_way(act: Act) -> None:
-    add_view(act, "slow", "def view(request):\n    time.sleep(1)\n    return HttpResponse('done')")
-    act.restart()
-    answers: list[tuple[int, str]] = []
-    slow = threading.Thread(target=lambda: answers.append(fetch(act, "slow")))
-    slow.start()
-    assert until(lambda: _is_busy(act), Deadline(10.0))
-    act.stop()
-    slow.join()
-    assert answers == [(200, "done")]
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Path:
-    return tmp_path / "gate"
-
-
-@pytest.fixture
-def slow(act: Act, gate: Path) -> Iterator[Act]:
-    """An Act with a request under way, which it finishes only when the file `gate` is there."""
-    wait = f"    while not os.path.exists({str(gate)!r}): time.sleep(0.02)"
-    add_view(act, "long", f"def view(request):\n{wait}\n    return HttpResponse('done')")
-    act.restart()
-
-    def ask() -> None:
-        with suppress(OSError, http.client.HTTPException):  # it may be killed with its worker
-            fetch(act, "long")
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    assert until(lambda: act.snapshot().busy == 1, Deadline(30.0))
-    yield act
-    gate.touch()
-    asking.join()
+def test_a_stop_finishes_requests_under_way(visit: Visit) -> None:
+    [worker] = psutil.Process(visit.act.pid).children()
+    visit.act.stop(wait=None)
+    # Time enough to kill it, for a stop that would.
+    time.sleep(0.5)
+    visit.finish()
+    visit.act.stop()
+    assert visit.answers == [(200, str(worker.pid))]
 
 
 @pytest.mark.parametrize("verb", ["start", "restart"])
-def test_at_once_means_at_once(slow: Act, gate: Path, verb: str) -> None:
+def test_at_once_means_at_once(visit: Visit, verb: str) -> None:
     """Without a wait, nobody waits for the run before, and the Act comes back all the same."""
-    before = processes.family(slow.pid or 0)
-    slow.stop(wait=None)
-    getattr(slow, verb)(wait=None)
+    act = visit.act
+    before = processes.family(act.pid or 0)
+    act.stop(wait=None)
+    getattr(act, verb)(wait=None)
     assert processes.running(before), "it still has a request to finish"
-    assert slow.wanted
-    gate.touch()
-    slow.wait(State.RUNNING)
+    assert act.wanted
+    visit.finish()
+    act.wait(State.RUNNING)
     assert not processes.running(before[:1])
 
 
-def test_a_start_waits_for_the_run_before_no_longer_than_it_was_told(slow: Act) -> None:
-    slow.stop(wait=None)
+def test_a_start_waits_for_the_run_before_no_longer_than_it_was_told(visit: Visit) -> None:
+    visit.act.stop(wait=None)
     with pytest.raises(NotInTime):
-        slow.start(wait=0.5)
+        visit.act.start(wait=0.5)
 
 
-def test_a_restart_knows_workers_that_only_a_crowd_calls(act: Act) -> None:
+@pytest.mark.slow
+def test_a_restart_knows_workers_that_only_a_crowd_calls(own: Act) -> None:
     """uWSGI's `cheaper` keeps most of the workers from being there at all."""
-    text = act.vassal_text
-    act.rewrite(f"{text}processes = 3\ncheaper = 1\n", based_on=text)
-    before = act.pid
+    text = own.vassal_text
+    own.rewrite(f"{text}processes = 3\ncheaper = 1\n", based_on=text)
+    before = own.pid
     workers = set(processes.family(before or 0)[1:])
-    act.restart(wait=20.0)
-    assert act.pid == before
+    own.restart()
+    assert own.pid == before
     assert not processes.running(workers)
-    assert fetch(act)[0] == 200
+    assert fetch(own)[0] == 200
 
 
-def test_a_restart_knows_workers_that_only_a_request_calls(act: Act) -> None:
-    text = act.vassal_text
-    act.rewrite(f"{text}cheap = true\n", based_on=text)
-    add_view(act, "fresh", "def view(request):\n    return HttpResponse('fresh')")
-    act.restart(wait=20.0)
-    assert fetch(act, "fresh") == (200, "fresh")
+@pytest.mark.slow
+def test_a_restart_knows_workers_that_only_a_request_calls(own: Act) -> None:
+    text = own.vassal_text
+    own.rewrite(f"{text}cheap = true\n", based_on=text)
+    add_view(own, "fresh", "def view(request):\n    return HttpResponse('fresh')")
+    own.restart()
+    assert fetch(own, "fresh") == (200, "fresh")
 
 
-def test_a_retired_act_is_not_started_in_between(act: Act, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retired_act_is_not_started_in_between(own: Act, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has waited for the lock finds it stopped, retired and with nothing to start from."""
     refused: list[ActFailed] = []
 
@@ -236,54 +253,54 @@ def test_a_retired_act_is_not_started_in_between(act: Act, monkeypatch: pytest.M
             yield
         monkeypatch.setattr("backstage.act.locked", locked)
         try:
-            act.start()
+            own.start()
         except ActFailed as error:
             refused.append(error)
 
     monkeypatch.setattr("backstage.act.locked", locked_before_another)
-    goal = act.retire()
+    goal = own.retire()
     assert [str(error) for error in refused] == [
-        f"Act {act.name!r} has no vassal file to start from; "
-        f"make one with new_act(venue, {act.name!r})"
+        f"Act {own.name!r} has no vassal file to start from; "
+        f"make one with new_act(venue, {own.name!r})"
     ]
-    assert (goal / act.name / "manage.py").is_file()
-    assert act.state is State.STOPPED
+    assert (goal / own.name / "manage.py").is_file()
+    assert own.state is State.STOPPED
 
 
 @pytest.mark.slow
-def test_verbs_in_quick_succession_do_what_they_say(act: Act) -> None:
+def test_verbs_in_quick_succession_do_what_they_say(own: Act) -> None:
     """The last one counts, however early in the life of the vassal it comes."""
     for pause in (0.0, 0.02, 0.1, 0.2, 0.3):
-        act.stop()
-        act.start(wait=None)
+        own.stop()
+        own.start(wait=None)
         time.sleep(pause)
         # Sooner than the Emperor would kill what does not listen.
-        act.stop(wait=10)
-        assert act.state is State.STOPPED
-        assert not processes_within(act.paths.top)
+        own.stop(wait=10)
+        assert own.state is State.STOPPED
+        assert not processes_within(own.paths.top)
     for pause in (0.0, 0.05, 0.15, 0.3):
-        act.stop(wait=None)
-        act.start(wait=None)
+        own.stop(wait=None)
+        own.start(wait=None)
         time.sleep(pause)
-        (act.paths.top / act.name / "mark.py").write_text(f"MARK = {pause}\n")
-        act.restart()
-        assert act.state is State.RUNNING
-        assert fetch(act)[0] == 200
-        act.restart()
-        act.restart(wait=None)
-        act.restart()
-        assert fetch(act)[0] == 200
+        (own.paths.top / own.name / "mark.py").write_text(f"MARK = {pause}\n")
+        own.restart()
+        assert own.state is State.RUNNING
+        assert fetch(own)[0] == 200
+        own.restart()
+        own.restart(wait=None)
+        own.restart()
+        assert fetch(own)[0] == 200
 
 
 @pytest.mark.slow
-def test_a_restart_waits_for_an_application_that_loads_long(act: Act) -> None:
+def test_a_restart_waits_for_an_application_that_loads_long(own: Act) -> None:
     """Longer than a reload that may be lost is waited for; it must not be asked for again."""
-    wsgi = act.paths.top / act.name / "wsgi.py"
+    wsgi = own.paths.top / own.name / "wsgi.py"
     wsgi.write_text("import time\ntime.sleep(5)\n" + wsgi.read_text())
-    begun = len(act.paths.log.read_text())
-    act.restart()
-    assert act.paths.log.read_text()[begun:].count("spawned uWSGI worker 1") == 1
-    assert fetch(act)[0] == 200
+    begun = len(own.paths.log.read_text())
+    own.restart()
+    assert own.paths.log.read_text()[begun:].count("spawned uWSGI worker 1") == 1
+    assert fetch(own)[0] == 200
 
 
 @pytest.mark.slow
@@ -321,24 +338,68 @@ def test_a_restart_in_the_middle_of_a_start_runs_the_newest_code(
 
 
 @pytest.mark.slow
-def test_hand_edits_survive_everything_and_count(venue: Venue, act: Act) -> None:
+def test_several_workers_are_replaced_one_after_the_other(own: Act) -> None:
+    """Others answer meanwhile. After an edit of the vassal file, the master must read it first."""
+    own.rewrite(own.vassal_text + "processes = 3\n", based_on=own.vassal_text)
+    record = own.paths.loaded
+    for edited in (False, True):
+        if edited:
+            own.paths.vassal.write_text(own.vassal_text + "harakiri = 50\n")
+        before, workers = record.stat().st_ino, set(psutil.Process(own.pid).children())
+        with requests_under_way(own) as failures:
+            own.restart()
+        assert not failures
+        children = psutil.Process(own.pid).children()
+        assert len(children) == 3
+        assert workers.isdisjoint(children)
+        # The master writes a new record when it has read its files.
+        assert (record.stat().st_ino != before) == edited
+        assert own.snapshot().untaken is None
+
+
+@contextmanager
+def requests_under_way(act: Act) -> Iterator[list[BaseException]]:
+    """Clients that ask again and again; what has failed."""
+    failures: list[BaseException] = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            try:
+                assert fetch(act)[0] == 200
+            except BaseException as failure:  # noqa: BLE001 the test judges
+                failures.append(failure)
+
+    clients = [threading.Thread(target=ask) for _ in range(2)]
+    for client in clients:
+        client.start()
+    try:
+        yield failures
+    finally:
+        ended.set()
+        for client in clients:
+            client.join()
+
+
+@pytest.mark.slow
+def test_hand_edits_survive_everything_and_count(venue: Venue, own: Act) -> None:
     port = own_ports().take()
-    old = act.get_uwsgi_port()
-    vassal = act.paths.vassal
+    old = own.get_uwsgi_port()
+    vassal = own.paths.vassal
     edited = (
         vassal.read_text().replace(f":{old}", f":{port}").replace("processes = 1", "processes = 2")
     )
     vassal.write_text(edited + "# a remark of mine\nthreads = 3\n")
-    assert act.get_uwsgi_port() == port
-    act.restart()
-    assert fetch(act)[0] == 200
-    assert len(psutil.Process(act.pid).children()) == 2
+    assert until(lambda: own.get_uwsgi_port() == port, Deadline(PATIENCE))
+    own.restart()
+    assert fetch(own)[0] == 200
+    assert len(psutil.Process(own.pid).children()) == 2
     before = vassal.read_bytes()
-    act.stop()
-    assert act.get_uwsgi_port() == port
-    act.start()
+    own.stop()
+    assert own.get_uwsgi_port() == port
+    own.start()
     assert vassal.read_bytes() == before
-    assert until(lambda: _threads(act) == [3, 3], Deadline(10.0))
+    assert until(lambda: _threads(own) == [3, 3], Deadline(PATIENCE))
 
 
 def _threads(act: Act) -> list[int]:
@@ -353,8 +414,7 @@ def test_a_port_that_was_edited_by_hand_is_the_acts_own(act: Act) -> None:
     mtime = act.paths.vassal.stat().st_mtime + 2
     act.paths.vassal.write_text(text)
     os.utime(act.paths.vassal, (mtime, mtime))
-    assert act.get_uwsgi_port() == port
-    assert until(lambda: sockets.listener(port) is not None, Deadline(60.0))
+    assert until(lambda: sockets.listener(port) is not None, Deadline(PATIENCE))
     act.restart()
     assert act.get_uwsgi_port() == port
     assert fetch(act)[0] == 200
@@ -394,11 +454,17 @@ def test_a_broken_act_fails_alone_and_says_why(venue: Venue, act: Act, fresh_nam
 
 
 @pytest.mark.slow
-def test_a_start_after_a_repair_does_not_wait_for_the_emperors_next_try(act: Act) -> None:
+def test_a_start_after_a_repair_does_not_wait_for_the_emperors_next_try(
+    make_venue: MakeVenue,
+) -> None:
     """The Emperor tries what fails more and more rarely; an explicit start is tried now."""
+    venue = make_venue(start=False)
+    ini = venue.paths.emperor_ini
+    # So long at once, which it would be only after half a minute of failures.
+    ini.write_text(re.sub(r"throttle = \d+", "throttle = 600000", ini.read_text()))
+    act = new_act(venue, "blog", start=False)
     settings = act.paths.top / act.name / "settings.py"
     good = settings.read_text()
-    act.stop()
     settings.write_text("broken\n")
     act.start(wait=None)
 
@@ -408,7 +474,7 @@ def test_a_start_after_a_repair_does_not_wait_for_the_emperors_next_try(act: Act
         return penalty.retry_at if penalty and act.paths.vassal.name not in seen.vassals else 0.0
 
     # Far enough away that an Act which starts meanwhile cannot be mistaken for that try.
-    assert until(lambda: next_try() > time.time() + 4, Deadline(60.0), pause=0.1)
+    assert until(lambda: next_try() > time.time() + 2 * PATIENCE, Deadline(PATIENCE), pause=0.1)
     settings.write_text(good)
     planned = next_try()
     act.start()
@@ -453,18 +519,19 @@ def test_two_acts_never_share_a_port(venue: Venue, act: Act, fresh_name: str) ->
     assert not (venue.paths.acts / f"{fresh_name}_twin").exists()
 
 
-def test_retiring_moves_and_never_deletes(venue: Venue, act: Act) -> None:
-    (act.paths.top / "notes.txt").write_text("keep me")
-    port = act.get_uwsgi_port()
-    goal = act.retire()
+@pytest.mark.slow
+def test_retiring_moves_and_never_deletes(venue: Venue, own: Act) -> None:
+    (own.paths.top / "notes.txt").write_text("keep me")
+    port = own.get_uwsgi_port()
+    goal = own.retire()
     assert goal.parent == venue.path / "retired"
-    assert (goal / act.name / "notes.txt").read_text() == "keep me"
-    assert (goal / act.name / "db.sqlite3").exists()
-    assert f":{port}" in (goal / f"{act.name}.ini").read_text()
-    assert act.name not in venue
-    with pytest.raises(NoSuchAct, match=act.name):
-        venue[act.name]
-    again = new_act(venue, act.name)
+    assert (goal / own.name / "notes.txt").read_text() == "keep me"
+    assert (goal / own.name / "db.sqlite3").exists()
+    assert f":{port}" in (goal / f"{own.name}.ini").read_text()
+    assert own.name not in venue
+    with pytest.raises(NoSuchAct, match=own.name):
+        venue[own.name]
+    again = new_act(venue, own.name)
     assert again.retire() != goal
 
 
@@ -477,7 +544,7 @@ def test_new_act_opens_what_is_there(venue: Venue, act: Act) -> None:
     assert act.paths.env_file.read_text() == secret
 
 
-def test_new_act_runs_a_project_that_is_there(venue: Venue, act: Act, fresh_name: str) -> None:
+def test_new_act_runs_a_project_that_is_there(venue: Venue, fresh_name: str) -> None:
     """A project somebody put into acts/ is run as it is, and survives a failure."""
     name = f"{fresh_name}_own"
     project = venue.paths.acts / name
@@ -496,6 +563,7 @@ def test_new_act_runs_a_project_that_is_there(venue: Venue, act: Act, fresh_name
     assert fetch(new_act(venue, name)) == (200, "mine")
 
 
+@pytest.mark.slow
 def test_a_template_of_ones_own(venue: Venue, tmp_path: Path, fresh_name: str) -> None:
     """Any template by Django's convention will do, tags and filters included."""
     package = tmp_path / "project_name"
@@ -535,9 +603,9 @@ def test_a_template_that_is_none_leaves_nothing(
     assert not list(venue.paths.acts.glob(f"*{fresh_name}*"))
 
 
-def test_a_with_block_stops_the_act(venue: Venue, fresh_name: str) -> None:
-    with new_act(venue, fresh_name) as act:
-        assert act.state is State.RUNNING
+def test_a_with_block_stops_the_act(venue: Venue, act: Act) -> None:
+    with new_act(venue, act.name) as opened:
+        assert opened.state is State.RUNNING
     assert act.state is State.STOPPED
 
 

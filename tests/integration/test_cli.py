@@ -17,8 +17,9 @@ from backstage.facts.states import State
 from backstage.shortcuts import use_venue
 from backstage.system.deadlines import Deadline
 from backstage.venue import Venue
+from tests.patience import PATIENCE
 
-from .calling import BACKSTAGE, PATIENCE, call, environment, slow_act
+from .calling import BACKSTAGE, call, environment, slow_act
 from .conftest import fetch
 
 README = Path(__file__).parents[2] / "README.md"
@@ -101,6 +102,7 @@ def test_status(house: Path, blog: Act) -> None:
     assert (shown.returncode, shown.stderr) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", COLUMNS)
 def test_every_column_by_itself(house: Path, blog: Act, column: str) -> None:
     shown = call("status", "blog", "-o", column, cwd=house)
@@ -167,6 +169,7 @@ def test_all_acts(house: Path, blog: Act) -> None:
     assert len(call("start", "--all", cwd=house).stdout.splitlines()) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [[], ["--all", "blog"]])
 @pytest.mark.parametrize("verb", ["start", "stop", "restart"])
 def test_whom_a_verb_means_has_to_be_said(house: Path, verb: str, words: list[str]) -> None:
@@ -215,6 +218,7 @@ def test_url_and_port(house: Path, blog: Act) -> None:
     assert call("port", "blog", cwd=house).stdout == f"{port}\n"
 
 
+@pytest.mark.slow
 def test_an_act_without_a_port(house: Path, blog: Act) -> None:
     blog.stop()
     kept = blog.paths.kept
@@ -299,6 +303,7 @@ def test_the_venue_is_found_from_within(house: Path, blog: Act, where: str) -> N
     assert call("port", "blog", cwd=house / where).stdout == f"{blog.get_uwsgi_port()}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "behind"),
     [(["--venue", "house"], []), ([], ["--venue", "house"]), ([], ["--venue=../{}/house"])],
@@ -397,6 +402,7 @@ def test_ascii_by_the_encoding_alone(house: Path, blog: Act) -> None:
     assert done.stdout.isascii()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", ["true", "head -1"])
 @pytest.mark.parametrize("words", ["logs -n 500", "start --all", "doctor blog", "--help"])
 def test_a_closed_pipe_ends_it_quietly(house: Path, blog: Act, words: str, reader: str) -> None:

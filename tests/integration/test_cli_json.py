@@ -12,9 +12,10 @@ import pytest
 from backstage.cli.program import SECTIONS
 from backstage.shortcuts import new_act
 from backstage.venue import Venue
+from tests.patience import PATIENCE
 
 from ..conftest import Spawn
-from .calling import BACKSTAGE, PATIENCE, call, environment
+from .calling import BACKSTAGE, call, environment
 from .serving import PROGRAM
 
 ACT = "jsonact"
@@ -109,6 +110,7 @@ def test_events_are_lines_as_they_happen(venue: Venue, fresh_name: str, spawn: S
     assert envelope == {"backstage": 1, "command": "events", "ok": True}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for rows in SECTIONS.values() for name in rows])
 def test_errors(name: str, tmp_path: Path) -> None:
     """Without a Venue hardly a command can do anything."""

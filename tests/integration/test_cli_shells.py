@@ -30,6 +30,7 @@ def house(venue: Venue) -> Path:
     return venue.path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
 def test_tab_completes(house: Path, tmp_path: Path, shell: str) -> None:
     if not shutil.which(shell):
@@ -53,6 +54,7 @@ def test_tab_completes(house: Path, tmp_path: Path, shell: str) -> None:
         assert "Traceback" not in typed.shown
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("fish"), reason="no fish here")
 def test_fish_completes(house: Path, tmp_path: Path) -> None:
     script = 'backstage completion fish | source; complete -C "backstage restart musi"'

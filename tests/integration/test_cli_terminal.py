@@ -12,8 +12,9 @@ from backstage.facts.states import State
 from backstage.shortcuts import new_act
 from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
+from tests.patience import PATIENCE
 
-from .calling import PATIENCE, call, slow_act, terminal
+from .calling import call, slow_act, terminal
 from .conftest import MakeVenue, fetch, processes_within
 
 CTRL_C = "\x03"

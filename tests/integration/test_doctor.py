@@ -24,6 +24,7 @@ from backstage.projects import ask
 from backstage.shortcuts import new_act, new_venue, use_venue
 from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
+from tests.patience import PATIENCE
 
 from .calling import call, environment, terminal
 from .conftest import processes_within
@@ -157,7 +158,7 @@ def test_a_database_in_use_is_read_as_it_is(theatre: Venue, blog: Act) -> None:
         user.stdout.readline()
         assert database.with_name("db.sqlite3-wal").stat().st_size
         (told,) = troubles(theatre, "blog")
-        user.communicate(b"\n", timeout=30)
+        user.communicate(b"\n", timeout=PATIENCE)
     assert told.what == "1 migration not applied: sessions.0001_initial"
     assert not troubles(theatre, "blog")
 
@@ -291,6 +292,7 @@ def test_settings_that_cannot_be_loaded(theatre: Venue, blog: Act) -> None:
     assert told.command == "backstage manage blog check --deploy"
 
 
+@pytest.mark.slow
 def test_settings_that_hang(theatre: Venue, blog: Act, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ask, "_PATIENCE", 3.0)
     with added(blog.paths.top / "blog" / "settings.py", "\nimport time\ntime.sleep(600)\n"):
@@ -335,7 +337,7 @@ def test_acts_that_could_not_be_started_again(theatre: Venue) -> None:
 @pytest.mark.slow
 def test_an_edit_that_is_not_used(theatre: Venue, blog: Act) -> None:
     before = blog.paths.vassal.read_text()
-    with theatre.events(timeout=30) as events:
+    with theatre.events(timeout=PATIENCE) as events:
         # It looks again in a second, and not between the edit and its examination.
         theatre.emperor.wake()
         blog.paths.vassal.write_text(f"{before}threds = 4\n")
@@ -345,7 +347,7 @@ def test_an_edit_that_is_not_used(theatre: Venue, blog: Act) -> None:
         assert "did you mean 'threads'" in told.what
         theatre.emperor.wake()
         blog.paths.vassal.write_text(before)
-        assert until(lambda: not troubles(theatre, check="acts"), Deadline(30.0))
+        assert until(lambda: not troubles(theatre, check="acts"), Deadline(PATIENCE))
 
 
 @pytest.mark.slow
@@ -359,6 +361,7 @@ def test_no_emperor(theatre: Venue) -> None:
         act.wait("running")
 
 
+@pytest.mark.slow
 def test_an_emperor_that_is_halted(theatre: Venue) -> None:
     pid = theatre.emperor.pid
     assert pid
@@ -432,6 +435,7 @@ def test_a_venue_that_was_moved(theatre: Venue, stage: Path) -> None:
     shutil.rmtree(place)
 
 
+@pytest.mark.slow
 def test_others_who_may_write(theatre: Venue) -> None:
     theatre.paths.vassals.chmod(0o777)
     try:
@@ -442,6 +446,7 @@ def test_others_who_may_write(theatre: Venue) -> None:
         theatre.paths.vassals.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_the_command_in_a_terminal(theatre: Venue, blog: Act) -> None:
     """Nothing is wider than it, but a command, which is to be copied."""
     blog.paths.env_file.chmod(0o644)

@@ -161,6 +161,7 @@ def test_a_stopped_act_stays_stopped(act: Act, drafts: Path) -> None:
     assert "threads = 6" in act.vassal_text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("editor", "told"),
     [
@@ -177,6 +178,7 @@ def test_an_editor_that_is_not_there_is_told(
     assert not list(drafts.iterdir())
 
 
+@pytest.mark.slow
 def test_a_usual_editor_is_taken_where_none_is_named(
     act: Act, drafts: Path, tmp_path: Path
 ) -> None:
@@ -187,6 +189,7 @@ def test_a_usual_editor_is_taken_where_none_is_named(
     assert "+threads = 6\n" in done.stdout
 
 
+@pytest.mark.slow
 def test_an_act_that_is_not_there_is_told(act: Act) -> None:
     done = call("edit", "editde", cwd=act.paths.venue.top)
     assert done.returncode == 3
@@ -236,6 +239,7 @@ def test_the_difference_has_colours_in_a_terminal(act: Act, drafts: Path, tmp_pa
         assert "+harakiri = 30\n" in shown.shown
 
 
+@pytest.mark.slow
 def test_giving_up_keeps_the_text(act: Act, drafts: Path, tmp_path: Path) -> None:
     before = act.vassal_text
     env = person(act, drafts, tmp_path)

@@ -142,6 +142,7 @@ def test_a_value_is_asked_for_and_not_shown(act: Act) -> None:
     assert act.env["API_TOKEN"] == "hush"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [

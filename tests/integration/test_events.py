@@ -23,9 +23,10 @@ from backstage.system.deadlines import Deadline, until
 from backstage.uwsgi.emperor import Emperor
 from backstage.venue import Venue
 from tests.own_ports import own_ports
+from tests.patience import PATIENCE
 
 from .conftest import MakeVenue, fetch
-from .listening import PATIENCE, RELOAD, START, STOP, Listener
+from .listening import RELOAD, START, STOP, Listener
 
 
 @pytest.fixture(scope="module")

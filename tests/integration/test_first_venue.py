@@ -29,6 +29,7 @@ def _plain(text: str) -> str:
     return re.sub(r"\d+([.:]\d+)*", "N", text.replace(str(Path.cwd()), HOME))
 
 
+@pytest.mark.slow
 def test_the_first_venue(stage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the tutorial shows is what Python prints."""
     monkeypatch.chdir(stage)

@@ -17,8 +17,9 @@ from backstage.facts.states import State
 from backstage.shortcuts import new_act
 from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
+from tests.patience import PATIENCE
 
-from .listening import PATIENCE, Listener
+from .listening import Listener
 
 pytestmark = pytest.mark.slow
 

@@ -16,6 +16,7 @@ from backstage.facts.states import State
 from backstage.shortcuts import new_act, new_venue, use_venue
 from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
+from tests.patience import PATIENCE
 
 from .conftest import fetch, processes_within
 
@@ -86,8 +87,8 @@ def test_interrupting_leaves_nothing(stage: Path) -> None:
     victim = subprocess.Popen(
         [sys.executable, "-c", VENUE, "interrupted", str(stage)], stderr=subprocess.PIPE, text=True
     )
-    assert until((stage / "interrupted" / "pyvenv.cfg").exists, Deadline(60.0))
+    assert until((stage / "interrupted" / "pyvenv.cfg").exists, Deadline(PATIENCE))
     victim.send_signal(signal.SIGINT)
-    assert "KeyboardInterrupt" in victim.communicate(timeout=60)[1]
+    assert "KeyboardInterrupt" in victim.communicate(timeout=PATIENCE)[1]
     assert not (stage / "interrupted").exists()
     assert not processes_within(stage / "interrupted")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from backstage.system.deadlines import Deadline, until
+from tests.patience import PATIENCE
 
 from .guest import Guest, guest, missing
 from .machine import skipping_unbootable
@@ -24,7 +25,6 @@ UNIT = "backstage-site.service"
 GROUP = f"/sys/fs/cgroup/backstage.slice/{UNIT}"
 LIMITS = "acts: {greedy: {limits: {memory: 150M, cpu: 50%, tasks: 40}}}\n"
 OTHERS = "acts: {greedy: {limits: {cpu: 150%, tasks: 30}}}\n"
-PATIENCE = 60.0
 VIEWS = """
 import contextlib, os, signal, subprocess
 from django.http import HttpResponse
@@ -69,7 +69,7 @@ class House:
     def page(self, act: str, page: str = "pid") -> str:
         """What an Act answers; '' where it does not."""
         url = f"http://localhost:{self.ports[act]}/{page}"
-        return self.guest.run("curl", "-sf", "--max-time", "60", url, check=False).stdout
+        return self.guest.run("curl", "-sf", "--max-time", "240", url, check=False).stdout
 
     def group(self, place: str, file: str) -> str:
         return self.guest.run("cat", f"{GROUP}/{place}/{file}").stdout.strip()
@@ -176,7 +176,7 @@ def test_other_limits_count_from_the_next_restart_on(house: House) -> None:
     swap = f"sed -i 's/^acts: .*/{OTHERS.strip()}/' {settings}"
     house.guest.run("sh", "-c", swap)
     # Without hardware for it, the guest takes its time.
-    house.call("restart", "greedy", "--wait", "100")
+    house.call("restart", "greedy", "--wait", "400")
     assert house.limits == ["max", "150000 100000", "30"]
 
 
@@ -185,7 +185,7 @@ def test_limits_outlive_a_killed_emperor(house: House) -> None:
     house.guest.run("kill", "-KILL", emperor)
     assert until(lambda: house.told("MainPID") not in {"0", emperor}, Deadline(PATIENCE))
     house.guest.run("systemctl", "start", UNIT)
-    assert house.page("greedy")
+    assert until(lambda: house.page("greedy") != "", Deadline(PATIENCE))
     assert house.limits == before
 
 

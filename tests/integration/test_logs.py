@@ -15,8 +15,9 @@ from backstage.logs.journal import EMPEROR, Journal
 from backstage.logs.source import LogLine
 from backstage.shortcuts import new_act
 from backstage.venue import Venue
+from tests.patience import PATIENCE
 
-from .calling import PATIENCE, call, terminal
+from .calling import call, terminal
 from .conftest import MakeVenue, fetch
 
 

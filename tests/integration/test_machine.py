@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 from tests.integration.machine import CGROUPS, MACHINES, NSPAWN, Machine, booted
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 30.0
 CONNECT = """
 import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
@@ -119,7 +119,8 @@ def test_what_is_started_can_be_killed(machine: Machine) -> None:
 
 
 def test_stopping_leaves_nothing(machine: Machine) -> None:
-    with booted("smoke") as other:
+    # Nobody else may take its name between its end and the last look.
+    with booted(f"smoke-{os.getpid()}") as other:
         other.start("sleep", "4322")
         name = other.name
         assert _traces(name)
@@ -139,7 +140,7 @@ def test_a_machine_that_does_not_boot_leaves_nothing(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Machine, "_await_ready", interrupt)
-    with pytest.raises(KeyboardInterrupt), booted("halfway"):
+    with pytest.raises(KeyboardInterrupt), booted(f"halfway-{os.getpid()}"):
         pass
     assert [_traces(name) for name in names] == [[]]
 

@@ -172,7 +172,7 @@ def _wished_threads(file: Path) -> int | None:
     text = file.read_text()
     if "thraeds" in text or "[uwsgi]" not in text:
         return None
-    if "this port is held" in text:
+    if "this port is taken" in text:
         return None
     return int(text.partition("\nthreads = ")[2].split()[0])
 

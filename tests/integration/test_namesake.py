@@ -22,6 +22,7 @@ def found(venue: Venue) -> list[Finding]:
     return [each for each in venue.examine() if each.subject == "django_backstage"]
 
 
+@pytest.mark.slow
 def test_requirements_that_bring_it_make_no_venue(stage: Path, tmp_path: Path) -> None:
     """All or nothing; the message names what to write instead."""
     with pytest.raises(EnvironmentFailed) as caught:
@@ -31,6 +32,7 @@ def test_requirements_that_bring_it_make_no_venue(stage: Path, tmp_path: Path) -
     assert not (stage / "wrong").exists()
 
 
+@pytest.mark.slow
 def test_an_examination_finds_it_and_says_how_to_be_rid_of_it(
     make_venue: MakeVenue, tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ from backstage.system import as_user
 from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
 from tests.own_ports import own_ports
+from tests.patience import PATIENCE
 
 from .calling import terminal
 from .serving import PROGRAM, VISITOR, Web, make_certificate
@@ -230,7 +231,8 @@ def test_what_a_visitor_claims_is_overwritten(web: Web, north: Act) -> None:
     assert headers["HTTP_X_FORWARDED_FOR"] == headers["HTTP_X_REAL_IP"] == VISITOR
     assert re.fullmatch(r"[0-9a-f]{32}", headers["HTTP_X_REQUEST_ID"])
     assert not {"HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED", "HTTP_PROXY"} & headers.keys()
-    assert until(lambda: f" {VISITOR} ()" in north.log_tail(5), Deadline(10.0)), north.log_tail(5)
+    logged = until(lambda: f" {VISITOR} ()" in north.log_tail(5), Deadline(PATIENCE))
+    assert logged, north.log_tail(5)
 
 
 def test_bodies_arrive_whole(web: Web, north: Act) -> None:
@@ -390,7 +392,7 @@ def test_every_kind_of_socket_is_asked(web: Web, theatre: Venue, south: Act, bou
     south.stop()
     south.start(wait=None)
     bind(web, south, "south.test")
-    assert until(lambda: web.ask("south.test", "/tell").status == 200, Deadline(20.0))
+    assert until(lambda: web.ask("south.test", "/tell").status == 200, Deadline(PATIENCE))
     claims = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", "Forwarded": "x"}
     claims |= {"X-Forwarded-Host": "evil.test", "Proxy": "evil"}
     told = web.ask("south.test", "/tell", headers=claims).json
@@ -399,7 +401,7 @@ def test_every_kind_of_socket_is_asked(web: Web, theatre: Venue, south: Act, bou
     gone = {"HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED", "HTTP_PROXY"}
     assert not gone & told["headers"].keys()
     bind(web, south, "south.test", tls=web.certificate("south.test"))
-    assert until(lambda: web.ask("south.test", "/tell", tls=True).status == 200, Deadline(20.0))
+    assert until(lambda: web.ask("south.test", "/tell", tls=True).status == 200, Deadline(PATIENCE))
     assert web.ask("south.test", "/tell", tls=True).json["secure"] is True
     chunked = {"Transfer-Encoding": "chunked"}
     posted = web.ask(
@@ -418,7 +420,7 @@ def test_binding_and_reloading_loses_no_request(web: Web, north: Act, south: Act
         for _ in range(3):
             bind(web, south, "south.test")
             binding.unbind(south, web.nginx)
-        assert until(lambda: counts["answered"] > 40, Deadline(30.0))
+        assert until(lambda: counts["answered"] > 40, Deadline(PATIENCE))
     assert counts["failed"] == 0, counts
 
 
@@ -625,14 +627,18 @@ def test_unbinding_takes_out_what_binding_put_in(web: Web, untold: Act, clean: N
 
 
 def test_a_project_of_ones_own_is_told_what_to_add(web: Web, theatre: Venue, clean: None) -> None:
+    """A name in its .env.example is no sign that its .env is read as ours is."""
     act = theatre["north"]
-    (act.paths.top / ".env.example").rename(act.paths.top / ".aside")
+    settings = act.paths.top / act.name / "settings.py"
+    scaffold = settings.read_text()
+    settings.write_text(scaffold.replace("ENV_FILE", "DOTENV"))
+    assert "ALLOWED_HOSTS" in (act.paths.top / ".env.example").read_text()
     before = act.env.path.read_bytes()
     told = bind(web, act, "unheard.test")
     assert "add unheard.test to it in the settings" in told.notes[0]
     assert act.env.path.read_bytes() == before
     assert worst(theatre, web, "north")[0].what.startswith("ALLOWED_HOSTS lacks unheard")
-    (act.paths.top / ".aside").rename(act.paths.top / ".env.example")
+    settings.write_text(scaffold)
 
 
 def test_certbot_finds_its_way(web: Web, north: Act) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from backstage.system.deadlines import Deadline, until
 from tests.integration.machine import Machine
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -184,8 +185,8 @@ def test_the_emperor_takes_its_acts_along_when_it_is_killed(farm: Machine) -> No
     before = told(farm, "blog")["pid"]
     emperor = farm.run("systemctl", "show", "-P", "MainPID", "backstage-farm.service").stdout
     farm.run("kill", "-KILL", emperor.strip())
-    assert until(lambda: told(farm, "blog")["state"] == "running", Deadline(30))
-    assert until(lambda: told(farm, "shop")["state"] == "running", Deadline(30))
+    assert until(lambda: told(farm, "blog")["state"] == "running", Deadline(PATIENCE))
+    assert until(lambda: told(farm, "shop")["state"] == "running", Deadline(PATIENCE))
     assert told(farm, "blog")["pid"] != before
     assert farm.run("ps", "-p", str(before), check=False).returncode == 1
 

@@ -20,13 +20,13 @@ from pathlib import Path
 import pytest
 
 from backstage.cli.exits import Exit
+from tests.patience import PATIENCE
 
 from .calling import call
 from .machine import Machine
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 60.0
 # So many at a time visit an Act that is under load.
 VISITORS = 2
 UNITS = "etc/systemd/system"

@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.machine import Machine, Unbootable, booted, missing
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +30,6 @@ TUTORIAL = CHECKOUT / "docs" / "tutorial" / "ten-sites.md"
 # Debian's own, as the tutorial's; wheels for it are kept between runs, as uWSGI takes a minute.
 PYTHON = "/usr/bin/python3"
 CACHE = Path.home() / ".cache" / "django-backstage-tests"
-PATIENCE = 120.0
 ADDRESS = "203.0.113.10"
 SITES = ("news", "shop", "blog", "wiki", "docs", "forum", "events", "photos", "jobs")
 NAMES = ("example.org", "www.example.org", *(f"{site}.example.org" for site in SITES))

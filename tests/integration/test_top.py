@@ -21,12 +21,12 @@ import pytest
 from backstage.act import Act
 from backstage.shortcuts import new_act, new_venue
 from backstage.venue import Venue
+from tests.patience import PATIENCE
 
 from .conftest import fetch
 
 COMMAND = (sys.executable, "-m", "backstage.cli")
 ROWS, COLUMNS = 24, 100
-PATIENCE = 60.0
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 _HOME = "\x1b[H"
 _ENTERS, _LEAVES = "\x1b[?1049h", "\x1b[?1049l"
@@ -255,6 +255,7 @@ def test_it_shows_the_log_as_it_grows(top: Terminal, acts: tuple[Act, Act]) -> N
         top.shows("healthz?second")
 
 
+@pytest.mark.slow
 def test_it_says_why_the_selected_fails(top: Terminal, acts: tuple[Act, Act]) -> None:
     settings = acts[1].paths.top / "soiree" / "settings.py"
     good = settings.read_text()
@@ -305,6 +306,7 @@ def test_it_leaves_the_terminal_as_it_was(
     assert given_back(top)
 
 
+@pytest.mark.slow
 def test_it_leaves_the_terminal_as_it_was_after_a_crash(
     open_terminal: Callable[..., Terminal], venue: Venue, acts: tuple[Act, Act]
 ) -> None:
@@ -325,6 +327,7 @@ def test_it_leaves_the_terminal_as_it_was_after_a_crash(
     assert "RuntimeError: not foreseen" in terminal.written.rpartition(_LEAVES)[2]
 
 
+@pytest.mark.slow
 def test_it_can_be_suspended(
     open_terminal: Callable[..., Terminal], venue: Venue, acts: tuple[Act, Act]
 ) -> None:

@@ -18,6 +18,7 @@ import pytest
 from backstage.operations.new_venue import PORTS
 from backstage.system.deadlines import Deadline, until
 from tests.own_ports import own_ports
+from tests.patience import PATIENCE
 
 pytestmark = [
     pytest.mark.slow,
@@ -40,7 +41,6 @@ LOOKS = (
     "backstage venues",
 )
 PROMPT = "$"
-PATIENCE = 120.0
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
 

@@ -52,6 +52,7 @@ def fill(file: Path) -> None:
                 pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

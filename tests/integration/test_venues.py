@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -19,6 +18,7 @@ from backstage.shortcuts import new_act, new_venue, use_venue, venue_from_cwd
 from backstage.system import processes, programs
 from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
+from tests.patience import PATIENCE
 
 from .conftest import MakeVenue, fetch, processes_within
 
@@ -93,7 +93,7 @@ def test_the_emperor_outlives_the_process_that_started_it(make_venue: MakeVenue)
     venue = make_venue(start=False)
     code = "import sys; from backstage.shortcuts import *; use_venue(sys.argv[1]).start()"
     child = python(code, venue.path)
-    child.communicate(timeout=30)
+    child.communicate(timeout=PATIENCE)
     assert child.returncode == 0
     pid = venue.emperor.pid
     assert pid
@@ -110,7 +110,7 @@ def test_many_callers_start_one_emperor(make_venue: MakeVenue) -> None:
         "venue = use_venue(sys.argv[1]); venue.start(); print(venue.emperor.pid)"
     )
     callers = [python(code, venue.path) for _ in range(4)]
-    told = {caller.communicate(timeout=60)[0] for caller in callers}
+    told = {caller.communicate(timeout=PATIENCE)[0] for caller in callers}
     assert told == {f"{venue.emperor.pid}\n"}
     assert emperors(venue) == [venue.emperor.pid]
 
@@ -131,7 +131,7 @@ def test_two_callers_make_one_venue(stage: Path) -> None:
 def test_a_second_emperor_by_hand_refuses(venue: Venue) -> None:
     venue.start()
     done = programs.run(
-        [venue.path / "bin" / "uwsgi", "--ini", venue.paths.emperor_ini], timeout=30
+        [venue.path / "bin" / "uwsgi", "--ini", venue.paths.emperor_ini], timeout=PATIENCE
     )
     assert done.returncode != 0
     assert "emperor.lock" in done.stdout
@@ -160,12 +160,12 @@ def test_a_killed_emperor_is_replaced_and_its_acts_are_back(make_venue: MakeVenu
     vassal.write_text(vassal.read_text() + "attach-daemon = %(venue)/bin/python daemon.py\n")
     act.restart()
     note = act.paths.top / "daemon.pid"
-    assert until(note.exists, Deadline(30.0))
+    assert until(note.exists, Deadline(PATIENCE))
     daemon = processes.family(int(note.read_text()))
     pid = venue.emperor.pid
     assert pid
     os.kill(pid, signal.SIGKILL)
-    assert until(lambda: venue.emperor.pid is None, Deadline(10.0))
+    assert until(lambda: venue.emperor.pid is None, Deadline(PATIENCE))
     assert act.state is State.WAITING
     assert venue.paths.emperor_pid.exists(), "the pid file is stale"
     assert processes.running(daemon), "which holds a port, say"
@@ -219,21 +219,24 @@ def test_an_acts_start_starts_the_emperor(make_venue: MakeVenue) -> None:
 
 @pytest.mark.slow
 def test_twenty_acts_from_four_processes_get_twenty_ports(make_venue: MakeVenue) -> None:
+    """Ports are given out when Acts are made, all at once; started one by one, all answer."""
     venue = make_venue()
     code = (
         "import sys; from backstage.shortcuts import *\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
         "venue = use_venue(sys.argv[1])\n"
-        "with ThreadPoolExecutor() as pool:\n"
-        "    acts = pool.map(lambda n: new_act(venue, f'act{sys.argv[2]}_{n}'), range(5))\n"
-        "print(*(act.get_uwsgi_port() for act in acts))"
+        "make = lambda n: new_act(venue, f'act{sys.argv[2]}_{n}', start=False)\n"
+        "with ThreadPoolExecutor(5) as pool:\n"
+        "    print(*(act.get_uwsgi_port() for act in pool.map(make, range(5))))"
     )
     callers = [python(code, venue.path, number) for number in range(4)]
-    ports = [int(port) for c in callers for port in c.communicate(timeout=240)[0].split()]
+    ports = [int(port) for c in callers for port in c.communicate(timeout=600)[0].split()]
     assert len(ports) == len(set(ports)) == 20
+    for act in venue:
+        act.start()
     assert [act.state for act in venue] == [State.RUNNING] * 20
-    with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(lambda act: fetch(act)[0], venue)) == {200}
+    assert {act.get_uwsgi_port() for act in venue} == set(ports)
+    assert {fetch(act)[0] for act in venue} == {200}
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import resource
@@ -30,18 +29,6 @@ def act(venue: Venue) -> Iterator[Act]:
     act = new_act(venue, "longtimer")
     yield act
     act.retire()
-
-
-@pytest.fixture
-def no_inotify() -> Iterator[None]:
-    """Every inotify instance that this user may have is taken."""
-    libc = ctypes.CDLL(None)
-    taken = []
-    while (descriptor := libc.inotify_init()) >= 0:
-        taken.append(descriptor)
-    yield
-    for descriptor in taken:
-        os.close(descriptor)
 
 
 def test_without_inotify_it_polls_and_says_so_once(

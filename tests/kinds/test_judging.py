@@ -68,6 +68,7 @@ def wanted(
     penalty: Penalty | None = None,
     alive: bool = True,
     answers: bool | None = None,
+    reloading: bool = False,
 ) -> Sighting:
     """An Act that should run, with an Emperor."""
     return Sighting(
@@ -78,6 +79,7 @@ def wanted(
         workforce=workforce,
         alive=alive,
         answers=answers,
+        reloading=reloading,
     )
 
 
@@ -147,6 +149,11 @@ def wanted(
         (wanted(AGAIN_UP, REPLACED), State.STARTING),
         (wanted(UP, REPLACED, answers=False), State.STARTING),
         (wanted(UP, REPLACED_AND_HALTED), State.STARTING),
+        # Told to reload, and not by the Emperor.
+        (wanted(UP, REPLACED, reloading=True), State.RELOADING),
+        (wanted(UP, NOBODY, reloading=True), State.RELOADING),
+        (wanted(UP, REPLACED, answers=False, reloading=True), State.RELOADING),
+        (wanted(UP, IDLE, reloading=True), State.RUNNING),
         (wanted(UP, NOBODY), State.FAILING),
         # Workers of a vassal that does not accept yet are the old ones.
         (wanted(NEW, IDLE), State.STARTING),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import threading
@@ -429,18 +428,6 @@ def test_what_was_left_open_ends_with_its_journal(paths: VenuePaths) -> None:
     next(journal)
     del journal
     assert until(lambda: (used_files(), threading.active_count()) == before, Deadline(PATIENCE))
-
-
-@pytest.fixture
-def no_inotify() -> Iterator[None]:
-    """All inotify instances of this user are in use."""
-    libc = ctypes.CDLL(None)
-    taken = []
-    while (descriptor := libc.inotify_init()) >= 0:
-        taken.append(descriptor)
-    yield
-    for descriptor in taken:
-        os.close(descriptor)
 
 
 def test_without_inotify_it_polls_and_says_so_once(

@@ -46,9 +46,22 @@ def test_it_answers_for_its_settings_and_leaves_nothing_behind(project: Project)
         "static": ["/static/", "/srv/static"],
         "media": ["/", ""],
         "private": [str(project.directory / "mine.py"), "/srv/db.sqlite3"],
+        "env_file": "",
         "strangers": ["other.test"],
     }
     assert [path.name for path in project.directory.iterdir()] == ["mine.py"]
+
+
+@pytest.mark.parametrize(("missing", "told"), [("", "/srv/.env"), ("PROXY", ""), ("ENV_FILE", "")])
+def test_a_file_counts_as_the_env_of_a_project_like_our_scaffold_only(
+    project: Project, missing: str, told: str
+) -> None:
+    """Each of the settings that binding changes has to be there."""
+    lines = ["TLS = False", "PROXY = False", "ENV_FILE = '/srv/.env'"]
+    add(project, "\n".join(line for line in lines if not line.startswith(missing or "-")) + "\n")
+    answer = answer_of(project, "shares")
+    assert not isinstance(answer, Silence)
+    assert answer["env_file"] == told
 
 
 def test_what_a_project_prints_is_not_taken_for_its_answer(project: Project) -> None:
@@ -84,6 +97,7 @@ def test_a_python_that_ends_without_a_word_is_known_by_its_exit_code(project: Pr
     assert (told.status, told.why) == (3, "its Python ended with exit code 3")
 
 
+@pytest.mark.slow
 def test_a_project_that_hangs_is_ended(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ask, "_PATIENCE", 2.0)
     add(project, "\nimport time\ntime.sleep(600)\n")

@@ -79,6 +79,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 # The template's own shape
 
 
+@pytest.mark.slow
 def test_our_rendering_equals_startproject(tmp_path: Path) -> None:
     """The template follows Django's convention, so both ways give the same bytes and modes."""
     ours, djangos = tmp_path / "ours", tmp_path / "djangos"
@@ -134,11 +135,13 @@ def test_closed_by_default(project: Path) -> None:
     assert settings["SESSION_COOKIE_NAME"] == "blog_sessionid"
 
 
+@pytest.mark.slow
 def test_only_tls_is_missing_from_a_deployment(project: Path) -> None:
     done = python(project, "manage.py", "check", "--deploy")
     assert set(re.findall(r"\w+\.[WE]\d+", done.stdout + done.stderr)) == NEEDS_TLS
 
 
+@pytest.mark.slow
 def test_tls_switches_everything_on(project: Path) -> None:
     write_env(project, SECRET_KEY=SECRET, TLS="on", HSTS_SECONDS="3600")
     done = python(project, "manage.py", "check", "--deploy")
@@ -295,6 +298,7 @@ def test_email_url(project: Path, url: str | None, module: str, options: dict[st
         }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["info", "error"])
 def test_log_level_holds_for_django_too(project: Path, level: str) -> None:
     """Each record appears once, on stdout, also while debugging."""
@@ -349,6 +353,7 @@ def addresses(project: Path) -> dict[str, str]:
     return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_a_proxy_on_this_machine_tells_who_visits(project: Path) -> None:
     write_env(project, SECRET_KEY=SECRET, PROXY="on")
     assert addresses(project) == {
@@ -363,6 +368,7 @@ def test_a_proxy_on_this_machine_tells_who_visits(project: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_without_a_proxy_nobody_can_claim_an_address(project: Path) -> None:
     assert set(addresses(project).values()) == {"127.0.0.1", "0.0.0.0", "::1", "198.51.100.1"}
 

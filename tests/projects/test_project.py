@@ -6,18 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from backstage.layout.paths import ActPaths, VenuePaths
+from backstage.layout.paths import ActPaths
 from backstage.projects.project import Project, project_of
+from tests import acts_on_disk
 
 
 @pytest.fixture
 def act(tmp_path: Path) -> ActPaths:
-    venue = VenuePaths(tmp_path)
-    for name in ("vassals", "kept", "templates", "acts/blog/blog"):
-        (tmp_path / name).mkdir(parents=True)
-    act = venue.act("blog")
-    act.manage.touch()
-    return act
+    return acts_on_disk.with_project(tmp_path)
 
 
 def found(act: ActPaths, *lines: str) -> Project:

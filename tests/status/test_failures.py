@@ -286,23 +286,23 @@ def test_a_taken_port_names_its_holder(act: ActPaths, listen: Listen, own_log: b
     write(act, taken(port)) if own_log else write(act, emperors=MINE + taken(port))
     holder = f"(pid {os.getpid()})"
     told = why_failing(act, None)
-    assert told.startswith(f"port {port} is held by ")
+    assert told.startswith(f"port {port} is taken by ")
     assert told.endswith(holder)
 
 
 def test_a_port_that_an_application_cannot_bind_is_the_acts(act: ActPaths, listen: Listen) -> None:
     address = Address("127.0.0.1", listen().getsockname()[1], "http-socket")
     write(act, START + "OSError: [Errno 98] Address already in use\n")
-    assert why_failing(act, address).startswith(f"port {address.port} is held by ")
+    assert why_failing(act, address).startswith(f"port {address.port} is taken by ")
     assert why_failing(act, None) == "OSError: [Errno 98] Address already in use"
 
 
-def test_a_port_that_is_free_again_was_held_by_another(act: ActPaths, listen: Listen) -> None:
+def test_a_port_that_is_free_again_was_taken_by_another(act: ActPaths, listen: Listen) -> None:
     listener = listen()
     port = listener.getsockname()[1]
     listener.close()
     write(act, taken(port))
-    assert why_failing(act, None) == f"port {port} was held by another program"
+    assert why_failing(act, None) == f"port {port} was taken by another program"
 
 
 def test_an_act_is_not_blamed_for_its_own_port(act: ActPaths, listen: Listen) -> None:

@@ -15,8 +15,7 @@ import pytest
 from backstage.system import inotify
 from backstage.system.deadlines import Deadline, until
 from backstage.system.file_changes import INTERVAL, Change, FileChanges
-
-PATIENCE = 30.0
+from tests.patience import PATIENCE
 
 
 @pytest.fixture

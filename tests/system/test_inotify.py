@@ -13,8 +13,8 @@ import pytest
 
 from backstage.system.deadlines import Deadline, until
 from backstage.system.inotify import CONTENTS, LOST, NAMES, WRITES, Hint, Watch
+from tests.patience import PATIENCE
 
-PATIENCE = 20.0
 QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
 
 Hints = list[Hint]

@@ -18,8 +18,8 @@ import pytest
 from backstage.system import processes
 from backstage.system.deadlines import Deadline, until
 from tests.conftest import Spawn
+from tests.patience import PATIENCE
 
-PATIENCE = 20.0
 # Lives until it is told to end, or until the test ends.
 IDLE = "import sys; print('up', flush=True); sys.stdin.read()"
 # Ends its child when it reads a line, and itself only when killed.

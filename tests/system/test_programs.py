@@ -16,8 +16,7 @@ import pytest
 from backstage.system import processes, programs
 from backstage.system.deadlines import Deadline, until
 from tests.conftest import Spawn
-
-PATIENCE = 20.0
+from tests.patience import PATIENCE
 
 
 def eventually(condition: Callable[[], bool]) -> bool:

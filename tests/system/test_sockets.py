@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 
@@ -62,3 +63,12 @@ def test_the_holder_of_a_port_is_told_in_words(listen: Listen) -> None:
     port = port_of(listener)
     listener.close()
     assert sockets.holder(port) == "another program"
+
+
+def test_an_address_that_cannot_be_bound_is_told_with_its_reason(listen: Listen) -> None:
+    """An address of another machine is not in use, but no program here can listen at it."""
+    taken = port_of(listen())
+    told = [sockets.bind_error(taken), sockets.bind_error(taken, "203.0.113.1")]
+    assert [error and error.errno for error in told] == [errno.EADDRINUSE, errno.EADDRNOTAVAIL]
+    assert not in_use(taken, "203.0.113.1")
+    assert sockets.bind_error(taken, "127.0.0.2") is None

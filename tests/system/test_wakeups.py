@@ -17,11 +17,10 @@ from backstage.system import processes
 from backstage.system.deadlines import Deadline
 from backstage.system.wakeups import Wakeups
 from tests.conftest import Spawn
+from tests.patience import PATIENCE
 
 Pair = tuple[socket.socket, socket.socket]
 Newcomers = Callable[[], list[Pair]]
-
-PATIENCE = 20.0
 
 
 @pytest.fixture

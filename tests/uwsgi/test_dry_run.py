@@ -15,11 +15,11 @@ from backstage.facts.faults import Fault
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.uwsgi import dry_run
 from backstage.uwsgi.ini import VassalFile
+from tests import acts_on_disk
 from tests.conftest import Listen, Spawn
 from tests.own_ports import own_ports
 
-UWSGI = Path(sys.executable).parent / "uwsgi"
-pytestmark = pytest.mark.skipif(not UWSGI.exists(), reason="no uWSGI beside this Python")
+pytestmark = acts_on_disk.needs_uwsgi
 
 TEMPLATE = """\
 [uwsgi]
@@ -54,8 +54,7 @@ def act(tmp_path: Path) -> ActPaths:
     venue = VenuePaths(tmp_path)
     for directory in ("bin", "run", "vassals", "templates", "acts/blog/blog"):
         (tmp_path / directory).mkdir(parents=True)
-    (tmp_path / "bin/uwsgi").symlink_to(UWSGI)
-    (tmp_path / "bin/python").symlink_to(sys.executable)
+    acts_on_disk.link_programs(tmp_path)
     (venue.templates / "django.ini").write_text(TEMPLATE.format(venue=tmp_path))
     (tmp_path / "acts/blog/blog/__init__.py").touch()
     (tmp_path / "acts/blog/blog/wsgi.py").write_text("raise SystemExit('imported')")
@@ -207,7 +206,7 @@ def test_a_port_that_another_program_holds(
 ) -> None:
     port = listen().getsockname()[1]
     told = rehearse(f"http-socket = 127.0.0.1:{port}\n")
-    assert told.startswith(f"vassals/blog.ini, line 7: port {port} is held by ")
+    assert told.startswith(f"vassals/blog.ini, line 7: port {port} is taken by ")
     assert told.endswith(f"(pid {os.getpid()})")
     assert "port" in rehearse(f"set-placeholder = port={port}\n")
 
@@ -217,7 +216,7 @@ def test_the_port_that_the_act_has_is_not_asked_for(act: ActPaths, listen: Liste
     assert file.address
     listen(port=file.address.port)
     assert dry_run.fault(act, file) is None
-    assert f"port {file.address.port} is held" in sentence(dry_run.fault(act))
+    assert f"port {file.address.port} is taken" in sentence(dry_run.fault(act))
 
 
 def test_a_queue_longer_than_the_system_allows(
@@ -367,4 +366,4 @@ def test_the_ports_that_the_act_has_are_not_asked_for_in_a_text_either(
     listen(port=file.address.port)
     taken = listen().getsockname()[1]
     assert rehearse_text("threads = 4\n") == ""
-    assert f"port {taken} is held by" in rehearse_text(f"http-socket = 127.0.0.1:{taken}\n")
+    assert f"port {taken} is taken by" in rehearse_text(f"http-socket = 127.0.0.1:{taken}\n")

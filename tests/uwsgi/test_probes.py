@@ -14,9 +14,9 @@ import pytest
 from backstage.uwsgi.ini import Address
 from backstage.uwsgi.probes import Probe, answering
 from tests.conftest import Listen
+from tests.patience import PATIENCE
 
 RESPONSE = b"HTTP/1.0 500 Internal Server Error\r\n\r\n"
-PATIENCE = 20.0
 
 
 def address_of(listener: socket.socket, option: str = "http-socket", host: str = "") -> Address:

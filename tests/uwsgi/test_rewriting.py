@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,18 +11,18 @@ import pytest
 
 from backstage.errors import ActFailed, EditRefused, UnsafeDirectory
 from backstage.facts.faults import Fault
-from backstage.facts.sightings import Vassal
-from backstage.layout.paths import ActPaths, VenuePaths
+from backstage.layout.paths import ActPaths
 from backstage.uwsgi import rewriting, vassal_files
 from backstage.uwsgi.stats import EmperorStats
+from tests import acts_on_disk
 from tests.conftest import Listen
-from tests.own_ports import own_ports
 
-UWSGI = Path(sys.executable).parent / "uwsgi"
-pytestmark = pytest.mark.skipif(not UWSGI.exists(), reason="no uWSGI beside this Python")
+pytestmark = acts_on_disk.needs_uwsgi
 
-# The mtime that the Emperor has acted on; it is in the future.
-ACTED = 2_100_000_000
+NANO = 1_000_000_000
+
+# The mtime that the Emperor has acted on.
+ACTED = 1_700_000_000
 
 Rewrite = Callable[..., tuple[str, ...]]
 
@@ -30,32 +30,12 @@ Rewrite = Callable[..., tuple[str, ...]]
 @pytest.fixture
 def act(tmp_path: Path) -> ActPaths:
     """An Act that runs with its vassal file."""
-    venue = VenuePaths(tmp_path)
-    for name in ("bin", "run", "vassals", "kept"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "bin/uwsgi").symlink_to(UWSGI)
-    (tmp_path / "bin/python").symlink_to(sys.executable)
-    port = own_ports().take()
-    paths = venue.act("blog")
-    text = f"[uwsgi]\nstrict = true\nhttp-socket = 127.0.0.1:{port}\nthreads = 4\n"
-    for path in (paths.vassal, paths.kept):
-        path.write_text(text)
-        os.utime(path, (ACTED, ACTED))
-    return paths
+    return acts_on_disk.with_vassal(tmp_path, ACTED * NANO)
 
 
 def stats(last_mod: int = ACTED) -> EmperorStats:
     """The Emperor's report on a running Act."""
-    vassal = Vassal(
-        pid=os.getpid(),
-        ready=True,
-        accepting=True,
-        cursed=False,
-        on_demand=False,
-        respawns=0,
-        last_mod=last_mod,
-    )
-    return EmperorStats(pid=1, vassals={"blog.ini": vassal}, blacklist={})
+    return acts_on_disk.reported(last_mod=last_mod, pid=os.getpid())
 
 
 @pytest.fixture
@@ -79,8 +59,7 @@ def test_a_good_text_is_written_so_that_the_emperor_takes_it(
     new = text.replace("threads = 4", "threads = 8") + "harakiri = 30\n"
     assert rewrite(new) == ("threads = 4 → 8", "+ harakiri = 30")
     assert act.vassal.read_text() == act.kept.read_text() == new
-    assert int(act.vassal.stat().st_mtime) == ACTED + 1
-    assert act.kept.stat().st_mtime >= act.vassal.stat().st_mtime
+    assert ACTED < act.vassal.stat().st_mtime < int(time.time())
     assert [path.name for path in act.vassal.parent.iterdir()] == ["blog.ini"]
 
 
@@ -89,7 +68,7 @@ def test_it_is_newer_than_what_the_emperor_knows_whatever_its_own_date(
 ) -> None:
     os.utime(act.vassal, (1_500_000_000, 1_500_000_000))
     rewrite(f"{text}threads = 8\n")
-    assert int(act.vassal.stat().st_mtime) == ACTED + 1
+    assert ACTED < act.vassal.stat().st_mtime < int(time.time())
 
 
 def test_a_text_that_cannot_work_changes_nothing(
@@ -150,7 +129,6 @@ def test_the_kept_file_of_a_stopped_act_is_rewritten(
     assert not act.vassal.exists()
     assert act.kept.read_text() == f"{text}processes = 2\n"
     vassal_files.put_back(act)
-    assert act.vassal.stat().st_mtime > act.kept.stat().st_mtime
 
 
 def test_an_act_without_any_file_is_told_so(act: ActPaths) -> None:
@@ -182,7 +160,7 @@ def test_a_port_of_an_edit_that_is_not_taken_yet_has_to_be_free(
     edited = text.replace(str(port_of(text)), str(port))
     act.vassal.write_text(edited)
     os.utime(act.vassal, (ACTED + 1, ACTED + 1))
-    with pytest.raises(EditRefused, match=f"port {port} is held by"):
+    with pytest.raises(EditRefused, match=f"port {port} is taken by"):
         rewrite(f"{edited}processes = 2\n", based_on=edited)
 
 
@@ -211,7 +189,7 @@ def test_what_a_link_names_is_rewritten(act: ActPaths, text: str, rewrite: Rewri
     rewrite(f"{text}processes = 2\n")
     assert act.vassal.is_symlink()
     assert real.read_text() == f"{text}processes = 2\n"
-    assert int(act.vassal.stat().st_mtime) == ACTED + 1
+    assert ACTED < act.vassal.stat().st_mtime < int(time.time())
 
 
 def test_nothing_is_written_where_others_can_write(

@@ -17,8 +17,7 @@ import pytest
 from backstage.facts.sightings import Penalty, Vassal
 from backstage.uwsgi import stats
 from backstage.uwsgi.stats import EmperorStats, VassalStats, WorkerStats
-
-PATIENCE = 20.0
+from tests.patience import PATIENCE
 
 WORKER = {
     "id": 1,

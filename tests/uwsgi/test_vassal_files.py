@@ -15,9 +15,9 @@ from backstage.system.deadlines import Deadline, until
 from backstage.uwsgi import vassal_files
 from backstage.uwsgi.ini import VassalFile
 from backstage.uwsgi.vassal_files import Overtaken, Version
+from tests.patience import PATIENCE
 
 NANO = 1_000_000_000
-YEAR = 365 * 24 * 3600
 OLD, NEW = "[uwsgi]\nthreads = 4\n", "[uwsgi]\nthreads = 8\n"
 FAULT = Fault("vassals/blog.ini", 2, "threds", "unknown option 'threds'", "did you mean 'threads'?")
 
@@ -69,7 +69,7 @@ def test_the_file_in_use_counts_before_the_kept_one(act: ActPaths) -> None:
 
 def test_a_file_is_parsed_once(act: ActPaths) -> None:
     write(act.vassal, OLD)
-    assert until(lambda: vassal_files.current(act) is vassal_files.current(act), Deadline(30.0))
+    assert until(lambda: vassal_files.current(act) is vassal_files.current(act), Deadline(PATIENCE))
 
 
 @pytest.mark.parametrize("replaced", [True, False])
@@ -111,34 +111,28 @@ def test_what_was_read_is_kept_whatever_was_written_since(act: ActPaths) -> None
 
 @pytest.mark.parametrize("ahead", [-1000.5, 0.0, 1000.5])
 @pytest.mark.parametrize("known", ["", OLD, NEW])
-def test_what_is_put_back_is_newer_than_what_was_there(
+def test_what_is_put_back_has_its_date_but_never_that_of_the_present_second(
     act: ActPaths, ahead: float, known: str
 ) -> None:
-    """The Emperor compares whole seconds; the clock at the time of the edit does not matter."""
+    """So the Emperor notices even an edit that follows at once."""
     if known:
         write(act.kept, known, 1_500_000_000)
     write(act.vassal, NEW, time.time() + ahead)
-    former = second(act.vassal)
     vassal_files.keep(act)
-    assert second(act.kept) >= former
-    assert second(act.vassal) == former
     act.vassal.unlink()
     vassal_files.put_back(act)
-    assert second(act.vassal) > former
     assert act.vassal.read_text() == NEW
+    assert second(act.vassal) < int(time.time()) - 1
+    if ahead < 0:
+        assert second(act.vassal) == second(act.kept)
 
 
 def test_keeping_what_is_kept_writes_nothing(act: ActPaths) -> None:
-    """Even the mtime changes only if the other file has a newer one."""
     write(act.vassal, NEW, 1_700_000_000.25)
-    write(act.kept, NEW, 1_700_000_100.25)
-    before = act.kept.stat()
+    write(act.kept, NEW, 1_600_000_000.25)
+    before = act.kept.stat().st_ctime_ns
     vassal_files.keep(act)
-    assert act.kept.stat().st_ctime_ns == before.st_ctime_ns
-    os.utime(act.vassal, (1_700_000_200.25, 1_700_000_200.25))
-    vassal_files.keep(act)
-    assert act.kept.stat().st_mtime_ns == act.vassal.stat().st_mtime_ns
-    assert act.kept.stat().st_ino == before.st_ino
+    assert act.kept.stat().st_ctime_ns == before
 
 
 def test_a_refusal_holds_for_the_file_as_it_is(act: ActPaths) -> None:
@@ -222,7 +216,7 @@ def test_a_file_that_somebody_keeps_open_counts_as_it_rests(act: ActPaths) -> No
     with act.vassal.open("w") as file:
         file.write(NEW)
         file.flush()
-        assert until(lambda: not vassal_files.is_being_written(act), Deadline(30.0))
+        assert until(lambda: not vassal_files.is_being_written(act), Deadline(PATIENCE))
         assert vassal_files.current(act) == VassalFile("blog", NEW)
 
 
@@ -235,35 +229,6 @@ def test_line_ends_are_kept_as_they_are(act: ActPaths) -> None:
     assert act.vassal.read_bytes() == b"[uwsgi]\r\nthreads = 4\r\n"
 
 
-@pytest.mark.parametrize(
-    "age", [YEAR, 1.0, 0.0, -0.4, -1.0, -3600.7, -YEAR], ids=lambda age: f"{age} s old"
-)
-@pytest.mark.parametrize("change", ["write", "touch"])
-def test_mtime_rises_in_whole_seconds(tmp_path: Path, change: str, age: float) -> None:
-    """The Emperor compares whole seconds; this holds even if the old mtime is in the future."""
-    path = tmp_path / "blog.ini"
-    path.write_text("old")
-    now = time.time()
-    os.utime(path, (now - age, now - age))
-    seconds = [int(path.stat().st_mtime)]
-    for _ in range(3):
-        if change == "write":
-            vassal_files.write(path, "new")
-        else:
-            vassal_files.touch(path)
-        seconds.append(int(path.stat().st_mtime))
-        assert path.stat().st_mtime_ns % 1_000_000_000 == 0
-    assert seconds == sorted(set(seconds))
-    assert seconds[1] >= int(now)
-
-
-def test_mtime_rises_also_above_what_the_emperor_saw_before(tmp_path: Path) -> None:
-    path = tmp_path / "blog.ini"
-    seen = time.time() + 1000.5
-    vassal_files.write(path, "back again", not_before=seen)
-    assert int(path.stat().st_mtime) > int(seen)
-
-
 def test_a_vassal_file_keeps_the_permissions_that_its_operator_gave(tmp_path: Path) -> None:
     path = tmp_path / "blog.ini"
     vassal_files.write(path, "first")
@@ -271,12 +236,3 @@ def test_a_vassal_file_keeps_the_permissions_that_its_operator_gave(tmp_path: Pa
     path.chmod(0o600)
     vassal_files.write(path, "second")
     assert path.stat().st_mode & 0o7777 == 0o600
-
-
-def test_touching_leaves_the_content_and_makes_no_file(tmp_path: Path) -> None:
-    (tmp_path / "blog.ini").write_text("content")
-    vassal_files.touch(tmp_path / "blog.ini")
-    assert (tmp_path / "blog.ini").read_text() == "content"
-    with pytest.raises(FileNotFoundError):
-        vassal_files.touch(tmp_path / "shop.ini")
-    assert os.listdir(tmp_path) == ["blog.ini"]

@@ -49,6 +49,8 @@ def edit(session: Session, act_name: str) -> Result:
     """
     found = session.act(act_name)
     before = found.vassal_text
+    if untaken := found.snapshot().untaken:
+        session.screen.hint(f"{act_name} does not run with this text yet: {untaken}")
     with _draft(session, found, before) as draft:
         text = _edited(session, found, before, draft)
         if text == before:

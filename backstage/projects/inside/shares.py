@@ -1,4 +1,4 @@
-"""Reports to `backstage nginx`: the files that nginx may serve, and the host names not allowed.
+"""Reports to `backstage nginx`: files to serve, hosts not allowed, and where they are set.
 
 The arguments are the word that marks the answer, and the names under which it will be served.
 """
@@ -25,12 +25,19 @@ def private() -> list[str]:
     return [getattr(module, "__file__", "") or "", *databases]
 
 
+def env_file() -> str:
+    """The file that ALLOWED_HOSTS, TLS and PROXY are read from; '' if not as in our scaffold."""
+    names = ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "TLS", "PROXY", "ENV_FILE")
+    return str(settings.ENV_FILE) if all(hasattr(settings, name) for name in names) else ""
+
+
 def main(word: str, *names: str) -> None:
     django.setup(set_prefix=False)
     told = {
         "static": [str(settings.STATIC_URL or ""), str(settings.STATIC_ROOT or "")],
         "media": [str(settings.MEDIA_URL or ""), str(settings.MEDIA_ROOT or "")],
         "private": private(),
+        "env_file": env_file(),
         "strangers": [name for name in names if not validate_host(name, settings.ALLOWED_HOSTS)],
     }
     print("\n" + word + json.dumps(told))

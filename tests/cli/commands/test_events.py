@@ -25,8 +25,8 @@ from backstage.layout.paths import VenuePaths
 from backstage.operations.new_venue import configure
 from backstage.system.deadlines import Deadline, until
 from tests.conftest import Spawn
+from tests.patience import PATIENCE
 
-PATIENCE = 60.0
 COMMAND = [sys.executable, "-m", "backstage.cli", "events"]
 
 

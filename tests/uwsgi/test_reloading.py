@@ -1,0 +1,82 @@
+"""Reloads of a running vassal, asked of the Emperor by a date or of the vassal by a signal."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from backstage.facts.sightings import Vassal
+from backstage.layout.paths import ActPaths, VenuePaths
+from backstage.uwsgi import reloading
+from tests.conftest import Spawn
+
+# Prints a line when it may be signalled, and another when it has been.
+LISTENER = "trap 'echo told; exit' HUP; echo ready; while :; do sleep 0.05; done"
+
+
+@pytest.fixture
+def act(tmp_path: Path) -> ActPaths:
+    act = VenuePaths(tmp_path).act("blog")
+    act.vassal.parent.mkdir()
+    act.vassal.write_text("[uwsgi]\n")
+    return act
+
+
+def vassal(last_mod: int, pid: int = -1) -> Vassal:
+    return Vassal(
+        pid=pid,
+        ready=True,
+        accepting=True,
+        cursed=False,
+        on_demand=False,
+        respawns=0,
+        last_mod=last_mod,
+    )
+
+
+def second(act: ActPaths) -> int:
+    return int(act.vassal.stat().st_mtime)
+
+
+@pytest.mark.parametrize("age", [2, 10, 1_000_000])
+def test_the_emperor_is_given_a_date_that_no_later_edit_can_share(act: ActPaths, age: int) -> None:
+    """Whatever date the file has: the Emperor's own counts."""
+    last_mod = int(time.time()) - age
+    for mtime in (0, last_mod, last_mod + 2 * age):
+        os.utime(act.vassal, (mtime, mtime))
+        reloading.reload(act, vassal(last_mod))
+        assert last_mod < second(act) < int(time.time())
+    assert act.vassal.read_text() == "[uwsgi]\n"
+
+
+@pytest.mark.parametrize("ahead", [5, 3600])
+@pytest.mark.parametrize("edited", [-1000, 0, 2])
+def test_where_no_date_is_left_the_vassal_is_told_itself(
+    act: ActPaths, spawn: Spawn, ahead: int, edited: int
+) -> None:
+    """After a second reload within a second, or a clock that was ahead."""
+    listener = spawn("sh", "-c", LISTENER)
+    assert listener.stdout
+    assert listener.stdout.readline() == "ready\n"
+    last_mod = int(time.time()) + ahead
+    os.utime(act.vassal, (last_mod + edited, last_mod + edited))
+    reloading.reload(act, vassal(last_mod, listener.pid))
+    assert listener.stdout.readline() == "told\n"
+    # The Emperor does not reload it a second time.
+    assert second(act) == last_mod + min(edited, 0)
+
+
+def test_a_vassal_without_a_process_reads_its_file_when_it_starts(act: ActPaths) -> None:
+    reloading.reload(act, vassal(int(time.time()) + 100))
+    reloading.reload(act, None)
+    assert second(act) < int(time.time())
+
+
+def test_there_is_nothing_to_reload_without_a_file(act: ActPaths) -> None:
+    act.vassal.unlink()
+    with pytest.raises(FileNotFoundError):
+        reloading.reload(act, vassal(0))
+    assert not act.vassal.exists()
