@@ -48,6 +48,8 @@ class Dummy:
             with Dummy.lock:
                 Dummy.at_work -= 1
 
+    drain = undrain = start
+
     def stop(self, wait: float | None, *, drain: float) -> None:
         assert drain == 0
         self.start(wait)

@@ -18,6 +18,8 @@ from . import premises
 
 # More lines than are ever read from a log.
 _ALL = 100_000
+# No line that explains a failure is longer, in characters.
+_LONGEST = 2_000
 
 
 @dataclass(frozen=True)
@@ -146,10 +148,16 @@ def gather(act_paths: ActPaths, since: LogMark = BEGINNING) -> Evidence:
 
 
 def _logs(act_paths: ActPaths, since: LogMark) -> tuple[str, str]:
-    return (
-        log_files.tail(act_paths.log, _ALL, since=since.own),
-        log_files.tail(act_paths.venue.emperor_log, _ALL, since=since.emperors),
-    )
+    own = log_files.tail(act_paths.log, _ALL, since=since.own)
+    emperors = log_files.tail(act_paths.venue.emperor_log, _ALL, since=since.emperors)
+    return _cut(own), _cut(emperors)
+
+
+def _cut(log: str) -> str:
+    """The log with its lines cut short: an Act may log lines that take minutes to search."""
+    if len(log) <= _LONGEST:
+        return log
+    return "\n".join(line[:_LONGEST] for line in log.splitlines())
 
 
 def _start_in(emperors: str, vassal: str, script: Script) -> str:
