@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -10,18 +11,18 @@ from pathlib import Path
 from .errors import ActFailed, PortUnavailable
 from .events.streams import Broadcast
 from .facts.snapshots import Snapshot
-from .facts.states import State
+from .facts.states import ANSWERING, State
 from .layout.paths import ActPaths
 from .logs import log_files
 from .projects.env_file import EnvFile
-from .status import explanation
-from .status.evidence import log_mark
+from .status import draining, explanation, trial
+from .status.evidence import LogMark, log_mark
 from .status.survey import Survey
 from .status.waiting import Waiter
 from .system import files, processes, programs, sockets, users
 from .system.deadlines import Deadline
-from .system.locks import locked
-from .uwsgi import dry_run, launch, log_reasons, ports, reloading, rewriting, vassal_files
+from .uwsgi import dry_run, launch, log_reasons, ports, reloading, rewriting, tries, vassal_files
+from .uwsgi.resident import locked_act
 
 
 class Act:
@@ -71,7 +72,7 @@ class Act:
     @property
     def pid(self) -> int | None:
         """The pid of the vassal's master process, or None if there is none."""
-        return self._waiter.look().pid
+        return self._waiter.glance().pid
 
     @property
     def wanted(self) -> bool:
@@ -109,50 +110,93 @@ class Act:
         return log_files.tail(self.paths.log, lines)
 
     def start(self, wait: float | None = 30.0) -> None:
-        """Start the Act; returns when it answers, or at once with `wait=None`.
+        """Start the Act; returns when it answers well, or at once with `wait=None`.
 
         Starts the Emperor if necessary. A failed Act is retried at once; an Act that is still
-        stopping starts again when it has ended. Raises ActFailed with the reason, NotInTime after
-        `wait` seconds, PortUnavailable if another program has the port.
+        stopping starts again when it has ended; a drained one is drained no longer. Raises
+        ActFailed with the reason, also if its health check is still not passed after a few seconds,
+        NotInTime after `wait` seconds, PortUnavailable if another program has the port.
         """
+        log, deadline = log_mark(self.paths), _deadline(wait)
+        self.begin(wait)
+        if deadline:
+            self._waiter.await_health(deadline, log)
+
+    def begin(self, wait: float | None = 30.0) -> None:
+        """Like `start`, but returns when the Act answers at all, whatever its health check says."""
         log, deadline = log_mark(self.paths), _deadline(wait)
         with self._acting("starting"):
             if not self._waiter.listed():
                 launch.prepare(self.paths)
             self._emperor.start()
+            tries.forget(self.paths)
+            self.paths.drain.unlink(missing_ok=True)
             self._want(deadline)
             self._emperor.forgive()
             self._emperor.wake()
         if deadline:
             self._waiter.await_running(deadline, log)
 
-    def stop(self, wait: float | None = 30.0) -> None:
+    def stop(self, wait: float | None = 30.0, *, drain: float = 0.0) -> None:
         """Stop the Act; returns when its port is closed and all its processes have ended.
 
-        Requests in progress may finish. With `wait=None` it returns at once; raises NotInTime if
-        the Act has not ended after `wait` seconds.
+        Requests in progress may finish. With `drain`, a running Act is drained for so many seconds
+        before. With `wait=None` it does not wait for the end; raises NotInTime if the Act has not
+        ended after `wait` seconds, and what `drain` raises: then it is not stopped.
         """
+        if drain and self.state in ANSWERING:
+            self.drain(wait)
+            time.sleep(drain)
         with self._acting("stopping"):
+            self._emperor.refuse_halted()
             self._stop(_deadline(wait))
+            self.paths.drain.unlink(missing_ok=True)
 
-    def restart(self, wait: float | None = 30.0) -> None:
+    def drain(self, wait: float | None = 30.0) -> None:
+        """Have visitors sent elsewhere: the health path says 503, every request is still served.
+
+        It lasts until `undrain`, a stop or a start, also over restarts. Returns when the health
+        path says so. Raises ActFailed, with nothing changed, if the Act does not run, if its health
+        path is a page for visitors, or if it does not say so.
+        """
+        path = draining.refuse_unfit(self.paths)
+        with self._acting("draining"):
+            if self._waiter.glance().state not in ANSWERING:
+                raise ActFailed(self.name, f"cannot be drained: it is {self.state}")
+            draining.begin(self.paths, path, Deadline(30.0 if wait is None else wait))
+
+    def undrain(self) -> None:
+        """Have visitors sent to the Act again; does nothing if it is not drained."""
+        with self._acting("undraining"):
+            self.paths.drain.unlink(missing_ok=True)
+
+    def restart(self, wait: float | None = 30.0, *, check: bool = True) -> None:
         """Load new code and settings on the same listening socket; starts a stopped Act.
+
+        The new code of a running Act is tried first, in a process of its own: if it does not load
+        or does not answer well, CheckFailed is raised, and the Act runs on untouched. `check=False`
+        skips that.
 
         Requests in progress are finished; two workers or more are replaced one after the other,
         unless the vassal file or one that it includes has changed. If venue.yaml gives the Act
         another user or other limits, it is stopped and started instead. Returns when every worker
-        is new and the port answers, or at once with `wait=None`. Raises as `start` does, and
-        ActFailed if an edit of the vassal file cannot work: the Act then keeps running as before.
+        is new and answers well, or with `wait=None` as soon as the new code has been tried. Raises
+        as `start` does, and ActFailed if an edit of the vassal file cannot work: the Act then keeps
+        running as before.
         """
+        if check:
+            trial.try_out(self.paths, self._waiter.look(), wait)
         log, deadline = log_mark(self.paths), _deadline(wait)
         with self._acting("restarting"):
             relaunch = launch.prepare(self.paths) and self._waiter.listed()
             self._emperor.start()
+            tries.forget(self.paths)
             moment = processes.boot_clock()
             if relaunch:
                 self._stop(deadline)
                 self._want(deadline)
             elif self.wanted:
+                self._waiter.refuse_halted()
                 self._refuse_faulty()
                 self._reload()
             else:
@@ -160,24 +204,29 @@ class Act:
             self._emperor.forgive()
             self._emperor.wake()
         if deadline:
-            self._waiter.await_renewal(moment, deadline, log)
-            self._waiter.await_running(deadline, log)
+            self._await_new(moment, deadline, log)
 
     def check(self, text: str) -> None:
         """Raise EditRefused if the Act could not run with this text as its vassal file."""
         with self._acting("checking"):
             rewriting.check(self.paths, text, self._emperor.stats())
 
-    def rewrite(self, text: str, *, based_on: str, wait: float | None = 30.0) -> tuple[str, ...]:
+    def rewrite(
+        self, text: str, *, based_on: str, wait: float | None = 30.0, check: bool = True
+    ) -> tuple[str, ...]:
         """Replace the text of the vassal file; returns the changes, such as `threads = 4 → 8`.
 
         `based_on` is the `vassal_text` that was edited. Returns when the Act runs with the new
         text, or at once with `wait=None`; a stopped Act stays stopped. Raises EditRefused if the
-        new text cannot work or the file has changed meanwhile: then nothing is written, and the
+        new text cannot work or the file has changed meanwhile, and CheckFailed if a running Act's
+        code fails when tried with it, which `check=False` skips: then nothing is written, and the
         Act keeps running as before. Otherwise raises as `restart` does.
         """
         if text == based_on:
             return ()
+        if check:
+            self.check(text)
+            trial.try_out(self.paths, self._waiter.look(), wait, text)
         log = log_mark(self.paths)
         with self._acting("editing"):
             moment = processes.boot_clock()
@@ -188,8 +237,7 @@ class Act:
                 self._emperor.wake()
         if is_reloading and wait is not None:
             deadline = Deadline(wait)
-            self._waiter.await_renewal(moment, deadline, log)
-            self._waiter.await_running(deadline, log)
+            self._await_new(moment, deadline, log)
         return changes
 
     def wait(self, state: State | str, timeout: float = 30.0) -> None:
@@ -219,13 +267,16 @@ class Act:
         Nothing is deleted: project, database and vassal file stay together under `retired/`.
         """
         with self._acting("retiring"):
+            self._emperor.refuse_halted()
             self._stop(Deadline(30.0))
             goal = self._free_retired()
             goal.mkdir(parents=True)
             for path in (self.paths.top, self.paths.kept):
                 if path.exists():
                     path.rename(goal / path.name)
-            for path in (self.paths.launch, self.paths.loaded, self.paths.own_run):
+            paths = self.paths
+            recorded = (paths.loaded, paths.environment, paths.tries, paths.health, paths.drain)
+            for path in (paths.launch, *recorded, paths.own_run):
                 files.remove_tree(path)
         return goal
 
@@ -264,7 +315,7 @@ class Act:
     @contextmanager
     def _acting(self, doing: str) -> Iterator[None]:
         with (
-            locked(self.paths.lock, f"{doing} {self.name}"),
+            locked_act(self.paths, f"{doing} {self.name}"),
             files.telling_disk_trouble(f"{doing} Act {self.name!r}"),
         ):
             yield
@@ -280,16 +331,24 @@ class Act:
             self._waiter.await_end(leaving, deadline)
         address = self._waiter.address()
         if address and not self._waiter.listed():
-            ports.refuse_taken(address.port, address.bound_host)
+            ports.refuse_taken(address.port, self.paths.venue, address.bound_host)
         if not self.wanted:
             if not self.paths.kept.exists():
                 advice = f"make one with new_act(venue, {self.name!r})"
                 raise ActFailed(self.name, f"has no vassal file to start from; {advice}")
             vassal_files.put_back(self.paths)
 
+    def _await_new(self, moment: float, deadline: Deadline, log: LogMark) -> None:
+        """Return when every worker began after `moment`, and they answer well."""
+        self._waiter.await_renewal(moment, deadline, log)
+        self._waiter.await_running(deadline, log)
+        self._waiter.await_health(deadline, log)
+
     def _stop(self, deadline: Deadline | None) -> None:
         """Remove the vassal file, and wait for the Act to end if there is a deadline."""
         members = self._waiter.members()
+        if self.wanted:
+            tries.forget(self.paths)
         vassal_files.keep(self.paths)
         self.paths.vassal.unlink(missing_ok=True)
         self._waiter.await_notice()

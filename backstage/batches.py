@@ -1,12 +1,13 @@
-"""Start, stop or restart several Acts in parallel, with one outcome for each."""
+"""Start, stop, restart or drain several Acts in parallel, with one outcome for each."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ class Verb(Enum):
     START = "start"
     STOP = "stop"
     RESTART = "restart"
+    DRAIN = "drain"
+    UNDRAIN = "undrain"
 
     def __str__(self) -> str:
         return self.value
@@ -31,7 +34,7 @@ class Verb(Enum):
 
 # How many Acts at a time. More would only wait for the processor; restarts go one by one, so that
 # faulty code takes down one Act at a time.
-_AT_ONCE = {Verb.START: 4, Verb.STOP: 4, Verb.RESTART: 1}
+_AT_ONCE = {Verb.START: 4, Verb.STOP: 4, Verb.RESTART: 1, Verb.DRAIN: 4, Verb.UNDRAIN: 4}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +47,18 @@ class Outcome:
     error: BackstageError | None
 
 
-def carry_out(verb: Verb, acts: Sequence[Act], wait: float | None) -> Iterator[Outcome]:
+def carry_out(
+    verb: Verb,
+    acts: Sequence[Act],
+    wait: float | None,
+    *,
+    drain: float = 0.0,
+    check: bool = True,
+) -> Iterator[Outcome]:
     """Apply the verb to each Act, and yield each outcome as soon as it is known.
+
+    Acts are stopped after `drain` seconds in which their health path says that they are drained. A
+    restart tries the new code first unless `check` is False.
 
     A failure does not stop the others. If the caller stops iterating, no further Act begins; Acts
     in progress continue.
@@ -56,7 +69,7 @@ def carry_out(verb: Verb, acts: Sequence[Act], wait: float | None) -> Iterator[O
     def work() -> None:
         while waiting:
             try:
-                known.put(_carry_out(verb, waiting.popleft(), wait))
+                known.put(_carry_out(verb, waiting.popleft(), wait, drain, check))
             except IndexError:  # another thread has taken the last one
                 return
             except BaseException as error:  # noqa: BLE001 raised again where the outcomes are read
@@ -75,11 +88,17 @@ def carry_out(verb: Verb, acts: Sequence[Act], wait: float | None) -> Iterator[O
         waiting.clear()
 
 
-def _carry_out(verb: Verb, act: Act, wait: float | None) -> Outcome:
-    tell = {Verb.START: act.start, Verb.STOP: act.stop, Verb.RESTART: act.restart}[verb]
+def _carry_out(verb: Verb, act: Act, wait: float | None, drain: float, check: bool) -> Outcome:
+    tell: dict[Verb, Callable[[float | None], None]] = {
+        Verb.START: act.start,
+        Verb.STOP: partial(act.stop, drain=drain),
+        Verb.RESTART: partial(act.restart, check=check),
+        Verb.DRAIN: act.drain,
+        Verb.UNDRAIN: lambda _: act.undrain(),
+    }
     began, failure = time.monotonic(), None
     try:
-        tell(wait)
+        tell[verb](wait)
     except BackstageError as error:
         failure = error
     seconds = time.monotonic() - began

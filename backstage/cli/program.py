@@ -28,6 +28,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "start": ("start:start", "Start Acts."),
         "stop": ("stop:stop", "Stop Acts."),
         "restart": ("restart:restart", "Restart Acts to load new code and settings."),
+        "drain": ("drain:drain", "Have visitors sent elsewhere; Acts still serve them."),
+        "undrain": ("undrain:undrain", "Have visitors sent to drained Acts again."),
         "venue": ("venue:venue", "Start, stop or describe the Venue."),
     },
     "Inspect": {

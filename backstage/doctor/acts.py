@@ -8,7 +8,6 @@ from shlex import quote
 
 from ..facts.faults import Fault
 from ..facts.states import PASSING, State
-from ..facts.untaken import Untaken
 from ..layout.paths import ActPaths
 from ..projects.dotenv import DotEnv
 from ..projects.masking import secrets_in, veiled
@@ -57,6 +56,11 @@ def _act(act_paths: ActPaths, look: Look) -> Iterator[Finding]:
         words = f"fix that (its log is {act_paths.log}), then"
         remedy = Remedy(words, f"backstage start {name}")
         yield trouble(act_paths.name, f"fails: {why}", remedy)
+    elif look.state is State.UNHEALTHY:
+        why = _harmless(act_paths, explanation.why(act_paths, look))
+        words = f"fix that (its log is {act_paths.log}), then"
+        remedy = Remedy(words, f"backstage restart {name}")
+        yield trouble(act_paths.name, f"does not answer well: {why}", remedy)
     elif look.state is State.WAITING:
         yield note(act_paths.name, "waits for the Emperor", Remedy(command="backstage venue start"))
     elif look.state in PASSING:
@@ -69,23 +73,13 @@ def _act(act_paths: ActPaths, look: Look) -> Iterator[Finding]:
             f"an edit is not used: {_harmless(act_paths, str(look.refused))}",
             remedy,
         )
-    elif look.untaken:
-        yield _untaken(act_paths, look.untaken)
     elif fault := _fault(act_paths, look):
         remedy = Remedy("fix it, then", f"backstage restart {name}")
         yield trouble(
             act_paths.name, f"cannot be started: {_harmless(act_paths, str(fault))}", remedy
         )
-
-
-def _untaken(act_paths: ActPaths, untaken: Untaken) -> Finding:
-    """An edit that the Act does not run with, and whether it could."""
-    if fault := dry_run.fault(act_paths, running=vassal_files.kept(act_paths)):
-        what = f"{untaken.what}, and cannot work: {_harmless(act_paths, str(fault))}"
-        remedy = Remedy("to fix the file,", f"backstage edit {quote(act_paths.name)}")
-    else:
-        what, remedy = untaken.what, Remedy(command=untaken.command)
-    return warning(act_paths.name, what, remedy)
+    elif look.untaken:
+        yield warning(act_paths.name, look.untaken.what, Remedy(command=look.untaken.command))
 
 
 def _fault(act_paths: ActPaths, look: Look) -> Fault | None:

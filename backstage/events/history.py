@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ..facts.states import State
+from ..facts.states import ANSWERING, State
 from .event import Event
 
 # In these states an Act has a lasting process: its replacement is an event.
-_LASTING = frozenset({State.RUNNING, State.SLEEPING})
+_LASTING = ANSWERING | {State.SLEEPING}
+
+# In these, another reason is news.
+_EXPLAINED = frozenset({State.FAILING, State.UNHEALTHY})
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class History:
         self._last[name] = moment
         changes = _changes(last, moment)
         news = [(before, after, moment.reason) for before, after in changes]
-        if not news and moment.state is State.FAILING and moment.reason != last.reason:
+        if not news and moment.state in _EXPLAINED and moment.reason != last.reason:
             news.append((moment.state, moment.state, moment.reason))
         if moment.remark:
             news.append((moment.state, moment.state, moment.remark))

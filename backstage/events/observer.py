@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..facts.states import PASSING, State
+from ..facts.sightings import Halt
+from ..facts.states import ANSWERING, PASSING, State
 from ..layout.paths import ActPaths
 from ..logs import log_files
 from ..status.survey import Look, Survey
@@ -16,8 +17,10 @@ from ..system.timers import Timers
 from ..system.wakeups import Wakeups
 from ..uwsgi import vassal_files
 from ..uwsgi.stats import EmperorStats
+from . import giving_up
 from .edits import Edits
 from .event import Event
+from .health_rounds import HealthRounds
 from .history import History, Moment
 from .pending_probes import PendingProbes
 from .reasons import Reasons
@@ -32,8 +35,13 @@ _GRACE = 0.005
 _WRITING = 1.0
 # After an edit, or while another call works on the Act, look again after this many seconds.
 _AGAIN = 0.01
+# What others write into run/ about an Act.
+_HEALTH, _DRAIN = ".health", ".drain"
+# An Act that answers its port stays in these until it has said how well.
+_BEFORE = ANSWERING | {State.STARTING, State.RELOADING}
 _NOT_THERE = frozenset({State.STOPPED, State.WAITING})
-_QUIET = frozenset({State.RUNNING, State.SLEEPING})
+_QUIET = ANSWERING | {State.SLEEPING}
+_EXPLAINED = frozenset({State.FAILING, State.UNHEALTHY})
 _LASTING = _QUIET | {State.STOPPED}
 
 
@@ -61,11 +69,13 @@ class Observer:
         self._closing = threading.Event()
         self._known: EmperorStats | None = None
         self._emperor_pid: int | None = None
+        self._halt: Halt | None = None
         self._round: list[str] = []
         self._round_at = 0.0
         self._said = 0
         self._writing: set[str] = set()
         self._pending = PendingProbes(self._wakeups)
+        self._health = HealthRounds(survey.paths, self._wakeups)
 
     def begin(self) -> None:
         """Start watching; later changes are reported relative to the present state."""
@@ -81,9 +91,12 @@ class Observer:
         names = self._survey.names()
         for look in self._survey.glance_at(names, self._known).values():
             self._edits.begin(self._act(look.name), self._known, look.workers)
+            self._reasons.begin(look)
             why = self._reasons.reason(look, look.state, look.state)
             self._history.begin(look.name, replace(_moment(look, look.state), reason=why))
             self._follow(look)
+            if not look.unsure:
+                self._health.attend(look)
             if look.state in PASSING or look.unsure:
                 self._timers.repeat(look.name, time.monotonic())
         self._follow_emperor()
@@ -105,6 +118,7 @@ class Observer:
     def _release(self) -> None:
         self._changes.close()
         self._pending.close()
+        self._health.close()
         self._wakeups.close()
 
     # Each step
@@ -112,10 +126,13 @@ class Observer:
     def _step(self) -> None:
         now = time.monotonic()
         pauses = (self._timers.pause(now), self._files.pause(now), self._changes.pause(now))
-        woken = self._wakeups.wait(min(pauses))
+        woken = self._wakeups.wait(min(*pauses, self._health.pause(now)))
         now = time.monotonic()
+        answers = {name for name, _ in woken if self._health.is_answer(name)}
+        woken = [(name, pid) for name, pid in woken if name not in answers]
         names = {name for name, _ in woken if name != _EMPEROR}
         stirred = len(names) < len(woken)
+        names |= self._health.step(answers, now)
         for name, pid in woken:
             if pid:
                 self._reasons.ended(name, pid)
@@ -132,6 +149,10 @@ class Observer:
         for change in self._changes.take():
             if change.path.parent == self._paths.vassals:
                 self._take_file(change, names, now)
+            elif change.path.suffix in {_HEALTH, _DRAIN}:
+                name = change.path.stem
+                if change.path.suffix == _DRAIN or self._health.changed(name):
+                    names.add(name)
             else:
                 is_in_run = change.path.parent == self._paths.run
                 stirred |= not is_in_run or change.path == self._paths.emperor_stats
@@ -157,6 +178,8 @@ class Observer:
             names |= self._strange()
         said = log_files.size(self._paths.emperor_log)
         stirred = said != self._said or self._survey.emperor.pid != self._emperor_pid
+        # A halted Emperor has nothing to say, and gives no sign of it.
+        stirred |= self._survey.emperor.halt != self._halt
         self._said = said
         return stirred
 
@@ -170,7 +193,9 @@ class Observer:
         return {
             look.name
             for look in looks
-            if look.unsure or look.state is not self._history.last(look.name).state
+            if look.unsure
+            or look.state is not self._history.last(look.name).state
+            or self._reasons.is_halted_anew(look)
         }
 
     # Looking at Acts
@@ -210,7 +235,7 @@ class Observer:
         self._files.put(name, time.monotonic() + min(_WRITING, self._changes.interval))
 
     def _note(self, look: Look) -> None:
-        look = self._pending.answered(look)
+        look = self._health.completed(self._pending.answered(look))
         last = self._history.last(look.name)
         state = look.state
         if look.unsure:
@@ -218,21 +243,25 @@ class Observer:
             if again is not None:
                 self._timers.put(look.name, again)
             state = State.STARTING if last.state in _NOT_THERE else last.state
+        elif self._health.attend(look):
+            # It answers its port; whether it answers well is not known yet.
+            state = last.state if last.state in _BEFORE else _before_running(look)
         if state is State.STARTING and last.state is State.RELOADING and last.pid == look.pid:
             # A reload lasts until the Act answers or fails.
             state = State.RELOADING
         if state is State.RELOADING and (edit := self._edits.pending(self._act(look.name))):
             # The Emperor noticed the change before we did.
             self._reasons.edited(look.name, edit)
-        now = _moment(look, state, self._reasons.remark(look.name))
-        if state is State.FAILING or self._history.is_change(look.name, now):
+        now = _moment(look, state, self._reasons.remark(look))
+        if state in _EXPLAINED or self._history.is_change(look.name, now):
             now = replace(now, reason=self._reasons.reason(look, state, last.state))
         elif state in _QUIET and not look.unsure:
             self._reasons.calm(look.name)
         for event in self._history.note(look.name, now, time.time()):
             self._tell(event)
         self._follow(look)
-        if state in PASSING:
+        giving_up.note(self._act(look.name), look, now.reason)
+        if state in PASSING and look.state not in ANSWERING:
             self._timers.repeat(look.name, time.monotonic())
         elif not look.unsure:
             self._timers.drop(look.name)
@@ -242,12 +271,17 @@ class Observer:
             self._wakeups.watch_end(pid, look.name)
 
     def _follow_emperor(self) -> None:
+        self._halt = None if self._known else self._survey.emperor.halt
         self._emperor_pid = self._known.pid if self._known else self._survey.emperor.pid
         if self._emperor_pid:
             self._wakeups.watch_end(self._emperor_pid, _EMPEROR)
 
     def _act(self, name: str) -> ActPaths:
         return self._paths.act(name)
+
+
+def _before_running(look: Look) -> State:
+    return look.seen.vassal.on_its_way if look.seen.vassal else State.STARTING
 
 
 def _moment(look: Look, state: State, remark: str = "") -> Moment:

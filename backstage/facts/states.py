@@ -12,6 +12,7 @@ class State(Enum):
     WAITING = "waiting"
     STARTING = "starting"
     RUNNING = "running"
+    UNHEALTHY = "unhealthy"
     RELOADING = "reloading"
     SLEEPING = "sleeping"
     FAILING = "failing"
@@ -23,3 +24,7 @@ class State(Enum):
 
 # States that end by themselves: the observer has to look for the next one.
 PASSING = frozenset({State.STARTING, State.RELOADING, State.STOPPING})
+# It answers its port, well or not.
+ANSWERING = frozenset({State.RUNNING, State.UNHEALTHY})
+# It is to run, and no visitor gets what they came for.
+TROUBLED = frozenset({State.WAITING, State.UNHEALTHY, State.FAILING})

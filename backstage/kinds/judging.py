@@ -9,15 +9,8 @@ from .kind import Kind
 
 def judge(seen: Sighting, kind: Kind) -> State:
     """The state of an Act of this kind, from one observation."""
-    there = seen.vassal is not None or seen.workforce is not None
-    if not seen.wanted:
-        return State.STOPPING if there else State.STOPPED
-    if seen.vassal:
-        return _judge_vassal(seen, seen.vassal, kind)
-    if not seen.emperor:
-        # A vassal that has outlived its Emperor may still serve.
-        return State.RUNNING if seen.serves else State.WAITING
-    return State.FAILING if seen.penalty and seen.penalty.waits else State.STARTING
+    state = _judge(seen, kind)
+    return State.UNHEALTHY if state is State.RUNNING and seen.healthy is False else state
 
 
 def could_answer(seen: Sighting, kind: Kind) -> bool:
@@ -34,6 +27,18 @@ def could_answer(seen: Sighting, kind: Kind) -> bool:
 def is_unsure(seen: Sighting, kind: Kind) -> bool:
     """Whether only the port of an Act can tell its state, and has not been probed."""
     return seen.answers is None and could_answer(seen, kind) and kind.must_ask(seen)
+
+
+def _judge(seen: Sighting, kind: Kind) -> State:
+    there = seen.vassal is not None or seen.workforce is not None
+    if not seen.wanted:
+        return State.STOPPING if there else State.STOPPED
+    if seen.vassal:
+        return _judge_vassal(seen, seen.vassal, kind)
+    if not seen.emperor:
+        # A vassal that has outlived its Emperor may still serve.
+        return State.RUNNING if seen.serves else State.WAITING
+    return State.FAILING if seen.penalty and seen.penalty.waits else State.STARTING
 
 
 def _judge_vassal(seen: Sighting, vassal: Vassal, kind: Kind) -> State:

@@ -12,6 +12,7 @@ from typing import TypeVar
 import yaml
 
 from ..errors import SettingsError
+from ..facts.health import HealthCheck
 
 _LOWEST_PORT = 1024
 _HIGHEST_PORT = 65535
@@ -19,9 +20,16 @@ _SIZE = re.compile(r"(\d+)([KMGT]?)")
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _PERCENT = re.compile(r"(\d+)%")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}\$?")
+_URL_PATH = re.compile(r"/[!-~]*")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?|\[[0-9a-f:]+\](:\d+)?")
+_STATUSES = range(100, 600)
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?)s?")
+_LONGEST_TIMEOUT = 60
 # With less, not even Python starts.
 _LEAST_MEMORY = 16 * 1024**2
 _LEAST_TASKS = 8
+_NEVER = "never"
+_MOST_TRIES = 1000
 
 
 class Logs(Enum):
@@ -51,10 +59,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class ActSettings:
-    """The settings of one Act; `run_as` is the user it runs as, '' for the Venue's user."""
+    """The settings of one Act; `run_as` is the user it runs as, '' for the Venue's user.
+
+    `give_up_after` is as in the Settings; None means the Venue's. `health` is None unless it is
+    set.
+    """
 
     run_as: str = ""
     limits: Limits = field(default_factory=Limits)
+    give_up_after: int | None = None
+    health: HealthCheck | None = None
 
 
 @dataclass(frozen=True)
@@ -62,13 +76,23 @@ class Settings:
     """The settings in venue.yaml.
 
     `ports` is the range of ports for new Acts, both ends included; `limits` apply to the whole
-    Venue; `acts` holds the settings of single Acts by name.
+    Venue; `acts` holds the settings of single Acts by name; `watcher` tells whether the Venue is to
+    have a watcher. An Act is stopped after `give_up_after` failed starts in a row; 0 means never.
+    Before systemd stops the Venue, its Acts are drained for `drain` seconds.
     """
 
     ports: range = range(8001, 9000)
     limits: Limits = field(default_factory=Limits)
     logs: Logs = Logs.FILES
+    give_up_after: int = 0
+    drain: float = 0.0
     acts: Mapping[str, ActSettings] = field(default_factory=dict)
+    watcher: bool = True
+
+    def give_up(self, name: str) -> int:
+        """After how many failed starts in a row this Act is stopped; 0 means never."""
+        own = self.act(name).give_up_after
+        return self.give_up_after if own is None else own
 
     def act(self, name: str) -> ActSettings:
         return self.acts.get(name, ActSettings())
@@ -149,16 +173,81 @@ class _Reader:
             raise self.fault(node, said)
         return int(word)
 
+    def tries(self, node: yaml.Node) -> int:
+        word = _word(node)
+        if word == _NEVER:
+            return 0
+        if not word.isdecimal() or not 1 <= int(word) <= _MOST_TRIES:
+            said = f"give_up_after must be a number from 1 to {_MOST_TRIES}, or {_NEVER}"
+            raise self.fault(node, f"{said}, not {_shown(node)}")
+        return int(word)
+
     def logs(self, node: yaml.Node) -> Logs:
         try:
             return Logs(_word(node))
         except ValueError as error:
             raise self.fault(node, f"logs must be files or journal, not {_shown(node)}") from error
 
+    def watcher(self, node: yaml.Node) -> bool:
+        word = _word(node)
+        if word not in {"on", "off"}:
+            raise self.fault(node, f"watcher must be on or off, not {_shown(node)}")
+        return word == "on"
+
     def user(self, node: yaml.Node) -> str:
         if not _USER.fullmatch(_word(node)):
             raise self.fault(node, f"run_as must be the name of a user, not {_shown(node)}")
         return _word(node)
+
+    def health(self, node: yaml.Node) -> HealthCheck:
+        if isinstance(node, yaml.ScalarNode):
+            return (
+                HealthCheck() if _word(node) == "none" else HealthCheck(path=self.path_of_url(node))
+            )
+        check = self.filled(HealthCheck(), node, "health", _HEALTH)
+        if bool(check.path) == bool(check.command):
+            raise self.fault(node, "health must have either a path or a command")
+        if check.command and (check.text or check.status is not None):
+            raise self.fault(node, "status and text apply to a path, not to a command")
+        return check
+
+    def path_of_url(self, node: yaml.Node) -> str:
+        word = _word(node)
+        if not _URL_PATH.fullmatch(word):
+            said = f"a health path must begin with / and have no spaces, not {_shown(node)}"
+            raise self.fault(node, said)
+        return word
+
+    def status(self, node: yaml.Node) -> int:
+        word = _word(node)
+        if not word.isdecimal() or int(word) not in _STATUSES:
+            raise self.fault(node, f"status must be an HTTP status such as 204, not {_shown(node)}")
+        return int(word)
+
+    def line(self, node: yaml.Node) -> str:
+        word = _word(node)
+        if not word.strip() or "\n" in word:
+            raise self.fault(node, f"text and command must be one line, not {_shown(node)}")
+        return word
+
+    def timeout(self, node: yaml.Node) -> float:
+        return self.seconds(node, "timeout")
+
+    def drain(self, node: yaml.Node) -> float:
+        return self.seconds(node, "drain")
+
+    def host(self, node: yaml.Node) -> str:
+        word = _word(node)
+        if not _HOST.fullmatch(word):
+            raise self.fault(node, f"host must be a host name, not {_shown(node)}")
+        return word
+
+    def seconds(self, node: yaml.Node, what: str) -> float:
+        match = _SECONDS.fullmatch(_word(node))
+        if not match or not 0 < float(match[1]) <= _LONGEST_TIMEOUT:
+            said = f"{what} must be seconds, up to {_LONGEST_TIMEOUT}, not {_shown(node)}"
+            raise self.fault(node, said)
+        return float(match[1])
 
     def acts(self, node: yaml.Node) -> dict[str, ActSettings]:
         return {
@@ -197,10 +286,26 @@ def _shown(node: yaml.Node) -> str:
 
 
 _LIMITS: _Readers = {"memory": _Reader.memory, "cpu": _Reader.cpu, "tasks": _Reader.tasks}
-_ACT: _Readers = {"run_as": _Reader.user, "limits": _Reader.limits}
+_HEALTH: _Readers = {
+    "path": _Reader.path_of_url,
+    "status": _Reader.status,
+    "text": _Reader.line,
+    "command": _Reader.line,
+    "timeout": _Reader.timeout,
+    "host": _Reader.host,
+}
+_ACT: _Readers = {
+    "run_as": _Reader.user,
+    "limits": _Reader.limits,
+    "give_up_after": _Reader.tries,
+    "health": _Reader.health,
+}
 _VENUE: _Readers = {
     "ports": _Reader.ports,
     "limits": _Reader.limits,
     "logs": _Reader.logs,
+    "give_up_after": _Reader.tries,
+    "drain": _Reader.drain,
     "acts": _Reader.acts,
+    "watcher": _Reader.watcher,
 }

@@ -198,6 +198,7 @@ def _unit_text(venue: Venue, account: struct_passwd | None) -> str:
         limits=venue.settings.limits,
         logs=venue.settings.logs,
         places=(venue.path, python),
+        drain=venue.settings.drain,
     )
     parts = (filled(shelf("emperor") / name, **unit.markers) for name in unit.hardening)
     hardening = "".join(parts)

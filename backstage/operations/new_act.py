@@ -47,12 +47,16 @@ def _build_act(
         write_atomically(act_paths.preparing, "This Act is not complete: call new_act again.\n")
         act_paths.unfinished.rename(act_paths.top)
     if not act_paths.kept.exists():
-        ports.claim(act_paths, port)
+        health = "/" if adopted else scaffold.health_path(template)
+        ports.claim(act_paths, port, health)
     act = venue.act(act_paths.name)
     launch.prepare(act_paths)
     with scaffold.preparing(act_paths, skip=adopted):
         if start:
-            act.start()
+            act.begin()
+    if start:
+        # Its database is migrated only now.
+        act.start()
     act_paths.preparing.unlink(missing_ok=True)
     return act
 
@@ -71,6 +75,8 @@ def _unmake_act(venue: Venue, act_paths: ActPaths, *, keep_project: bool) -> Non
         act_paths.own_log,
         act_paths.log,
         act_paths.launch,
+        act_paths.health,
+        act_paths.drain,
         act_paths.preparing,
     )
     for path in (act_paths.unfinished, act_paths.kept, act_paths.vassal, *leftovers):

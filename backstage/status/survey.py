@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from ..errors import SettingsError
 from ..facts.faults import Fault
-from ..facts.sightings import Sighting, Vassal, Workforce
+from ..facts.health import Generation, HealthRecord
+from ..facts.sightings import Halt, Sighting, Vassal, Workforce
 from ..facts.snapshots import Snapshot
-from ..facts.states import State
+from ..facts.states import ANSWERING, State
 from ..facts.untaken import Untaken
 from ..kinds.catalog import kind_of
 from ..kinds.judging import is_unsure, judge
 from ..kinds.kind import Kind
 from ..layout.paths import ActPaths, VenuePaths
+from ..layout.settings import Settings, read_settings
+from ..logs import log_files
 from ..system import processes, sockets
-from ..uwsgi import loaded, probes, stats, vassal_files
+from ..system.deadlines import Deadline
+from ..uwsgi import loaded, log_reasons, probes, stats, vassal_files
 from ..uwsgi.emperor import Emperor
+from ..uwsgi.health_check import check_of
 from ..uwsgi.ini import Address, VassalFile
+from . import health_records
+from .inquiries import Inquiry, inquire
 
 # How long to wait for all masters, which answer in microseconds, plus for each, in seconds.
 _PATIENCE_WITH_MASTERS = 0.05
@@ -28,18 +37,27 @@ _PATIENCE_WITH_EACH = 0.002
 _PATIENCE_WITH_BUSY = 0.003
 # How long a probed port may take to answer, in seconds.
 PATIENCE = 1.0
+# The number of lines at the end of its log that tell how a starting Act fares.
+_RECENT = 500
+# Without anybody who watches, what an Act said about its health holds for so many seconds.
+_HEALTH_HOLDS = 60.0
 # States in which earlier failed attempts still count.
 _TRIED = frozenset({State.FAILING, State.STARTING})
+
+
+_NOBODY = Generation("", 0, frozenset())
 
 
 @dataclass(frozen=True)
 class Look:
     """One look at an Act.
 
-    `pid` is the pid of its master process, if any; `workers` are the pids of its workers, `memory`
-    the memory of all of these, in bytes, and `cpu` their processor time, in seconds. `address` is
-    where the Act is bound, or will be; `refused` says why an edit of its file is not used, and
-    `untaken` which edit it has not loaded yet. `loaded` is when it loaded its files, 0 if unknown.
+    `pid` is the pid of its master process, if any; `workers` are the pids of its workers, `cpu` is
+    the processor time of all of these, in seconds. `address` is where the Act is bound, or will be;
+    `refused` says why an edit of its file is not used, and `untaken` which edit it has not loaded
+    yet. `loaded` is when it loaded its files, 0 if unknown. `halt` is its master or the Emperor, if
+    a signal has halted it. `generation` identifies its processes and `health` is what these said
+    about themselves last; `may_sleep` tells whether it ends by itself when nothing asks it.
     """
 
     name: str
@@ -48,12 +66,16 @@ class Look:
     state: State
     pid: int | None
     workers: tuple[int, ...]
-    memory: int
     cpu: float
     address: Address | None
     refused: Fault | None = None
     untaken: Untaken | None = None
     loaded: int = 0
+    halt: Halt | None = None
+    generation: Generation = _NOBODY
+    health: HealthRecord | None = None
+    draining: bool = False
+    may_sleep: bool = False
 
     @property
     def pids(self) -> frozenset[int]:
@@ -66,9 +88,30 @@ class Look:
         return self.address is not None and is_unsure(self.seen, self.kind)
 
     @property
+    def told_by(self) -> tuple[Generation, HealthRecord | None]:
+        """The processes that can be asked, and what they said the last time."""
+        return self.generation, self.health
+
+    @property
+    def may_be_asked(self) -> bool:
+        """Whether its health may be asked for: a drained Act says nothing about itself."""
+        return self.state in ANSWERING and not self.draining
+
+    def is_doubtful(self, now: float) -> bool:
+        """Whether its health is unknown or bad at `now`, or was told too long ago."""
+        if not self.may_be_asked:
+            return False
+        if self.health is None or not self.health.ok:
+            return True
+        # A question would keep it awake.
+        return not self.may_sleep and now - self.health.at > _HEALTH_HOLDS
+
+    @property
     def since(self) -> float | None:
         """When the state began, in seconds since the epoch; None if unknown."""
         vassal, penalty = self.seen.vassal, self.seen.penalty
+        if self.state is State.UNHEALTHY and self.health:
+            return self.health.since
         if vassal is None:
             failing = self.state is State.FAILING and penalty
             return penalty.last_attempt if failing and penalty else None
@@ -79,8 +122,8 @@ class Look:
         }
         return float(moments.get(self.state, 0)) or None
 
-    def snapshot(self, reason: str) -> Snapshot:
-        """The look as a snapshot; `reason` explains the state."""
+    def snapshot(self, reason: str, memory: int) -> Snapshot:
+        """The look as a snapshot; `reason` explains the state, `memory` is in bytes."""
         workforce = self.seen.workforce or Workforce(threads=0, busy=0)
         penalty = self.seen.penalty if self.state in _TRIED else None
         return Snapshot(
@@ -94,7 +137,7 @@ class Look:
             busy=workforce.busy,
             requests=workforce.requests,
             latency=workforce.latency,
-            memory=self.memory,
+            memory=memory,
             cpu=self.cpu,
             restarts=(self.seen.vassal.respawns if self.seen.vassal else 0) + workforce.respawns,
             attempts=penalty.attempts if penalty else 0,
@@ -102,12 +145,18 @@ class Look:
             reason=reason,
             refused=self.refused,
             untaken=self.untaken,
+            draining=self.draining,
         )
 
     def asked(self, answers: bool) -> Look:
         """The same look, now that the port has answered or failed to."""
         seen = replace(self.seen, answers=answers)
         return replace(self, seen=seen, state=judge(seen, self.kind))
+
+    def told(self, health: HealthRecord | None) -> Look:
+        """The same look, now that the Act has said how it is; None if it has no health check."""
+        seen = replace(self.seen, healthy=health.ok if health else None)
+        return replace(self, seen=seen, health=health, state=judge(seen, self.kind))
 
 
 class Survey:
@@ -127,16 +176,18 @@ class Survey:
         return self.look_at([name])[name]
 
     def look_at(self, names: Iterable[str]) -> dict[str, Look]:
-        """Look at several Acts, and probe the ports of those whose state needs it.
+        """Look at several Acts, and ask those whose state needs it.
 
-        A port that has not answered after `PATIENCE` seconds does not answer.
+        A port that has not answered after `PATIENCE` seconds does not answer. A health check that
+        has not leaves the state as it was.
         """
         looks = self.glance_at(names, self.emperor.stats())
         unsure = [look for look in looks.values() if look.unsure]
         addresses = [look.address for look in unsure if look.address]
         answering = probes.answering(addresses, PATIENCE) if unsure else set()
         asked = {look.name: look.asked(look.address in answering) for look in unsure}
-        return {**looks, **asked}
+        looks = {**looks, **asked}
+        return {**looks, **self._ask_for_health(looks.values())}
 
     def glance_at(
         self, names: Iterable[str], emperor: stats.EmperorStats | None
@@ -144,13 +195,41 @@ class Survey:
         """Look at several Acts, given the Emperor's stats, without probing any port."""
         acts = [self._act(name) for name in names]
         masters = _ask_masters(acts, emperor)
-        return {act.name: self._assemble(act, emperor, masters.get(act.stats)) for act in acts}
+        halt = None if emperor else self.emperor.halt
+        return {
+            act.name: self._assemble(act, emperor, masters.get(act.stats), halt) for act in acts
+        }
+
+    def _ask_for_health(self, looks: Iterable[Look]) -> dict[str, Look]:
+        """The doubtful ones among these looks, completed; all are asked at once."""
+        now = processes.boot_clock()
+        doubtful = [look for look in looks if look.is_doubtful(now)]
+        if not doubtful:
+            return {}
+        settings = _settings(self.paths)
+        checks = [check_of(self._act(look.name), settings) for look in doubtful]
+        with ExitStack() as closing:
+            asked: list[tuple[Look, Inquiry]] = []
+            for look, check in zip(doubtful, checks, strict=True):
+                # Commands are left to those who wait or watch.
+                inquiry = (
+                    None if check.command else inquire(self._act(look.name), check, *look.told_by)
+                )
+                if inquiry:
+                    closing.callback(inquiry.close)
+                    asked.append((look, inquiry))
+            deadline = Deadline(PATIENCE)
+            records = [(look, inquiry.record(deadline.remaining)) for look, inquiry in asked]
+        unasked = [look for look, check in zip(doubtful, checks, strict=True) if not check]
+        told = {look.name: look.told(record) for look, record in records if record}
+        return {**{look.name: look.told(None) for look in unasked}, **told}
 
     def _assemble(
         self,
         act_paths: ActPaths,
         emperor: stats.EmperorStats | None,
         master: stats.VassalStats | None,
+        halt: Halt | None,
     ) -> Look:
         refused = vassal_files.refusal(act_paths)
         vassal = emperor.vassals.get(act_paths.vassal.name) if emperor else None
@@ -162,8 +241,12 @@ class Survey:
         facts = processes.facts(pid) if pid else None
         crew = [(worker, processes.facts(worker.pid)) for worker in _spawned(master)]
         kind = kind_of(file)
+        generation = _generation(pid, facts, vassal, crew)
+        health = health_records.read(act_paths, generation)
+        wanted = act_paths.vassal.is_file()
+        draining = wanted and act_paths.drain.exists()
         seen = Sighting(
-            wanted=act_paths.vassal.is_file(),
+            wanted=wanted,
             emperor=emperor is not None,
             vassal=vassal,
             penalty=emperor.blacklist.get(act_paths.vassal.name) if emperor else None,
@@ -171,7 +254,12 @@ class Survey:
             alive=pid is None or (facts is not None and facts.alive),
             reloading=recorded is not None and recorded.withdrawn,
             answers=False if self._is_foreign(file, emperor, master) else None,
+            deaths=_deaths(act_paths, vassal, crew) if kind.has_workers else 0,
+            healthy=health.ok if health and not draining else None,
         )
+        halt = halt if seen.wanted else None
+        if pid and facts and facts.halted:
+            halt = Halt("its master", pid)
         known = [fact for fact in (facts, *(fact for _, fact in crew)) if fact]
         return Look(
             name=act_paths.name,
@@ -180,12 +268,16 @@ class Survey:
             state=judge(seen, kind),
             pid=pid if seen.alive else None,
             workers=tuple(worker.pid for worker, fact in crew if fact and fact.alive),
-            memory=sum(fact.memory for fact in known),
             cpu=sum(fact.cpu for fact in known),
             address=file.address if file else None,
             refused=refused,
             untaken=untaken,
             loaded=recorded.at if recorded else 0,
+            halt=halt,
+            generation=generation,
+            health=health,
+            draining=draining,
+            may_sleep=bool(vassal and vassal.on_demand) or _is_idler(file),
         )
 
     def _is_foreign(
@@ -209,6 +301,30 @@ def _used(act_paths: ActPaths, *, is_edited: bool) -> VassalFile | None:
     return kept or vassal_files.load(act_paths)
 
 
+def _settings(venue_paths: VenuePaths) -> Settings | None:
+    """What venue.yaml says; None if it cannot be read."""
+    with suppress(SettingsError, OSError):
+        return read_settings(venue_paths.settings)
+    return None
+
+
+def _generation(
+    pid: int | None,
+    facts: processes.ProcessFacts | None,
+    vassal: Vassal | None,
+    crew: Sequence[tuple[stats.WorkerStats, processes.ProcessFacts | None]],
+) -> Generation:
+    return Generation(
+        master=f"{pid}:{facts.began if facts else 0}",
+        respawns=vassal.respawns if vassal else 0,
+        workers=frozenset(f"{worker.pid}:{known.began}" for worker, known in crew if known),
+    )
+
+
+def _is_idler(file: VassalFile | None) -> bool:
+    return file is not None and any(file.get(option) for option in ("idle", "cheap"))
+
+
 def _master_pid(vassal: Vassal | None, master: stats.VassalStats | None) -> int | None:
     if vassal:
         return vassal.pid if vassal.pid > 0 else None
@@ -217,6 +333,25 @@ def _master_pid(vassal: Vassal | None, master: stats.VassalStats | None) -> int 
 
 def _spawned(master: stats.VassalStats | None) -> list[stats.WorkerStats]:
     return [worker for worker in master.workers if worker.pid > 0] if master else []
+
+
+def _deaths(
+    act_paths: ActPaths,
+    vassal: Vassal | None,
+    crew: Sequence[tuple[stats.WorkerStats, processes.ProcessFacts | None]],
+) -> int:
+    """How often a worker of a vassal died in a row while it loaded.
+
+    The master does not answer while it waits before the next respawn, and counts those of better
+    days too. So the Act's log is read, but only if the master does not answer, or knows of deaths.
+    """
+    if vassal is None or vassal.cursed or vassal.pid <= 0 or (vassal.accepting and not crew):
+        return 0
+    if not (vassal.ready or vassal.respawns) or not all(worker.respawns for worker, _ in crew):
+        return 0
+    if any(worker.accepting for worker, _ in crew):
+        return 0
+    return len(log_reasons.dead_while_loading(log_files.tail(act_paths.log, _RECENT), vassal.pid))
 
 
 def _workforce(

@@ -6,17 +6,22 @@ import time
 from contextlib import closing, suppress
 
 from ..errors import ActFailed, NotInTime
+from ..facts.health import HealthCheck, HealthRecord
 from ..facts.sightings import Vassal
-from ..facts.states import State
+from ..facts.states import ANSWERING, State
 from ..kinds.judging import could_answer
+from ..kinds.wsgi import DEATHS
 from ..layout.paths import ActPaths
 from ..system import processes
 from ..system.deadlines import Deadline, until
 from ..uwsgi import reloading, stats, vassal_files
+from ..uwsgi.health_check import check_of
 from ..uwsgi.ini import Address
+from ..uwsgi.log_reasons import dead_while_loading
 from ..uwsgi.probes import Probe
 from .evidence import BEGINNING, Evidence, LogMark, gather, log_mark
 from .failures import why_failing
+from .inquiries import inquire
 from .survey import Look, Survey
 
 # A reload that uWSGI missed, busy starting, is requested again after this many seconds.
@@ -24,6 +29,10 @@ _RELOAD_PATIENCE = 3.0
 # How often to check whether a starting Act has failed, in seconds; a check is not free.
 _FAILURE_CHECK = 0.1
 _TENDING = 0.01
+# An Act whose health check fails gets so many seconds to get well, as while a database starts …
+_GRACE = 2.0
+# … and is asked again after so many, then after twice as many, and so on.
+_FIRST_PAUSE, _LAST_PAUSE = 0.05, 0.5
 # How long to wait for the Emperor, which may be halted, in seconds.
 _NOTICE = 1.0
 _TAIL = 40
@@ -75,7 +84,7 @@ class Waiter:
         with closing(Probe(address)) as probe:
             while not deadline.expired:
                 if probe.answered(wait=min(_FAILURE_CHECK, deadline.remaining)):
-                    if self.glance().asked(answers=True).state is State.RUNNING:
+                    if self._answers_itself(self.glance()):
                         return
                     probe.close()
                 if check.expired:
@@ -84,6 +93,42 @@ class Waiter:
                 if not probe.asking:
                     time.sleep(0.002)
         raise self._late(f"does not answer on port {address.port} yet", log)
+
+    def await_health(self, deadline: Deadline, log: LogMark) -> None:
+        """Return as soon as the Act's health check is passed, or if it has none.
+
+        Raises ActFailed if it still is not after a while, NotInTime if it does not answer in time.
+        """
+        check = check_of(self._paths)
+        grace, pause = Deadline(_GRACE), _FIRST_PAUSE
+        while check and not deadline.expired:
+            look = self.glance()
+            if look.draining:
+                return
+            record = self._ask(look, check, deadline) if look.state in ANSWERING else None
+            if record and record.ok:
+                return
+            if record and grace.expired:
+                tail = _last_lines(gather(self._paths, log))
+                raise ActFailed(self._paths.name, "does not answer well", record.why, tail)
+            self._refuse_failing(log)
+            time.sleep(pause)
+            pause = min(2 * pause, _LAST_PAUSE)
+        if check:
+            raise self._late("does not answer well yet", log)
+
+    def _ask(self, look: Look, check: HealthCheck, deadline: Deadline) -> HealthRecord | None:
+        inquiry = inquire(self._paths, check, *look.told_by)
+        if inquiry is None:
+            return None
+        with closing(inquiry):
+            while not deadline.expired:
+                wait = min(_FAILURE_CHECK, deadline.remaining)
+                if record := inquiry.record(wait, for_log=_FAILURE_CHECK):
+                    return record
+                if self.glance().state not in ANSWERING:
+                    return None
+        return None
 
     def await_renewal(self, moment: float, deadline: Deadline, log: LogMark) -> None:
         """Return when every worker began after `moment`; a lost reload is requested again.
@@ -117,6 +162,11 @@ class Waiter:
         """
         until(self._has_noticed, Deadline(_NOTICE), pause=0)
 
+    def refuse_halted(self) -> None:
+        """Raise ActFailed if a signal has halted the Act's master, which then cannot reload."""
+        if halt := self.glance().halt:
+            raise ActFailed(self._paths.name, "cannot be restarted", str(halt))
+
     def await_end(self, members: list[processes.Process], deadline: Deadline) -> None:
         """Return when the Emperor has forgotten the Act and none of `members` is left.
 
@@ -134,6 +184,11 @@ class Waiter:
         if not until(ended, deadline, pause=_TENDING):
             pids = ", ".join(str(process.pid) for process in processes.running(members))
             raise self._late(f"has not ended yet (processes {pids})", log_mark(self._paths))
+
+    def _answers_itself(self, look: Look) -> bool:
+        """Whether it was the Act that has answered, not another program at its address."""
+        answers = look.asked(answers=True).state in ANSWERING
+        return answers and could_answer(look.seen, look.kind)
 
     def _has_noticed(self) -> bool:
         entry = self.entry()
@@ -174,7 +229,7 @@ class Waiter:
 
     def _await_accepting(self, deadline: Deadline, log: LogMark) -> None:
         while not deadline.expired:
-            if self.look().state is State.RUNNING:
+            if self.glance().state in ANSWERING:
                 return
             self._refuse_failing(log)
             time.sleep(0.02)
@@ -184,10 +239,17 @@ class Waiter:
         seen = self.glance()
         if not seen.seen.wanted:
             raise ActFailed(self._paths.name, "was stopped by someone else meanwhile")
-        if seen.state is State.FAILING and seen.pid is None:
+        if seen.halt:
+            raise ActFailed(self._paths.name, "cannot go on", str(seen.halt))
+        if seen.state is State.FAILING and (seen.pid is None or self._keeps_dying(seen, log)):
             evidence = gather(self._paths, log)
             why = why_failing(evidence, seen.address)
             raise ActFailed(self._paths.name, "is failing", why, _last_lines(evidence))
+
+    def _keeps_dying(self, seen: Look, log: LogMark) -> bool:
+        """Whether its workers die while they load, again and again since the mark."""
+        own = gather(self._paths, log).own
+        return bool(seen.pid) and len(dead_while_loading(own, seen.pid or 0)) >= DEATHS
 
     def late(self, state: State) -> NotInTime:
         """The error for an Act that is not in a state in time."""
@@ -196,7 +258,8 @@ class Waiter:
 
     def _late(self, message: str, log: LogMark) -> NotInTime:
         evidence = gather(self._paths, log)
-        why = why_failing(evidence, self.address())
+        halt = self.glance().halt
+        why = str(halt) if halt else why_failing(evidence, self.address())
         return NotInTime(self._paths.name, message, why, _last_lines(evidence))
 
 

@@ -13,6 +13,8 @@ _WORKING_DIRECTORY = re.compile(r"^WorkingDirectory=(?P<path>.+)$", re.MULTILINE
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]")
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 _TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
+# How long a stop may take, in seconds, without the draining before it.
+_STOP = 45
 _TO_JOURNAL = "Environment=BACKSTAGE_JOURNAL=yes"
 
 
@@ -21,7 +23,8 @@ class Unit:
     """The values in the unit of a Venue.
 
     `user` is the user that the Emperor runs as, '' in a user's own systemd; `places` are the
-    directories that hold its programs: the Venue's own and that of its Python.
+    directories that hold its programs: the Venue's own and that of its Python. `drain` is how long
+    its Acts are drained before a stop, in seconds.
     """
 
     venue: Path
@@ -31,6 +34,7 @@ class Unit:
     limits: Limits
     logs: Logs
     places: tuple[Path, ...]
+    drain: float = 0.0
 
     @property
     def own(self) -> bool:
@@ -52,6 +56,8 @@ class Unit:
             "venue": str(self.venue),
             "python": str(self.python),
             "settings": "\n".join(self._settings()),
+            "drain": f" {self.drain:g}" if self.drain else "",
+            "stop": f"{_STOP + self.drain:g}",
             "target": "default.target" if self.own else "multi-user.target",
             "home": "read-only" if self._lies_in(_HOMES) else "yes",
             "tmp": "no" if self._lies_in(_TEMPORARY) else "yes",

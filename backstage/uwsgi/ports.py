@@ -11,15 +11,15 @@ from ..layout.paths import ActPaths, VenuePaths
 from ..layout.settings import read_settings
 from ..layout.shipped_files import configuration
 from ..system import sockets
-from . import vassal_files
+from . import owners, vassal_files
 from .ini import VassalFile
 
 
-def claim(act_paths: ActPaths, port: int | None) -> None:
+def claim(act_paths: ActPaths, port: int | None, health: str = "/") -> None:
     """Write a new Act's vassal file to where a start will find it; that reserves its port.
 
-    The port is `port` or, if None, the lowest free one in the Venue's range. Raises
-    PortUnavailable.
+    The port is `port` or, if None, the lowest free one in the Venue's range. `health` is the path
+    that tells whether the project is well. Raises PortUnavailable.
     """
     venue_paths = act_paths.venue
     with registry.choosing_ports():
@@ -28,6 +28,7 @@ def claim(act_paths: ActPaths, port: int | None) -> None:
             "vassal.ini",
             act=act_paths.name,
             port=str(_chosen(venue_paths, port)),
+            health=health,
             venue=str(venue_paths.top),
         )
         vassal_files.write(act_paths.kept, text)
@@ -47,10 +48,10 @@ def first_free(candidates: range, held: set[int], settings: Path) -> int:
     )
 
 
-def refuse_taken(port: int, host: str = "127.0.0.1") -> None:
+def refuse_taken(port: int, here: VenuePaths, host: str = "127.0.0.1") -> None:
     """Raise PortUnavailable, naming the holder if it can be found, if the port is in use."""
     if sockets.in_use(port, host):
-        holder = sockets.holder(port)
+        holder = owners.holder(port, here)
         raise PortUnavailable(
             f"port {port} is taken by {holder}; stop it or give the Act another port",
             port,
@@ -85,7 +86,7 @@ def _chosen(venue_paths: VenuePaths, port: int | None) -> int:
         settings = venue_paths.settings
         return first_free(read_settings(settings).ports, held, settings)
     refuse_held(port, held)
-    refuse_taken(port)
+    refuse_taken(port, venue_paths)
     return port
 
 

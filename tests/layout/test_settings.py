@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from backstage.errors import SettingsError
+from backstage.facts.health import HealthCheck
 from backstage.layout.settings import ActSettings, Limits, Logs, Settings, read_settings
 from backstage.layout.shipped_files import configuration
 
@@ -27,6 +28,15 @@ def test_what_it_may_say(tmp_path: Path, text: str, ports: range) -> None:
     path = tmp_path / "venue.yaml"
     path.write_text(text)
     assert read_settings(path) == Settings(ports=ports)
+
+
+@pytest.mark.parametrize(
+    ("text", "watcher"), [("", True), ("watcher: on\n", True), ("watcher: off\n", False)]
+)
+def test_whether_there_is_a_watcher(tmp_path: Path, text: str, watcher: bool) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text(text)
+    assert read_settings(path).watcher is watcher
 
 
 @pytest.mark.parametrize(
@@ -72,6 +82,49 @@ def test_who_an_act_runs_as(tmp_path: Path, name: str) -> None:
     settings = read_settings(path)
     assert settings.act("blog").run_as == name
     assert settings.act("shop") == settings.act("nobody's") == ActSettings()
+
+
+@pytest.mark.parametrize(
+    ("text", "check"),
+    [
+        ("/up", HealthCheck(path="/up")),
+        ("none", HealthCheck()),
+        ("{path: /, status: 204}", HealthCheck(path="/", status=204)),
+        ("{path: '/a?b=c', text: all good}", HealthCheck(path="/a?b=c", text="all good")),
+        (
+            "{command: bin/ok --now, timeout: 2.5s}",
+            HealthCheck(command="bin/ok --now", timeout=2.5),
+        ),
+    ],
+)
+def test_how_an_act_is_asked_for_its_health(tmp_path: Path, text: str, check: HealthCheck) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text(f"acts:\n  blog:\n    health: {text}\n")
+    settings = read_settings(path)
+    assert settings.act("blog").health == check
+    assert bool(check) == (text != "none")
+    assert settings.act("shop").health is None
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("up", "a health path must begin with / and have no spaces, not 'up'"),
+        ("['/up']", "health must be lines of `key: value`"),
+        ("{status: 200}", "health must have either a path or a command"),
+        ("{path: /, command: x}", "health must have either a path or a command"),
+        ("{command: x, text: y}", "status and text apply to a path, not to a command"),
+        ("{path: /, status: ok}", "status must be an HTTP status such as 204, not 'ok'"),
+        ("{path: /, timeout: 0}", "timeout must be seconds, up to 60, not '0'"),
+        ("{command: ''}", "text and command must be one line, not ''"),
+    ],
+)
+def test_a_health_check_that_cannot_be(tmp_path: Path, text: str, why: str) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text(f"ports: 8001-8999\nacts:\n  blog:\n    health: {text}\n")
+    with pytest.raises(SettingsError) as caught:
+        read_settings(path)
+    assert (caught.value.line, caught.value.why) == (4, why)
 
 
 @pytest.mark.parametrize(
@@ -121,12 +174,23 @@ def test_who_an_act_runs_as(tmp_path: Path, name: str) -> None:
         ("limits: {tasks: -8}\n", 1, "tasks must be a number"),
         ("limits: {tasks: 64%}\n", 1, "tasks must be a number"),
         ("limits: {tasks: []}\n", 1, "tasks must be a number"),
+        ("#\ngive_up_after: 0\n", 2, "give_up_after must be a number from 1 to 1000, or never"),
+        ("give_up_after: often\n", 1, "give_up_after must be a number"),
+        ("give_up_after: 1001\n", 1, "give_up_after must be a number"),
+        ("give_up_after: [10]\n", 1, "give_up_after must be a number"),
+        ("acts:\n  blog:\n    give_up_after: -1\n", 3, "give_up_after must be a number"),
         ("#\nlogs: syslog\n", 2, "logs must be files or journal, not 'syslog'"),
         ("logs:\n", 1, "logs must be files or journal"),
         ("logs: [journal]\n", 1, "logs must be files or journal"),
+        ("ports: 8001-8999\nwatcher: maybe\n", 2, "watcher must be on or off, not 'maybe'"),
+        ("watcher: [on]\n", 1, "watcher must be on or off, not a list"),
         ("acts: blog\n", 1, "acts must be lines of `key: value`"),
         ("acts:\n  blog:\n", 2, "the settings of blog must be lines of `key: value`"),
-        ("acts:\n  blog:\n    port: 8001\n", 3, "'port'; known keys: run_as, limits"),
+        (
+            "acts:\n  blog:\n    port: 8001\n",
+            3,
+            "'port'; known keys: run_as, limits, give_up_after",
+        ),
         ("acts:\n  blog:\n    run_as:\n", 3, "run_as must be the name of a user, not ''"),
         ("acts:\n  blog:\n    run_as: 1000\n", 3, "run_as must be the name of a user, not '1000'"),
         ("acts: {blog: {run_as: Blog}}\n", 1, "run_as must be the name of a user"),
@@ -135,6 +199,9 @@ def test_who_an_act_runs_as(tmp_path: Path, name: str) -> None:
         ("acts: {blog: {run_as: 'a;b'}}\n", 1, "run_as must be the name of a user"),
         ("acts: {blog: {run_as: [blog]}}\n", 1, "run_as must be the name of a user"),
         ("acts:\n  shop: {}\n  blog:\n    limits:\n      cpu: x\n", 5, "cpu must be a share"),
+        ("drain: long\n", 1, "drain must be seconds, up to 60, not 'long'"),
+        ("drain: 61s\n", 1, "drain must be seconds, up to 60, not '61s'"),
+        ("acts: {blog: {health: {path: /, host: a b}}}\n", 1, "host must be a host name"),
         ("? [ports]\n: 8001-8002\n", 1, "lines of `key: value`"),
         ("acts:\n  ? {a: b}\n  : {}\n", 2, "acts must be lines of `key: value`"),
     ],
@@ -170,3 +237,31 @@ def test_the_shipped_file_says_the_defaults(tmp_path: Path) -> None:
     path = tmp_path / "venue.yaml"
     path.write_text(configuration("emperor", "venue.yaml", ports="8001-8999"))
     assert read_settings(path) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "blog", "shop"),
+    [
+        ("", 0, 0),
+        ("give_up_after: never\n", 0, 0),
+        ("give_up_after: 10\n", 10, 10),
+        ("give_up_after: 10\nacts:\n  blog: {give_up_after: never}\n", 0, 10),
+        ("acts:\n  blog: {give_up_after: 3}\n  shop: {run_as: shop}\n", 3, 0),
+    ],
+)
+def test_after_how_many_failures_an_act_is_given_up(
+    tmp_path: Path, text: str, blog: int, shop: int
+) -> None:
+    """The Act's own number counts, else the Venue's; never unless one is given."""
+    path = tmp_path / "venue.yaml"
+    path.write_text(text)
+    settings = read_settings(path)
+    assert (settings.give_up("blog"), settings.give_up("shop")) == (blog, shop)
+
+
+def test_acts_can_be_drained_before_a_stop_and_asked_under_another_name(tmp_path: Path) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text("drain: 2s\nacts: {blog: {health: {path: /up, host: example.org}}}\n")
+    settings = read_settings(path)
+    assert settings.drain == 2
+    assert settings.act("blog").health == HealthCheck(path="/up", host="example.org")

@@ -434,6 +434,28 @@ use_database(settings.BASE_DIR / "empty.sqlite3")
 ask("readyz empty", "/readyz")
 use_database(good)
 ask("readyz again", "/readyz")
+mark = settings.BASE_DIR / "drained"
+os.environ["BACKSTAGE_DRAIN"] = str(mark)
+mark.touch()
+ask("readyz drained", "/readyz")
+ask("page drained", "/")
+mark.unlink()
+ask("readyz undrained", "/readyz")
+
+from django.db import connections
+connections.settings["legacy"] = {**connections["default"].settings_dict, "NAME": ":memory:"}
+ask("readyz with another's database", "/readyz")
+connections.settings["reports"] = {**connections["legacy"].settings_dict, "NAME": "/nonexistent/r"}
+ask("readyz without second database", "/readyz")
+for alias in ("legacy", "reports"):
+    del connections.settings[alias], connections[alias]
+
+from django.urls import clear_url_caches
+settings.ROOT_URLCONF = "blog.gone"
+clear_url_caches()
+ask("readyz without pages", "/readyz")
+settings.ROOT_URLCONF = "blog.urls"
+clear_url_caches()
 
 from blog import welcome
 welcome.render = lambda *args: 1 / 0
@@ -473,7 +495,8 @@ def test_readyz_waits_for_migrations(story: dict[str, Any]) -> None:
     before = story["readyz before"]
     assert before["status"] == 503
     assert re.fullmatch(
-        r"not ready: unapplied migrations: \d+ \(run manage.py migrate\)\n", before["text"]
+        r"unapplied migrations: \d+, first \w+\.0001_initial \(run manage.py migrate\)\n",
+        before["text"],
     )
     assert before["headers"]["cache-control"] == "no-store"
     assert (story["readyz after"]["status"], story["readyz after"]["text"]) == (200, "ok\n")
@@ -484,10 +507,33 @@ def test_readyz_follows_the_database(story: dict[str, Any]) -> None:
     """It notices a database that vanishes or is exchanged, and says no more than that."""
     unreachable = story["readyz unreachable"]
     assert unreachable["status"] == 503
-    assert unreachable["text"] == "not ready: the database does not answer\n"
-    assert [line for line in story["log"] if "Not ready, the database says: " in line]
+    assert unreachable["text"] == "the database does not answer\n"
+    assert [line for line in story["log"] if "Not ready, the database default says: " in line]
     assert story["readyz empty"]["status"] == 503
     assert story["readyz again"]["status"] == 200
+
+
+def test_readyz_says_that_it_is_drained_while_pages_are_served(story: dict[str, Any]) -> None:
+    assert (story["readyz drained"]["status"], story["readyz drained"]["text"]) == (
+        503,
+        "draining\n",
+    )
+    assert story["page drained"]["status"] == 200
+    assert story["readyz undrained"]["status"] == 200
+
+
+def test_readyz_asks_every_database(story: dict[str, Any]) -> None:
+    """One that was never migrated is somebody else's, but has to answer."""
+    assert story["readyz with another's database"]["status"] == 200
+    second = story["readyz without second database"]
+    assert (second["status"], second["text"]) == (503, "the database reports does not answer\n")
+
+
+def test_readyz_imports_the_pages(story: dict[str, Any]) -> None:
+    """Its answer names the module; what is wrong with it is for the log only."""
+    pages = story["readyz without pages"]
+    assert (pages["status"], pages["text"]) == (503, "blog.gone cannot be imported\n")
+    assert [line for line in story["log"] if "No module named 'blog.gone'" in line]
 
 
 def test_sqlite_runs_in_wal_mode(story: dict[str, Any]) -> None:

@@ -142,3 +142,11 @@ def test_a_unit_knows_its_name() -> None:
     text = text_of(PLAIN)
     assert "systemctl edit backstage-site.service" in text
     assert settings_of(PLAIN)["SyslogIdentifier"] == "backstage-site"
+
+
+def test_a_stop_that_drains_first_may_take_longer() -> None:
+    plain, draining = settings_of(PLAIN), settings_of(dataclasses.replace(PLAIN, drain=2.5))
+    assert plain["ExecStop"].endswith(" $MAINPID")
+    assert plain["TimeoutStopSec"] == "45"
+    assert draining["ExecStop"].endswith(" $MAINPID 2.5")
+    assert draining["TimeoutStopSec"] == "47.5"

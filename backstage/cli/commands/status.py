@@ -8,7 +8,8 @@ from contextlib import nullcontext
 import click
 
 from ...facts.rates import Rates
-from ...facts.states import State
+from ...facts.states import TROUBLED, State
+from ...facts.watching import Watcher, Watching
 from ..exits import Exit
 from ..options import acts_argument, command
 from ..results import Result, Returned, Stream
@@ -23,10 +24,12 @@ _EXAMPLES = """
 backstage status
 backstage status blog shop -o name,state,port
 backstage status --watch                       # until Ctrl-C
-backstage status --json | jq '.result.acts[] | select(.state == "failing")'
+backstage status --json | jq '.result.acts[] | select(.state == "unhealthy")'
 """
 # With --watch, numbers are updated this often, in seconds; states at once.
 _BEAT = 1.0
+# States of the watcher that are shown; in the others it works, or is not to.
+_AMISS = frozenset({Watching.HALTED, Watching.MISSING, Watching.OFF})
 _USUAL = ("name", "state", "port", "busy", "requests", "memory", "uptime", "restarts")
 
 
@@ -43,9 +46,9 @@ _USUAL = ("name", "state", "port", "busy", "requests", "memory", "uptime", "rest
 def status(session: Session, acts: tuple[str, ...], watch: bool, chosen: str) -> Returned:
     """Show the state of all Acts or of those named.
 
-    States are observed at this moment, whatever caused them. For a failing Act, the reason is
-    shown. Rates are averages since the Act entered its state; with --watch, over the last second.
-    The exit code is 1 if an Act is failing.
+    States are observed at this moment, whatever caused them. For a failing or unhealthy Act, the
+    reason is shown. Rates are averages since the Act entered its state; with --watch, over the last
+    second. The exit code is 1 if an Act that is to run is failing, unhealthy or without an Emperor.
     """
     columns = chosen.split(",")
     for column in columns:
@@ -72,15 +75,17 @@ class _View:
         """The states at this moment."""
         reading = self._meter.look()
         rates = [each for each in reading.acts if each.now.name in (self._names or {each.now.name})]
-        fails = any(each.now.state is State.FAILING for each in rates)
+        fails = any(each.now.state in TROUBLED for each in rates)
+        watcher = self._venue.watcher
         found = {
             "venue": str(self._venue.path),
             "emperor": reading.emperor,
+            "watcher": watcher.fields,
             "acts": [document(each) for each in rates],
         }
         return Result(
             found,
-            lambda screen: screen.lines(self._lines(rates, reading.emperor)),
+            lambda screen: screen.lines(self._lines(rates, reading.emperor, watcher)),
             Exit.FAILED if fails else Exit.DONE,
         )
 
@@ -92,19 +97,22 @@ class _View:
                 yield self.now()
                 events.next_within(_BEAT)
 
-    def _lines(self, rates: Sequence[Rates], pid: int | None) -> Iterator[Line]:
+    def _lines(self, rates: Sequence[Rates], pid: int | None, watcher: Watcher) -> Iterator[Line]:
         if "name" in self._columns or not rates:
             yield [(self._head(rates, pid), "bold")]
             yield []
         if not rates:
             yield [("No Acts yet; create one: backstage new-act blog", "")]
-            return
-        yield from table(self._screen, self._columns, rates)
+        else:
+            yield from table(self._screen, self._columns, rates)
         for each in rates:
             if told := trouble(each.now):
                 style = self._screen.style(each.now.state)
                 yield []
                 yield [(harmless(each.now.name), style), (f": {told}", "")]
+        if watcher.state in _AMISS:
+            yield []
+            yield [(f"The watcher is {watcher}; to learn more: backstage doctor", "")]
 
     def _head(self, rates: Sequence[Rates], pid: int | None) -> str:
         running = sum(each.now.state is State.RUNNING for each in rates)

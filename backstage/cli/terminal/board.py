@@ -112,15 +112,18 @@ class Board:
 
     def _head(self) -> list[Line]:
         reading = self.reading
-        pid, failing = reading.emperor, reading.count(State.FAILING)
+        pid = reading.emperor
         emperor = f"Emperor pid {pid}" if pid else "no Emperor (start one: backstage venue start)"
         acts = wording.count(len(reading.acts), "Act")
         first = [
             (self._screen.plain(harmless(self._venue)), "bold"),
             (f"   {reading.count(State.RUNNING)} of {acts} running", ""),
         ]
-        if failing:
-            first.append((f", {failing} failing", self._screen.style(State.FAILING)))
+        first += [
+            (f", {count} {state}", self._screen.style(state))
+            for state in (State.UNHEALTHY, State.FAILING)
+            if (count := reading.count(state))
+        ]
         first.append((f"   {emperor}", ""))
         second = [
             (f"{wording.rate(reading.requests)} requests/s", ""),

@@ -15,7 +15,7 @@ from .screen import harmless
 _NONE = "-"
 _BY_URGENCY = (
     *(State.STOPPED, State.SLEEPING, State.RUNNING, State.STOPPING),
-    *(State.RELOADING, State.STARTING, State.WAITING, State.FAILING),
+    *(State.RELOADING, State.STARTING, State.WAITING, State.UNHEALTHY, State.FAILING),
 )
 
 

@@ -31,6 +31,7 @@ _LOOKS = {
     State.WAITING: ("◐", "~", "yellow"),
     State.STOPPING: ("◐", "~", "magenta"),
     State.STOPPED: ("○", "-", "dim"),
+    State.UNHEALTHY: ("●", "!", "bold red"),
     State.FAILING: ("✗", "x", "bold red"),
 }
 # Replacements for non-ASCII signs in our texts, for ASCII terminals.

@@ -1,7 +1,8 @@
 """systemd runs this script: it stops the Emperor without the pauses that uWSGI makes.
 
 An Emperor checks its ending vassals once a second, and so does a master with its workers. A signal
-wakes either. Usage: end.py PID
+wakes either. With SECONDS, the Acts' health paths say so long before that they are drained, so that
+visitors are sent elsewhere. Usage: end.py PID [SECONDS]
 """
 
 from __future__ import annotations
@@ -16,9 +17,32 @@ from pathlib import Path
 # Longer than an Act may take to finish its requests, in seconds; systemd kills what is left.
 PATIENCE = 40.0
 PAUSE = 0.01
+VENUE = Path(__file__).resolve().parents[1]
 
 
-def main(emperor: int) -> None:
+def main(emperor: int, drain: float) -> None:
+    """Drain the Acts for `drain` seconds, then end the Emperor."""
+    marks = drained() if drain else []
+    try:
+        time.sleep(drain)
+        stop(emperor)
+    finally:
+        for mark in marks:
+            mark.unlink(missing_ok=True)
+
+
+def drained() -> list[Path]:
+    """Mark every Act as drained that is not yet; return the new marks."""
+    marks = []
+    for vassal in VENUE.glob("vassals/[!.]*.ini"):
+        mark = VENUE / "run" / f"{vassal.stem}.drain"
+        with contextlib.suppress(OSError):
+            os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+            marks.append(mark)
+    return marks
+
+
+def stop(emperor: int) -> None:
     """Return when the Emperor has ended, or after PATIENCE seconds."""
     end = time.monotonic() + PATIENCE
     with contextlib.suppress(ProcessLookupError):
@@ -51,4 +75,4 @@ def parents() -> dict[int, int]:
     return found
 
 
-main(int(sys.argv[1]))
+main(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0)

@@ -1,0 +1,70 @@
+"""The file in run/ that records what an Act's health check said last.
+
+The Act can write there too, so nothing in the file is trusted further than it can mislead about
+that Act alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from contextlib import suppress
+
+from ..facts.health import Generation, HealthRecord
+from ..layout.paths import ActPaths
+from ..system import files, processes
+from .wording import one_line
+
+# In bytes; a record of a hundred workers is shorter.
+_LONGEST = 65_536
+
+
+def read(act_paths: ActPaths, now: Generation) -> HealthRecord | None:
+    """What the processes of the generation `now` said last; None if they were not asked."""
+    try:
+        record = _record(json.loads(_content(act_paths)))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    is_past = record.at <= processes.boot_clock()
+    return record if is_past and record.generation.lasts(now) else None
+
+
+def write(act_paths: ActPaths, record: HealthRecord) -> None:
+    """Record what an Act said; who cannot write in run/ records nothing."""
+    noted = {
+        "master": record.generation.master,
+        "respawns": record.generation.respawns,
+        "workers": sorted(record.generation.workers),
+        "at": record.at,
+        "since": record.since,
+        "ok": record.ok,
+        "why": record.why,
+    }
+    with suppress(OSError):
+        files.write_atomically(act_paths.health, json.dumps(noted), sync=False)
+
+
+def _content(act_paths: ActPaths) -> bytes:
+    # Not to wait for a writer of a fifo, and not to follow a link.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(act_paths.health, flags)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("no regular file")
+        return file.read(_LONGEST)
+
+
+def _record(noted: dict[str, object]) -> HealthRecord:
+    workers = noted["workers"]
+    if not isinstance(workers, list) or not isinstance(noted["ok"], bool):
+        raise TypeError("no record")
+    return HealthRecord(
+        generation=Generation(
+            str(noted["master"]), int(str(noted["respawns"])), frozenset(map(str, workers))
+        ),
+        at=float(str(noted["at"])),
+        since=float(str(noted["since"])),
+        ok=noted["ok"],
+        why=one_line(str(noted["why"])),
+    )

@@ -1,0 +1,112 @@
+"""Asking an Act for its health, and recording what it said."""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+from ..errors import ActFailed, SettingsError
+from ..facts.health import Generation, HealthCheck, HealthRecord
+from ..layout.paths import ActPaths
+from ..logs import log_files
+from ..projects.env_file import EnvFile
+from ..system import processes
+from ..system.deadlines import Deadline, until
+from ..uwsgi import log_reasons, questions
+from ..uwsgi.questions import Answer, Question
+from . import health_records
+from .wording import one_line
+
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.IGNORECASE)
+_ACCEPTED = frozenset({"localhost", "*"})
+# More lines than a traceback has.
+_LINES = 400
+_FIRST_ERROR = 500
+
+
+class Inquiry:
+    """One question to the processes of a generation, which last said `before`; close it."""
+
+    def __init__(
+        self,
+        act_paths: ActPaths,
+        question: Question,
+        generation: Generation,
+        before: HealthRecord | None,
+    ) -> None:
+        self._paths = act_paths
+        self._question = question
+        self._generation = generation
+        self._before = before
+        self._logged = log_files.size(act_paths.log)
+
+    def record(self, wait: float, *, for_log: float = 0.0) -> HealthRecord | None:
+        """What it said, written down; None if there is no answer yet after `wait` seconds.
+
+        The master may write an exception into the log later than the worker answers: `for_log` is
+        how many seconds to wait for it.
+        """
+        answer = self._question.answer(wait)
+        if answer is None:
+            return None
+        before = self._before
+        record = HealthRecord(
+            generation=self._generation,
+            at=processes.boot_clock(),
+            since=before.since if before and before.ok is answer.ok else time.time(),
+            ok=answer.ok,
+            why=self._why(answer, for_log),
+        )
+        health_records.write(self._paths, record)
+        return record
+
+    def fileno(self) -> int:
+        """The descriptor that becomes readable when there is more of an answer."""
+        return self._question.fileno()
+
+    def close(self) -> None:
+        self._question.close()
+
+    def _why(self, answer: Answer, for_log: float) -> str:
+        if answer.ok:
+            return ""
+        if answer.status and answer.status >= _FIRST_ERROR:
+            until(lambda: bool(self._logged_reason()), Deadline(for_log))
+        said = filter(None, (answer.what, answer.words, self._logged_reason()))
+        why, before = one_line(": ".join(said)), self._before
+        # The same trouble need not be logged each time.
+        is_known = before is not None and before.why.startswith(f"{why}: ")
+        return before.why if before and is_known else why
+
+    def _logged_reason(self) -> str:
+        """The exception in the Act's log since it was asked, with its file inside the project."""
+        log = log_files.tail(self._paths.log, _LINES, since=self._logged)
+        return log_reasons.exception_in(log).replace(f"{self._paths.top}/", "")
+
+
+def inquire(
+    act_paths: ActPaths, check: HealthCheck, generation: Generation, before: HealthRecord | None
+) -> Inquiry | None:
+    """Ask an Act; None if it is not to be asked, or nowhere."""
+    if not check:
+        return None
+    try:
+        question = questions.ask(act_paths, replace(check, host=_host(act_paths, check)))
+    except OSError:
+        # No more files can be opened, or the command cannot be started.
+        return None
+    return Inquiry(act_paths, question, generation, before) if question else None
+
+
+def _host(act_paths: ActPaths, check: HealthCheck) -> str:
+    """A name that Django accepts: each other one would be an error in the Act's log."""
+    allowed = ""
+    with suppress(ActFailed, SettingsError, OSError):
+        allowed = EnvFile(act_paths).get("ALLOWED_HOSTS", "")
+    names = [name.strip() for name in allowed.split(",")]
+    usable = [name for name in names if _HOST.fullmatch(name)]
+    if check.host not in _ACCEPTED or not usable or _ACCEPTED.intersection(names):
+        return check.host
+    return usable[0]

@@ -1,0 +1,181 @@
+"""Questions about health, put to servers that answer well, badly, or not at all."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from backstage.facts.health import HealthCheck
+from backstage.layout.paths import VenuePaths
+from backstage.uwsgi.ini import Address
+from backstage.uwsgi.questions import Answer, CommandQuestion, HttpQuestion
+from tests.conftest import Listen
+
+PATIENCE = 20.0
+UP = HealthCheck(path="/up", timeout=PATIENCE)
+PLAIN = b"HTTP/1.0 %d Whatever\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+HTML = b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\n\r\n"
+
+Serve = Callable[..., Address]
+
+
+@pytest.fixture
+def serve(listen: Listen) -> Serve:
+    """A server that sends its one client some bytes, then closes the connection, or holds it."""
+
+    def start(*parts: bytes, hold: threading.Event | None = None) -> Address:
+        listener = listen()
+
+        def work() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                for part in parts:
+                    connection.sendall(part)
+                if hold:
+                    hold.wait(PATIENCE)
+
+        threading.Thread(target=work, daemon=True).start()
+        return Address("127.0.0.1", listener.getsockname()[1], "http-socket")
+
+    return start
+
+
+def answer(place: Address | Path, check: HealthCheck = UP) -> Answer | None:
+    with closing(HttpQuestion(place, check)) as question:
+        return question.answer(PATIENCE)
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 404])
+def test_any_status_below_500_is_well(serve: Serve, status: int) -> None:
+    assert answer(serve(PLAIN % status)) == Answer(True)
+
+
+def test_an_error_is_told_with_the_first_line_of_plain_text(serve: Serve) -> None:
+    place = serve(PLAIN % 503 + b"no database\nsecond line\n")
+    assert answer(place) == Answer(False, "/up says 503", "no database", 503)
+
+
+def test_a_page_of_html_is_not_told(serve: Serve) -> None:
+    assert answer(serve(HTML + b"<h1>Error</h1>")) == Answer(False, "/up says 500", "", 500)
+
+
+def test_the_status_that_is_set_has_to_be_met(serve: Serve) -> None:
+    check = HealthCheck(path="/up", status=204, timeout=PATIENCE)
+    assert answer(serve(PLAIN % 204), check) == Answer(True)
+    wrong = answer(serve(PLAIN % 200), check)
+    assert wrong
+    assert (wrong.ok, wrong.what) == (False, "/up says 200, not 204")
+
+
+def test_the_text_that_is_set_has_to_be_there(serve: Serve) -> None:
+    check = HealthCheck(path="/up", text="all well", timeout=PATIENCE)
+    body = b"x" * 100_000
+    assert answer(serve(PLAIN % 200, body, b"all well"), check) == Answer(True)
+    assert answer(serve(PLAIN % 200, body), check) == Answer(
+        False, "/up does not contain 'all well'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [(b"", "gives no answer"), (b"\x00\xff\x1b[2J" * 99, "answers with something else than HTTP")],
+)
+def test_what_is_no_http_is_no_answer(serve: Serve, said: bytes, what: str) -> None:
+    assert answer(serve(said)) == Answer(False, f"/up {what}")
+
+
+def test_of_an_endless_answer_only_the_beginning_is_read(serve: Serve) -> None:
+    """The server still holds the connection, and would have more to send."""
+    hold = threading.Event()
+    found = answer(serve(PLAIN % 503, b"y" * 100_000, hold=hold))
+    hold.set()
+    assert found
+    assert (found.what, len(found.words) < 20_000) == ("/up says 503", True)
+
+
+def test_an_answer_of_a_known_length_is_not_waited_for_longer(serve: Serve) -> None:
+    hold = threading.Event()
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+    assert answer(serve(head, b"ok", hold=hold)) == Answer(True)
+    hold.set()
+
+
+def test_silence_becomes_an_answer_when_its_time_is_over(serve: Serve) -> None:
+    hold = threading.Event()
+    with closing(HttpQuestion(serve(hold=hold), HealthCheck(path="/up", timeout=0.3))) as question:
+        assert question.answer(0) is None
+        assert question.answer(PATIENCE) == Answer(False, "/up has not answered in 0.3 s")
+    hold.set()
+
+
+def test_a_page_that_never_ends_is_judged_by_its_status(serve: Serve) -> None:
+    hold = threading.Event()
+    check = HealthCheck(path="/events", timeout=0.3)
+    assert answer(serve(PLAIN % 200 + b"data: 1\n", hold=hold), check) == Answer(True)
+    hold.set()
+
+
+def test_a_closed_port_gives_no_answer(listen: Listen) -> None:
+    listener = listen()
+    place = Address("127.0.0.1", listener.getsockname()[1], "http-socket")
+    listener.close()
+    assert answer(place) == Answer(False, "/up gives no answer")
+
+
+def test_a_unix_socket_is_asked_too_and_the_request_names_the_host(tmp_path: Path) -> None:
+    path, asked = tmp_path / "http.sock", list[bytes]()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def work() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                asked.append(connection.recv(4096))
+                connection.sendall(PLAIN % 200)
+
+        threading.Thread(target=work, daemon=True).start()
+        check = HealthCheck(path="/up", host="example.org", timeout=PATIENCE)
+        assert answer(path, check) == Answer(True)
+    assert asked[0].startswith(b"GET /up HTTP/1.0\r\nHost: example.org\r\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("true", Answer(True)),
+        ("echo one; echo two; exit 3", "ends with exit code 3: two"),
+        ("exec sleep 60", "has not ended in 0.5 s: "),
+    ],
+)
+def test_a_command_has_to_end_with_0(tmp_path: Path, command: str, expected: Answer | str) -> None:
+    act = VenuePaths(tmp_path).act("blog")
+    act.top.mkdir(parents=True)
+    timeout = 0.5 if "sleep" in command else PATIENCE
+    with closing(CommandQuestion(act, HealthCheck(command=command, timeout=timeout))) as question:
+        found = question.answer(PATIENCE)
+    assert found
+    if isinstance(expected, Answer):
+        assert found == expected
+    else:
+        assert f"{found.what}: {found.words}" == f"`{command}` {expected}"
+
+
+def test_a_command_that_is_given_up_does_not_run_on(tmp_path: Path) -> None:
+    act = VenuePaths(tmp_path).act("blog")
+    act.top.mkdir(parents=True)
+    command = "echo $$ > pid; exec sleep 60"
+    question = CommandQuestion(act, HealthCheck(command=command, timeout=PATIENCE))
+    end = time.monotonic() + PATIENCE
+    while not (act.top / "pid").exists() and time.monotonic() < end:
+        assert question.answer(0.01) is None
+    question.close()
+    pid = int((act.top / "pid").read_text())
+    assert not Path(f"/proc/{pid}").exists()
