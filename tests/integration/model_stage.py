@@ -64,6 +64,8 @@ logto2 = %(venue)/log/%(act).log
 disable-logging = true
 shared-import = %(venue)/templates/early_signals.py
 import = %(venue)/templates/early_signals.py
+shared-import = %(venue)/templates/loaded.py
+hook-as-user-atexit = write:%(venue)/run/%(act).loaded -
 listen = 64
 """
 
@@ -284,6 +286,12 @@ class Stage:
         if variant == 3:
             os.utime(self.file(name), (1_600_000_000, 1_600_000_000))
 
+    def edit_ahead(self, name: str, variant: int) -> None:
+        """As with a clock that was ahead for a while, or a file from such a host."""
+        self.edit(name, variant % 3)
+        second = time.time() + (60, 3600, 86_400, 0.9)[variant]
+        os.utime(self.file(name), (second, second))
+
     def edit_port(self, name: str, variant: int) -> None:
         self._ports[name] = own_ports().take()
         self.edit(name, variant % 2)
@@ -412,6 +420,7 @@ OPERATIONS: dict[str, Callable[[Stage, str, int], None]] = {
     "restart all": _for_venue("restart_all_acts"),
     "watch elsewhere": Stage.watch_elsewhere,
     "edit": Stage.edit,
+    "edit ahead": Stage.edit_ahead,
     "edit port": Stage.edit_port,
     "edit remark": Stage.edit_remark,
     "edit badly": Stage.edit_badly,
