@@ -65,6 +65,13 @@ def has_threads(act: Act, number: int) -> bool:
     return comes_true(lambda: act.snapshot().threads == number)
 
 
+def listed(venue: Venue) -> list[str]:
+    """The vassals of the Emperor, by file name."""
+    stats = venue.emperor.stats()
+    assert stats
+    return list(stats.vassals)
+
+
 def of_watcher(venue: Venue) -> list[psutil.Process]:
     """Its processes: the script that the Emperor runs, and the watcher itself."""
     found = processes_within(venue.path)
@@ -239,9 +246,7 @@ def test_the_setting_turns_it_off_and_on(house: Venue, act: Act) -> None:
     house.paths.settings.write_text(f"{text}watcher: off\n")
     assert comes_true(lambda: house.watcher.state is Watching.OFF)
     assert comes_true(lambda: not of_watcher(house))
-    stats = house.emperor.stats()
-    assert stats
-    assert list(stats.vassals) == ["blog.ini"]
+    assert comes_true(lambda: listed(house) == ["blog.ini"])
     assert "The watcher is off" in call("status", cwd=house.path).stdout
     house.stop()
     house.start()
