@@ -15,14 +15,14 @@ from .facts.states import ANSWERING, State
 from .layout.paths import ActPaths
 from .logs import log_files
 from .projects.env_file import EnvFile
-from .status import draining, explanation
+from .status import draining, explanation, trial
 from .status.evidence import LogMark, log_mark
 from .status.survey import Survey
 from .status.waiting import Waiter
 from .system import files, processes, programs, sockets, users
 from .system.deadlines import Deadline
-from .system.locks import locked
-from .uwsgi import dry_run, launch, log_reasons, ports, reloading, rewriting, vassal_files
+from .uwsgi import dry_run, launch, log_reasons, ports, reloading, rewriting, tries, vassal_files
+from .uwsgi.resident import locked_act
 
 
 class Act:
@@ -129,6 +129,7 @@ class Act:
             if not self._waiter.listed():
                 launch.prepare(self.paths)
             self._emperor.start()
+            tries.forget(self.paths)
             self.paths.drain.unlink(missing_ok=True)
             self._want(deadline)
             self._emperor.forgive()
@@ -147,6 +148,7 @@ class Act:
             self.drain(wait)
             time.sleep(drain)
         with self._acting("stopping"):
+            self._emperor.refuse_halted()
             self._stop(_deadline(wait))
             self.paths.drain.unlink(missing_ok=True)
 
@@ -168,24 +170,33 @@ class Act:
         with self._acting("undraining"):
             self.paths.drain.unlink(missing_ok=True)
 
-    def restart(self, wait: float | None = 30.0) -> None:
+    def restart(self, wait: float | None = 30.0, *, check: bool = True) -> None:
         """Load new code and settings on the same listening socket; starts a stopped Act.
+
+        The new code of a running Act is tried first, in a process of its own: if it does not load
+        or does not answer well, CheckFailed is raised, and the Act runs on untouched. `check=False`
+        skips that.
 
         Requests in progress are finished; two workers or more are replaced one after the other,
         unless the vassal file or one that it includes has changed. If venue.yaml gives the Act
         another user or other limits, it is stopped and started instead. Returns when every worker
-        is new and answers well, or at once with `wait=None`. Raises as `start` does, and
-        ActFailed if an edit of the vassal file cannot work: the Act then keeps running as before.
+        is new and answers well, or with `wait=None` as soon as the new code has been tried. Raises
+        as `start` does, and ActFailed if an edit of the vassal file cannot work: the Act then keeps
+        running as before.
         """
+        if check:
+            trial.try_out(self.paths, self._waiter.look(), wait)
         log, deadline = log_mark(self.paths), _deadline(wait)
         with self._acting("restarting"):
             relaunch = launch.prepare(self.paths) and self._waiter.listed()
             self._emperor.start()
+            tries.forget(self.paths)
             moment = processes.boot_clock()
             if relaunch:
                 self._stop(deadline)
                 self._want(deadline)
             elif self.wanted:
+                self._waiter.refuse_halted()
                 self._refuse_faulty()
                 self._reload()
             else:
@@ -200,16 +211,22 @@ class Act:
         with self._acting("checking"):
             rewriting.check(self.paths, text, self._emperor.stats())
 
-    def rewrite(self, text: str, *, based_on: str, wait: float | None = 30.0) -> tuple[str, ...]:
+    def rewrite(
+        self, text: str, *, based_on: str, wait: float | None = 30.0, check: bool = True
+    ) -> tuple[str, ...]:
         """Replace the text of the vassal file; returns the changes, such as `threads = 4 → 8`.
 
         `based_on` is the `vassal_text` that was edited. Returns when the Act runs with the new
         text, or at once with `wait=None`; a stopped Act stays stopped. Raises EditRefused if the
-        new text cannot work or the file has changed meanwhile: then nothing is written, and the
+        new text cannot work or the file has changed meanwhile, and CheckFailed if a running Act's
+        code fails when tried with it, which `check=False` skips: then nothing is written, and the
         Act keeps running as before. Otherwise raises as `restart` does.
         """
         if text == based_on:
             return ()
+        if check:
+            self.check(text)
+            trial.try_out(self.paths, self._waiter.look(), wait, text)
         log = log_mark(self.paths)
         with self._acting("editing"):
             moment = processes.boot_clock()
@@ -250,6 +267,7 @@ class Act:
         Nothing is deleted: project, database and vassal file stay together under `retired/`.
         """
         with self._acting("retiring"):
+            self._emperor.refuse_halted()
             self._stop(Deadline(30.0))
             goal = self._free_retired()
             goal.mkdir(parents=True)
@@ -257,7 +275,8 @@ class Act:
                 if path.exists():
                     path.rename(goal / path.name)
             paths = self.paths
-            for path in (paths.launch, paths.loaded, paths.own_run, paths.health, paths.drain):
+            recorded = (paths.loaded, paths.environment, paths.tries, paths.health, paths.drain)
+            for path in (paths.launch, *recorded, paths.own_run):
                 files.remove_tree(path)
         return goal
 
@@ -296,7 +315,7 @@ class Act:
     @contextmanager
     def _acting(self, doing: str) -> Iterator[None]:
         with (
-            locked(self.paths.lock, f"{doing} {self.name}"),
+            locked_act(self.paths, f"{doing} {self.name}"),
             files.telling_disk_trouble(f"{doing} Act {self.name!r}"),
         ):
             yield
@@ -312,7 +331,7 @@ class Act:
             self._waiter.await_end(leaving, deadline)
         address = self._waiter.address()
         if address and not self._waiter.listed():
-            ports.refuse_taken(address.port, address.bound_host)
+            ports.refuse_taken(address.port, self.paths.venue, address.bound_host)
         if not self.wanted:
             if not self.paths.kept.exists():
                 advice = f"make one with new_act(venue, {self.name!r})"
@@ -328,6 +347,8 @@ class Act:
     def _stop(self, deadline: Deadline | None) -> None:
         """Remove the vassal file, and wait for the Act to end if there is a deadline."""
         members = self._waiter.members()
+        if self.wanted:
+            tries.forget(self.paths)
         vassal_files.keep(self.paths)
         self.paths.vassal.unlink(missing_ok=True)
         self._waiter.await_notice()

@@ -48,11 +48,18 @@ class Outcome:
 
 
 def carry_out(
-    verb: Verb, acts: Sequence[Act], wait: float | None, drain: float = 0.0
+    verb: Verb,
+    acts: Sequence[Act],
+    wait: float | None,
+    *,
+    drain: float = 0.0,
+    check: bool = True,
 ) -> Iterator[Outcome]:
     """Apply the verb to each Act, and yield each outcome as soon as it is known.
 
-    Acts are stopped after `drain` seconds in which their health path says that they are drained.
+    Acts are stopped after `drain` seconds in which their health path says that they are drained. A
+    restart tries the new code first unless `check` is False.
+
     A failure does not stop the others. If the caller stops iterating, no further Act begins; Acts
     in progress continue.
     """
@@ -62,7 +69,7 @@ def carry_out(
     def work() -> None:
         while waiting:
             try:
-                known.put(_carry_out(verb, waiting.popleft(), wait, drain))
+                known.put(_carry_out(verb, waiting.popleft(), wait, drain, check))
             except IndexError:  # another thread has taken the last one
                 return
             except BaseException as error:  # noqa: BLE001 raised again where the outcomes are read
@@ -81,11 +88,11 @@ def carry_out(
         waiting.clear()
 
 
-def _carry_out(verb: Verb, act: Act, wait: float | None, drain: float) -> Outcome:
+def _carry_out(verb: Verb, act: Act, wait: float | None, drain: float, check: bool) -> Outcome:
     tell: dict[Verb, Callable[[float | None], None]] = {
         Verb.START: act.start,
         Verb.STOP: partial(act.stop, drain=drain),
-        Verb.RESTART: act.restart,
+        Verb.RESTART: partial(act.restart, check=check),
         Verb.DRAIN: act.drain,
         Verb.UNDRAIN: lambda _: act.undrain(),
     }

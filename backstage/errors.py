@@ -10,6 +10,7 @@ __all__ = [
     "BackstageError",
     "Busy",
     "CannotWrite",
+    "CheckFailed",
     "EditRefused",
     "EmperorFailed",
     "EnvironmentFailed",
@@ -173,6 +174,22 @@ class ActFailed(BackstageError):
         self.name = name
         self.reason = reason
         self.log_tail = log_tail
+
+
+class CheckFailed(ActFailed):
+    """Raised when new code fails when it is tried before a restart; the Act runs on as before.
+
+    `path` is the page that was not answered well, and `status` its HTTP status; they are '' and
+    None if the application does not load. `log_tail` is the end of what it printed.
+    """
+
+    def __init__(
+        self, name: str, reason: str, *, path: str = "", status: int | None = None, output: str = ""
+    ) -> None:
+        message = "is not restarted and runs on as before, because its new code fails"
+        super().__init__(name, message, reason, output)
+        self.path = path
+        self.status = status
 
 
 class NotInTime(ActFailed):

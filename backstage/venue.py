@@ -13,12 +13,14 @@ from .batches import Outcome, Verb, carry_out
 from .errors import BackstageError, NoSuchAct, NotAVenue
 from .events.streams import Broadcast, EventStream
 from .facts.snapshots import Snapshot
+from .facts.watching import Watcher
 from .layout import registry
 from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
 from .status import explanation
 from .status.survey import Survey
 from .system import lazy
+from .uwsgi import resident
 from .uwsgi.emperor import Emperor
 
 if TYPE_CHECKING:
@@ -28,10 +30,12 @@ if TYPE_CHECKING:
     from .doctor.finding import Finding
     from .logs import journal, source
     from .logs.journal import Journal
+    from .virtualenvs import private_copy
 else:
     act_module = lazy.module("backstage.act")
     examination = lazy.module("backstage.doctor.examination")
     journal = lazy.module("backstage.logs.journal")
+    private_copy = lazy.module("backstage.virtualenvs.private_copy")
     source = lazy.module("backstage.logs.source")
 
 # What applies to stopped Acts too.
@@ -89,6 +93,12 @@ class Venue:
     def emperor(self) -> Emperor:
         return self._survey.emperor
 
+    @property
+    def watcher(self) -> Watcher:
+        """The watcher of the Venue: its state and its pid. Raises SettingsError."""
+        emperor = self._survey.emperor.pid
+        return resident.look(self.paths, wanted=self.settings.watcher, emperor=emperor)
+
     def __repr__(self) -> str:
         pid = self._survey.emperor.pid
         state = f"running, pid {pid}" if pid else "stopped"
@@ -128,9 +138,7 @@ class Venue:
     def snapshot(self) -> tuple[Snapshot, ...]:
         """A snapshot of every Act, sorted by name, all taken at once."""
         looks = self._survey.look_at(sorted(self._survey.names()))
-        return tuple(
-            explanation.snapshot(self.paths.act(name), look) for name, look in looks.items()
-        )
+        return explanation.snapshots(self.paths, looks)
 
     def examine(self, *names: str) -> Iterator[Finding]:
         """Look for present and coming problems; yields each finding as soon as it is made.
@@ -192,7 +200,10 @@ class Venue:
 
         Returns when the Emperor watches the vassal files. Raises EmperorFailed, UnsafeDirectory.
         """
-        read_settings(self.paths.settings)
+        wanted = read_settings(self.paths.settings).watcher
+        if wanted and self.paths.residents.is_dir() and not self.paths.library.exists():
+            private_copy.make(self.paths)
+        resident.arrange(self.paths, wanted=wanted)
         self._survey.emperor.start()
 
     def stop(self, wait: float = 30.0) -> None:
@@ -211,9 +222,12 @@ class Venue:
         """Stop every Act; the Emperor keeps running."""
         _insist(self.each(Verb.STOP, wait=wait))
 
-    def restart_all_acts(self, wait: float | None = 30.0) -> None:
-        """Restart the wanted Acts, one after the other; stopped Acts stay stopped."""
-        _insist(self.each(Verb.RESTART, wait=wait))
+    def restart_all_acts(self, wait: float | None = 30.0, *, check: bool = True) -> None:
+        """Restart the wanted Acts, one after the other; stopped Acts stay stopped.
+
+        An Act whose new code fails when tried runs on as before, unless `check` is False.
+        """
+        _insist(self.each(Verb.RESTART, wait=wait, check=check))
 
     def each(
         self,
@@ -222,13 +236,14 @@ class Venue:
         wait: float | None = 30.0,
         *,
         drain: float = 0.0,
+        check: bool = True,
     ) -> Iterator[Outcome]:
         """Start, stop, restart or drain several Acts; yields each outcome as soon as it is known.
 
         Without `names`, it applies to every Act, for a restart or to drain to every wanted Act.
-        Before a stop, Acts are drained for `drain` seconds. Acts start and
-        stop in parallel and restart one after the other. Raises NoSuchAct before anything is done,
-        and everything that `start` raises.
+        Before a stop, Acts are drained for `drain` seconds. Acts start and stop in parallel and
+        restart one after the other, which `check` is for, as in `act.restart`. Raises NoSuchAct
+        before anything is done, and everything that `start` raises.
         """
         if names is not None:
             acts = [self[name] for name in dict.fromkeys(names)]
@@ -236,7 +251,7 @@ class Venue:
             acts = [act for act in self if act.wanted or verb in _OF_ALL]
         if verb is Verb.START:
             self.start()
-        return carry_out(verb, acts, wait, drain)
+        return carry_out(verb, acts, wait, drain=drain, check=check)
 
 
 def _insist(outcomes: Iterable[Outcome]) -> None:

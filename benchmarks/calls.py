@@ -1,7 +1,7 @@
 """One call of the library in a separate Python, with the moments of its start and return.
 
-`python -m benchmarks.calls VENUE NAME new_act PORT` or `… VENUE NAME start|stop|restart` prints
-both moments, on the monotonic clock that all processes share.
+`python -m benchmarks.calls VENUE NAME new_act PORT` or `… VENUE NAME VERB` prints both moments,
+on the monotonic clock that all processes share; `unchecked` is a restart without a trial.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from backstage.shortcuts import new_act, use_venue
@@ -49,6 +50,7 @@ def _prepared(top: str, name: str, verb: str, *port: str) -> Callable[[], object
         "start": (act := venue[name]).start,
         "stop": act.stop,
         "restart": act.restart,
+        "unchecked": partial(act.restart, check=False),
     }
     return verbs[verb]
 

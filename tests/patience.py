@@ -24,6 +24,7 @@ def stretch(patch: pytest.MonkeyPatch) -> None:
         if isfunction(method) and _DEFAULT in (method.__defaults__ or ()):
             longer = tuple(PATIENCE if each == _DEFAULT else each for each in method.__defaults__)
             patch.setattr(method, "__defaults__", longer)
-    patch.setattr(Act.rewrite, "__kwdefaults__", {"wait": PATIENCE})
+    defaults = {**(Act.rewrite.__kwdefaults__ or {}), "wait": PATIENCE}
+    patch.setattr(Act.rewrite, "__kwdefaults__", defaults)
     # A rehearsal that takes longer tells nothing.
     patch.setattr(dry_run, "_PATIENCE", PATIENCE)

@@ -48,7 +48,15 @@ class Dummy:
             with Dummy.lock:
                 Dummy.at_work -= 1
 
-    stop = restart = start
+    drain = undrain = start
+
+    def stop(self, wait: float | None, *, drain: float) -> None:
+        assert drain == 0
+        self.start(wait)
+
+    def restart(self, wait: float | None, *, check: bool) -> None:
+        assert check
+        self.start(wait)
 
     def snapshot(self) -> Snapshot:
         return replace(IDLE, name=self.name, state=self.state)

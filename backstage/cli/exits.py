@@ -8,6 +8,7 @@ from ..errors import (
     BackstageError,
     Busy,
     CannotWrite,
+    CheckFailed,
     EnvironmentFailed,
     NameNotAllowed,
     NoSuchAct,
@@ -35,6 +36,7 @@ class Exit(IntEnum):
     SYSTEM = 6
     LATE = 7
     BUSY = 8
+    CHECK = 9
     INTERRUPTED = 130
 
     @property
@@ -52,11 +54,13 @@ _MEANINGS = {
     Exit.SYSTEM: "the disk, a permission or the environment prevents it",
     Exit.LATE: "timed out; it may still succeed",
     Exit.BUSY: "another process held a lock for too long",
+    Exit.CHECK: "new code failed when tried; the Act runs on as before",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
 }
 # The first match counts.
 _KINDS: tuple[tuple[type[BackstageError], Exit], ...] = (
     (NotInTime, Exit.LATE),
+    (CheckFailed, Exit.CHECK),
     (NotAVenue, Exit.NOT_THERE),
     (NoSuchAct, Exit.NOT_THERE),
     (NameNotAllowed, Exit.REFUSED),

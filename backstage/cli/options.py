@@ -69,6 +69,10 @@ def complete_acts(ctx: click.Context, _: click.Parameter, typed: str) -> list[Co
 act_argument = click.argument("act_name", metavar="ACT", shell_complete=complete_acts)
 acts_argument = click.argument("acts", nargs=-1, metavar="[ACT]...", shell_complete=complete_acts)
 
+no_check_option = click.option(
+    "--no-check", is_flag=True, help="Do not try new code before a running Act loads it."
+)
+
 
 def _with_shared_options(function: Callable[..., object]) -> Callable[..., object]:
     for option in reversed(shared_options()):

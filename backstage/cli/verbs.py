@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..batches import Outcome, Verb
 from ..facts.states import PASSING
 from .exits import Exit
-from .options import Command, acts_argument, command
+from .options import Command, acts_argument, command, no_check_option
 from .results import Result, Stream
 from .rights import start_unit
 from .session import Session
@@ -20,6 +21,7 @@ from .terminal.aftermath import Aftermath
 if TYPE_CHECKING:
     from ..venue import Venue
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
 _EXAMPLES = """
 backstage {verb} blog shop      # several Acts
@@ -40,7 +42,10 @@ def duration(text: str) -> float:
 
 
 def verb_command(verb: Verb, text: str) -> Command:
-    @command(str(verb), examples=_EXAMPLES.format(verb=verb), exits=_EXITS)
+    is_restart = verb is Verb.RESTART
+    exits = (*_EXITS, Exit.CHECK) if is_restart else _EXITS
+
+    @command(str(verb), examples=_EXAMPLES.format(verb=verb), exits=exits)
     @acts_argument
     @click.option("--all", "everybody", is_flag=True, help="All Acts in the Venue.")
     @click.option(
@@ -51,23 +56,37 @@ def verb_command(verb: Verb, text: str) -> Command:
         metavar="SECONDS",
         help="How long to wait for each Act; 0 returns at once.",
     )
+    @(no_check_option if is_restart else _as_it_is)
     def made(
         session: Session,
         acts: tuple[str, ...],
         everybody: bool,
         wait: float,
         drain: float = 0.0,
+        no_check: bool = False,
     ) -> Stream:
         if bool(acts) == everybody:
             raise click.UsageError("name one or more Acts, or use --all")
         if verb in {Verb.START, Verb.RESTART}:
             start_unit(session)
-        return Stream(_outcomes(session, verb, acts or None, wait or None, drain))
+        each = partial(
+            session.venue.each,
+            verb,
+            acts or None,
+            wait or None,
+            drain=drain,
+            check=not no_check,
+        )
+        return Stream(_outcomes(session, verb, acts, each))
 
     made.help = text
     if verb is Verb.STOP:
         made.params.insert(2, _drain_option())
     return made
+
+
+def _as_it_is(function: _Function) -> _Function:
+    return function
 
 
 def _drain_option() -> click.Option:
@@ -81,9 +100,9 @@ def _drain_option() -> click.Option:
 
 
 def _outcomes(
-    session: Session, verb: Verb, names: tuple[str, ...] | None, wait: float | None, drain: float
+    session: Session, verb: Verb, names: tuple[str, ...], begin: Callable[[], Iterator[Outcome]]
 ) -> Iterator[Result]:
-    outcomes = session.venue.each(verb, names, wait, drain=drain)
+    outcomes = begin()
     meant = names or [act.name for act in session.venue]
     width = max((len(name) for name in meant), default=0)
     nothing = True

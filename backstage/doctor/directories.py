@@ -118,6 +118,8 @@ def _unsafe(venue_paths: VenuePaths, acts: Iterable[ActPaths]) -> Iterator[Findi
         venue_paths.vassals,
         venue_paths.kept,
         venue_paths.templates,
+        venue_paths.own,
+        venue_paths.residents,
     ):
         inside = [place, *sorted(place.iterdir())] if place.is_dir() else []
         yield from _writable(venue_paths, place.name, inside)

@@ -10,7 +10,7 @@ from ..layout.paths import VenuePaths
 from ..layout.shipped_files import configuration
 from ..status.survey import Survey
 from ..system import processes, users
-from ..uwsgi import ini
+from ..uwsgi import ini, resident
 from .finding import Finding, Remedy, note, ok, trouble
 
 # Without these, the library cannot find the Emperor, or two of them may run.
@@ -51,8 +51,17 @@ def _origin(pid: int) -> str:
 
 
 def _lacking(venue_paths: VenuePaths) -> Iterator[Finding]:
-    there = {line.key for line in ini.settings(venue_paths.emperor_ini.read_text(errors="replace"))}
-    for _, key, value in ini.settings(configuration("emperor", "emperor.ini")):
+    there = _keys(venue_paths.emperor_ini.read_text(errors="replace"))
+    for key, value in _keys(configuration("emperor", "emperor.ini")).items():
         if key in _NEEDED and key not in there:
             remedy = Remedy(f"write `{key} = {value}` into {venue_paths.emperor_ini}")
             yield trouble("emperor.ini", f"does not set {key}", remedy)
+
+
+def _keys(text: str) -> dict[str, str]:
+    """The options of an emperor.ini, without the directory of the watcher."""
+    return {
+        key: value
+        for _, key, value in ini.settings(text)
+        if not resident.is_its_directory(key, value)
+    }

@@ -46,8 +46,9 @@ class Edits:
         self._used: dict[str, VassalFile] = {}
         self._dealt_with: dict[str, VassalFile | None] = {}
         self._doubtful: set[str] = set()
-        # The mtime that the Emperor had acted on before an edit that is not handled yet.
-        self._before: dict[str, int] = {}
+        # Edits that are not handled yet: the version that was found first, and the mtime that the
+        # Emperor had acted on before, or 0 if it did not have the vassal.
+        self._before: dict[str, tuple[Version, int]] = {}
 
     def begin(self, act_paths: ActPaths, known: EmperorStats | None, pids: Collection[int]) -> None:
         """Take the file as used if the Act runs with it; otherwise as a new edit.
@@ -108,8 +109,8 @@ class Edits:
         if version is None or not self.is_new(act_paths):
             return Edit()
         vassal = known.vassals.get(act_paths.vassal.name) if known else None
-        if vassal:
-            self._before.setdefault(act_paths.name, vassal.last_mod)
+        if act_paths.name not in self._before or self._before[act_paths.name][0] != version:
+            self._before[act_paths.name] = version, vassal.last_mod if vassal else 0
         file = vassal_files.current(act_paths)
         with suppress(OSError), locked_if_free(act_paths.lock) as free:
             if not free:
@@ -154,10 +155,11 @@ class Edits:
         if file is None:
             self._conclude(act_paths, found, None)
             return Edit()
-        before, version = self._before.get(act_paths.name, 0), found
+        version, (_, before) = found, self._before.get(act_paths.name, (found, 0))
         if vassal and file != used:
             # A request to the Emperor makes it look; until the decision it must see nothing new.
-            version = vassal_files.date(act_paths, version, found.dated(before))
+            hidden = found.dated(before or vassal.last_mod)
+            version = vassal_files.date(act_paths, version, hidden)
             if fault := dry_run.fault(act_paths, running=used):
                 version = vassal_files.date(act_paths, version, found.dated(vassal.last_mod))
                 self._conclude(act_paths, version, file)

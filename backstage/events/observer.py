@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from ..facts.sightings import Halt
 from ..facts.states import ANSWERING, PASSING, State
 from ..layout.paths import ActPaths
 from ..logs import log_files
@@ -16,6 +17,7 @@ from ..system.timers import Timers
 from ..system.wakeups import Wakeups
 from ..uwsgi import vassal_files
 from ..uwsgi.stats import EmperorStats
+from . import giving_up
 from .edits import Edits
 from .event import Event
 from .health_rounds import HealthRounds
@@ -67,6 +69,7 @@ class Observer:
         self._closing = threading.Event()
         self._known: EmperorStats | None = None
         self._emperor_pid: int | None = None
+        self._halt: Halt | None = None
         self._round: list[str] = []
         self._round_at = 0.0
         self._said = 0
@@ -175,6 +178,8 @@ class Observer:
             names |= self._strange()
         said = log_files.size(self._paths.emperor_log)
         stirred = said != self._said or self._survey.emperor.pid != self._emperor_pid
+        # A halted Emperor has nothing to say, and gives no sign of it.
+        stirred |= self._survey.emperor.halt != self._halt
         self._said = said
         return stirred
 
@@ -188,7 +193,9 @@ class Observer:
         return {
             look.name
             for look in looks
-            if look.unsure or look.state is not self._history.last(look.name).state
+            if look.unsure
+            or look.state is not self._history.last(look.name).state
+            or self._reasons.is_halted_anew(look)
         }
 
     # Looking at Acts
@@ -253,6 +260,7 @@ class Observer:
         for event in self._history.note(look.name, now, time.time()):
             self._tell(event)
         self._follow(look)
+        giving_up.note(self._act(look.name), look, now.reason)
         if state in PASSING and look.state not in ANSWERING:
             self._timers.repeat(look.name, time.monotonic())
         elif not look.unsure:
@@ -263,6 +271,7 @@ class Observer:
             self._wakeups.watch_end(pid, look.name)
 
     def _follow_emperor(self) -> None:
+        self._halt = None if self._known else self._survey.emperor.halt
         self._emperor_pid = self._known.pid if self._known else self._survey.emperor.pid
         if self._emperor_pid:
             self._wakeups.watch_end(self._emperor_pid, _EMPEROR)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from ..facts.sightings import Halt
 from ..facts.states import ANSWERING, State
 from ..layout.paths import VenuePaths
 from ..status.evidence import gather, log_mark
@@ -12,7 +13,7 @@ from ..status.explanation import why
 from ..status.failures import why_ended
 from ..status.survey import Look
 from ..system.deadlines import Deadline
-from ..uwsgi import stats
+from ..uwsgi import stats, tries
 
 if TYPE_CHECKING:
     from .edits import Edit
@@ -31,6 +32,7 @@ class Reasons:
         self._ended: dict[str, list[int]] = {}
         self._edits: dict[str, Edit] = {}
         self._failures: dict[str, tuple[int, str]] = {}
+        self._halts: dict[str, Halt | None] = {}
         self._drained: set[str] = set()
 
     def begin(self, look: Look) -> None:
@@ -51,15 +53,31 @@ class Reasons:
         self._edits[name] = edit
 
     def remark(self, look: Look) -> str:
-        """Why an edit was refused, or that draining has begun or ended: reported once."""
+        """What is news although the state is not, reported once.
+
+        A refused edit, a halted master, draining. The Emperor, if it is halted, is news for each
+        Act.
+        """
+        if look.halt != self._halts.get(look.name):
+            self._halts[look.name] = look.halt
+            # A failing Act tells it as its reason.
+            if look.halt and look.state is not State.FAILING:
+                return str(look.halt)
         if look.draining is not (look.name in self._drained):
             self._drained ^= {look.name}
             if look.state in ANSWERING:
                 return "draining" if look.draining else "no longer draining"
-        edit = self._edits.get(look.name)
+        return self._refusal(look.name)
+
+    def is_halted_anew(self, look: Look) -> bool:
+        """Whether a halt, or the end of one, has not been reported yet."""
+        return look.halt != self._halts.get(look.name)
+
+    def _refusal(self, name: str) -> str:
+        edit = self._edits.get(name)
         if edit is None or not edit.refused:
             return ""
-        del self._edits[look.name]
+        del self._edits[name]
         return f"edit refused, keeps running as before: {edit.refused}"
 
     def reason(self, look: Look, state: State, before: State) -> str:
@@ -83,8 +101,10 @@ class Reasons:
             return self._start(look, before, ended)
         if state is State.RUNNING:
             return f"answers on port {look.address.port}" if look.address else ""
+        if state in {State.STOPPING, State.STOPPED} and not look.seen.wanted:
+            given_up = tries.given_up(self._paths.act(look.name))
+            return given_up or ("its vassal file was removed" if state is State.STOPPING else "")
         return {
-            State.STOPPING: "its vassal file was removed" if not look.seen.wanted else "",
             State.WAITING: "there is no Emperor",
             State.SLEEPING: "wakes on a request",
         }.get(state, "")

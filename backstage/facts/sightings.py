@@ -67,14 +67,26 @@ class Workforce:
     latency: float = 0.0
 
 
+@dataclass(frozen=True)
+class Halt:
+    """A process that a signal has halted, and that an Act needs: its master or the Emperor."""
+
+    who: str
+    pid: int
+
+    def __str__(self) -> str:
+        return f"{self.who} (pid {self.pid}) is halted by a signal; type: kill -CONT {self.pid}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sighting:
     """One observation of an Act.
 
     `alive` tells whether the vassal's master process is alive, and `reloading` whether it was told
     to load its files again, and not by the Emperor. `answers` tells whether its port answered; None
-    if it has no port or was not probed. `healthy` is what its health check said last; None if it
-    has none, or its present processes were not asked.
+    if it has no port or was not probed. `deaths` is how often a worker died in a row while it
+    loaded; it is 0 if any accepts requests. `healthy` is what its health check said last; None if
+    it has none, or its present processes were not asked.
     """
 
     wanted: bool
@@ -85,6 +97,7 @@ class Sighting:
     alive: bool = True
     reloading: bool = False
     answers: bool | None = None
+    deaths: int = 0
     healthy: bool | None = None
 
     @property

@@ -19,11 +19,11 @@ class Snapshot:
     threads out of `threads` that handle a request. `requests` and `restarts` (of workers and of the
     whole vassal) are counted since its master process started. `latency` is the recent average
     response time and `cpu` the CPU time that its processes have used, both in seconds. `memory` is
-    in bytes and counts shared pages once per process. `attempts` counts the Emperor's recent failed
-    starts. `reason` says in one line why the Act fails or does not answer well, or why an edit of
-    its file is not used; `refused` is that fault as a value. `untaken` is an edit that a running
-    Act has not loaded yet. `draining` tells whether its health path asks whoever sends visitors to
-    send them elsewhere.
+    what its processes and all their descendants use, in bytes; pages that they share count once,
+    and those of files hardly. `attempts` counts the Emperor's recent failed starts. `reason` says
+    in one line why the Act fails or does not answer well, or why an edit of its file is not used;
+    `refused` is that fault as a value, and `untaken` an edit that a running Act has not loaded yet.
+    `draining` tells whether its health path asks whoever sends visitors to send them elsewhere.
     """
 
     name: str

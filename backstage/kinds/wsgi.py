@@ -7,8 +7,8 @@ from ..facts.states import State
 from ..uwsgi.ini import VassalFile
 from .kind import Kind
 
-# After this many deaths while loading, the Act is failing.
-_DEATHS = 2
+# After this many deaths of workers in a row, while they load, the Act is failing.
+DEATHS = 2
 
 
 def _recognises(_: VassalFile) -> bool:
@@ -27,9 +27,11 @@ def _must_ask(seen: Sighting) -> bool:
 def _judge(seen: Sighting, vassal: Vassal) -> State:
     if _is_asleep(seen.workforce):
         return State.SLEEPING
+    if seen.deaths >= DEATHS:
+        return State.FAILING
     if seen.workforce and not vassal.accepting:
         # These are still the old workers, or the Emperor does not know of the new ones yet.
-        return State.FAILING if _keeps_dying(seen.workforce) else vassal.on_its_way
+        return vassal.on_its_way
     if seen.serves or (seen.serves is None and vassal.accepting):
         return State.RUNNING
     if vassal.accepting and seen.reloading:
@@ -49,11 +51,6 @@ def _is_replaced(workforce: Workforce | None) -> bool:
     if workforce is None or workforce.threads:
         return False
     return workforce.loading > 0 or workforce.ended > 0
-
-
-def _keeps_dying(workforce: Workforce) -> bool:
-    """Whether its workers die before they accept, and uWSGI keeps starting others."""
-    return workforce.loading > 0 and not workforce.threads and workforce.respawns >= _DEATHS
 
 
 WSGI = Kind("wsgi", _recognises, True, _could_answer, _must_ask, _judge)

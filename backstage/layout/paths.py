@@ -83,6 +83,36 @@ class VenuePaths:
     def log(self) -> Path:
         return self.top / "log"
 
+    @cached_property
+    def own(self) -> Path:
+        """The directory for what the Venue itself runs; nothing in it belongs to an Act."""
+        return self.top / ".backstage"
+
+    @cached_property
+    def library(self) -> Path:
+        """The Venue's private copy of this library: a link to the directory in use."""
+        return self.own / "library"
+
+    @cached_property
+    def residents(self) -> Path:
+        """The second directory that the Emperor watches; older Venues have none."""
+        return self.own / "residents"
+
+    @cached_property
+    def watcher(self) -> Path:
+        """While this file exists the watcher is to run; no Act's file begins with a dot."""
+        return self.residents / ".watcher.ini"
+
+    @cached_property
+    def watcher_lock(self) -> Path:
+        """The file that a live watcher keeps locked; the kernel names the holder."""
+        return self.own / "watcher.lock"
+
+    @cached_property
+    def watcher_log(self) -> Path:
+        """The errors of the present watcher."""
+        return self.own / "watcher.log"
+
     @property
     def site_packages(self) -> Path:
         """The environment's modules; `lib` if the environment is not built yet."""
@@ -141,6 +171,11 @@ class ActPaths:
         return self.venue.kept / f"{self.name}.launch"
 
     @cached_property
+    def environment(self) -> Path:
+        """The environment that `templates/launch` gave the Act's uWSGI, as in /proc/PID/environ."""
+        return self.venue.run / f"{self.name}.environ"
+
+    @cached_property
     def own_run(self) -> Path:
         """The directory for the sockets of an Act with its own user; other Acts have none."""
         return self.venue.run / self.name
@@ -164,14 +199,9 @@ class ActPaths:
         return self.venue.run / f"{self.name}.refused"
 
     @cached_property
-    def health(self) -> Path:
-        """The file that records what the Act's health check said last."""
-        return self.venue.run / f"{self.name}.health"
-
-    @cached_property
-    def drain(self) -> Path:
-        """Exists while the Act is drained: its health path then says so."""
-        return self.venue.run / f"{self.name}.drain"
+    def tries(self) -> Path:
+        """The file that records the failed starts in a row, and why the Act was given up."""
+        return self.venue.run / f"{self.name}.tries"
 
     @property
     def fifo(self) -> Path:
@@ -182,6 +212,16 @@ class ActPaths:
     def loaded(self) -> Path:
         """The file in which the Act's master records which configuration it has loaded."""
         return _within(self.own_run, self.venue.run) / f"{self.name}.loaded"
+
+    @cached_property
+    def health(self) -> Path:
+        """The file that records what the Act's health check said last."""
+        return self.venue.run / f"{self.name}.health"
+
+    @cached_property
+    def drain(self) -> Path:
+        """Exists while the Act is drained: its health path then says so."""
+        return self.venue.run / f"{self.name}.drain"
 
     @property
     def log(self) -> Path:

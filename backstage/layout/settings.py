@@ -28,6 +28,8 @@ _LONGEST_TIMEOUT = 60
 # With less, not even Python starts.
 _LEAST_MEMORY = 16 * 1024**2
 _LEAST_TASKS = 8
+_NEVER = "never"
+_MOST_TRIES = 1000
 
 
 class Logs(Enum):
@@ -57,13 +59,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class ActSettings:
-    """The settings of one Act.
+    """The settings of one Act; `run_as` is the user it runs as, '' for the Venue's user.
 
-    `run_as` is the user it runs as, '' for the Venue's user; `health` is None unless it is set.
+    `give_up_after` is as in the Settings; None means the Venue's. `health` is None unless it is
+    set.
     """
 
     run_as: str = ""
     limits: Limits = field(default_factory=Limits)
+    give_up_after: int | None = None
     health: HealthCheck | None = None
 
 
@@ -72,15 +76,23 @@ class Settings:
     """The settings in venue.yaml.
 
     `ports` is the range of ports for new Acts, both ends included; `limits` apply to the whole
-    Venue; `acts` holds the settings of single Acts by name. Before systemd stops the Venue, its
-    Acts are drained for `drain` seconds.
+    Venue; `acts` holds the settings of single Acts by name; `watcher` tells whether the Venue is to
+    have a watcher. An Act is stopped after `give_up_after` failed starts in a row; 0 means never.
+    Before systemd stops the Venue, its Acts are drained for `drain` seconds.
     """
 
     ports: range = range(8001, 9000)
     limits: Limits = field(default_factory=Limits)
     logs: Logs = Logs.FILES
+    give_up_after: int = 0
     drain: float = 0.0
     acts: Mapping[str, ActSettings] = field(default_factory=dict)
+    watcher: bool = True
+
+    def give_up(self, name: str) -> int:
+        """After how many failed starts in a row this Act is stopped; 0 means never."""
+        own = self.act(name).give_up_after
+        return self.give_up_after if own is None else own
 
     def act(self, name: str) -> ActSettings:
         return self.acts.get(name, ActSettings())
@@ -161,11 +173,26 @@ class _Reader:
             raise self.fault(node, said)
         return int(word)
 
+    def tries(self, node: yaml.Node) -> int:
+        word = _word(node)
+        if word == _NEVER:
+            return 0
+        if not word.isdecimal() or not 1 <= int(word) <= _MOST_TRIES:
+            said = f"give_up_after must be a number from 1 to {_MOST_TRIES}, or {_NEVER}"
+            raise self.fault(node, f"{said}, not {_shown(node)}")
+        return int(word)
+
     def logs(self, node: yaml.Node) -> Logs:
         try:
             return Logs(_word(node))
         except ValueError as error:
             raise self.fault(node, f"logs must be files or journal, not {_shown(node)}") from error
+
+    def watcher(self, node: yaml.Node) -> bool:
+        word = _word(node)
+        if word not in {"on", "off"}:
+            raise self.fault(node, f"watcher must be on or off, not {_shown(node)}")
+        return word == "on"
 
     def user(self, node: yaml.Node) -> str:
         if not _USER.fullmatch(_word(node)):
@@ -270,12 +297,15 @@ _HEALTH: _Readers = {
 _ACT: _Readers = {
     "run_as": _Reader.user,
     "limits": _Reader.limits,
+    "give_up_after": _Reader.tries,
     "health": _Reader.health,
 }
 _VENUE: _Readers = {
     "ports": _Reader.ports,
     "limits": _Reader.limits,
     "logs": _Reader.logs,
+    "give_up_after": _Reader.tries,
     "drain": _Reader.drain,
     "acts": _Reader.acts,
+    "watcher": _Reader.watcher,
 }

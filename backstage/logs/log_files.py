@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..system.files import open_regular
+
 _log = logging.getLogger("backstage")
 
+# There is no file, or a link in the directory of an Act's own user.
+_NOT_THERE = frozenset({errno.ENOENT, errno.ELOOP})
 _ENOUGH = 64 * 1024
 _BLOCK = 32 * 1024
 # In bytes; a longer line comes in pieces.
@@ -29,12 +34,14 @@ def tail(path: Path, lines: int, *, since: int = 0) -> str:
     A log that was rotated in the meantime is read from its new beginning.
     """
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             end = file.seek(0, 2)
             begin = since if since <= end else 0
             file.seek(max(begin, end - _ENOUGH))
             text = file.read().decode(errors="replace")
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno not in _NOT_THERE:
+            raise
         return ""
     return "\n".join(text.splitlines()[-lines:])
 
@@ -51,7 +58,7 @@ class LogFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._descriptor = open_regular(path)
         self._rest = b""
         self.position = 0
 

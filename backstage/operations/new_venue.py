@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,10 @@ from ..layout.paths import VenuePaths
 from ..layout.settings import Settings, port_range
 from ..layout.shipped_files import configuration, filled, shipped
 from ..system.files import make_private, remove_tree, telling_disk_trouble, write_atomically
+from ..uwsgi import resident
 from ..uwsgi.emperor import Emperor, uwsgi_of
 from ..venue import Venue
-from ..virtualenvs import cache, interpreters, namesake, tools
+from ..virtualenvs import cache, interpreters, namesake, private_copy, tools
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,10 @@ def _build_venue(venue_paths: VenuePaths, plan: VenuePlan) -> Venue:
         write_atomically(
             venue_paths.building, "This Venue is not complete: call new_venue again.\n"
         )
-        _build_environment(venue_paths, plan)
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            copied = beside.submit(private_copy.make, venue_paths)
+            _build_environment(venue_paths, plan)
+            copied.result()
         plan.tell("Writing the configuration")
         configure(venue_paths)
         venue_paths.building.unlink()
@@ -143,6 +148,8 @@ def configure(venue_paths: VenuePaths) -> None:
         directory.mkdir(mode=0o755)
     venue_paths.log.mkdir(mode=0o750)
     make_private(venue_paths.run)
+    make_private(venue_paths.own)
+    venue_paths.residents.mkdir(mode=0o700, exist_ok=True)
     # uWSGI locks it, but does not create it.
     venue_paths.emperor_lock.touch(mode=0o600)
     markers = {"venue": str(venue_paths.top), "uwsgi": str(uwsgi_of(venue_paths))}
@@ -153,6 +160,7 @@ def configure(venue_paths: VenuePaths) -> None:
         write_atomically(venue_paths.templates / source.name, filled(source, **markers), mode=mode)
     _write_template(venue_paths.emperor_ini, "emperor", markers)
     _write_template(venue_paths.settings, "emperor", {"ports": f"{ports[0]}-{ports[-1]}"})
+    resident.arrange(venue_paths, wanted=True)
 
 
 def _ports() -> range:

@@ -12,7 +12,7 @@ from ..errors import ActFailed, SettingsError
 from ..layout.paths import ActPaths
 from ..system import users
 from ..system.files import telling_disk_trouble, write_atomically
-from ..system.locks import locked
+from ..uwsgi.resident import locked_act
 from . import dotenv
 from .dotenv import DotEnv
 
@@ -82,7 +82,7 @@ class EnvFile(Mapping[str, str]):
     @contextmanager
     def _changing(self) -> Iterator[DotEnv]:
         with (
-            locked(self._act.lock, f"changing the .env of {self._act.name}"),
+            locked_act(self._act, f"changing the .env of {self._act.name}"),
             telling_disk_trouble(f"changing the .env of Act {self._act.name!r}"),
         ):
             yield self._read()

@@ -6,14 +6,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ..layout.paths import ActPaths
+from ..facts.faults import Fault
+from ..layout.paths import ActPaths, VenuePaths
 from ..logs import log_files
 from ..system import kernel_log, processes, sockets
-from ..uwsgi import includes, log_reasons
+from ..uwsgi import includes, log_reasons, owners
+from ..uwsgi.emperor import uwsgi_of
 from ..uwsgi.includes import INCLUDES, Script
+from ..uwsgi.owners import Owner
+from . import premises
 
 # More lines than are ever read from a log.
 _ALL = 100_000
+# No line that explains a failure is longer, in characters.
+_LONGEST = 2_000
 
 
 @dataclass(frozen=True)
@@ -37,16 +43,21 @@ class PortHolder:
     """The process that holds a port; `pid` is None if hidden, `name` reads as `nginx (pid 812)`.
 
     `place` is its working directory and `command` its arguments, each followed by a zero byte.
+    `owner` is the Act that it belongs to, if any.
     """
 
     pid: int | None
     name: str = "another program"
+    owner: Owner | None = None
     place: Path = Path()
     command: str = ""
 
 
 class Kernel:
     """Facts that only the kernel knows; asked only if needed, as it takes long."""
+
+    def __init__(self, venue_paths: VenuePaths) -> None:
+        self._venue_paths = venue_paths
 
     @cached_property
     def killed_for_memory(self) -> set[int]:
@@ -63,13 +74,14 @@ class Kernel:
         pid = sockets.listener(port)
         if pid is None:
             return PortHolder(None)
-        process = Path(f"/proc/{pid}")
+        process, name = Path(f"/proc/{pid}"), processes.describe(pid)
+        owner = owners.owner(pid, self._venue_paths)
         try:
             place = (process / "cwd").readlink()
             command = (process / "cmdline").read_text(errors="replace")
         except OSError:
-            return PortHolder(pid, processes.describe(pid))
-        return PortHolder(pid, processes.describe(pid), place, command)
+            return PortHolder(pid, name, owner)
+        return PortHolder(pid, name, owner, place, command)
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,22 @@ class Evidence:
         """The part of the Emperor's log about the Act's last start."""
         return _start_in(self.emperors, self.vassal, self.script)
 
+    @cached_property
+    def missing(self) -> Fault | None:
+        """Something that its configuration names and that does not exist now."""
+        return premises.missing(self.act_paths, self.script)
+
+    @property
+    def logs_itself(self) -> bool:
+        """Whether the Act has a log of its own; a file written by hand need not give it one."""
+        return log_files.size(self.act_paths.log) > 0
+
+    @property
+    def unread(self) -> str:
+        """Why its last start ended before uWSGI read its file; '' if uWSGI read it."""
+        program = str(uwsgi_of(self.act_paths.venue))
+        return log_reasons.unread_by(program, self.emperors, self.vassal)
+
     @property
     def said(self) -> str:
         """The Act's own log, preceded by the Emperor's if the Act's own does not give a reason.
@@ -116,14 +144,20 @@ class Evidence:
 def gather(act_paths: ActPaths, since: LogMark = BEGINNING) -> Evidence:
     """Read the evidence about an Act; from the logs, only lines written since a mark."""
     own, emperors = _logs(act_paths, since)
-    return Evidence(act_paths, own, emperors, _script(act_paths), Kernel())
+    return Evidence(act_paths, own, emperors, _script(act_paths), Kernel(act_paths.venue))
 
 
 def _logs(act_paths: ActPaths, since: LogMark) -> tuple[str, str]:
-    return (
-        log_files.tail(act_paths.log, _ALL, since=since.own),
-        log_files.tail(act_paths.venue.emperor_log, _ALL, since=since.emperors),
-    )
+    own = log_files.tail(act_paths.log, _ALL, since=since.own)
+    emperors = log_files.tail(act_paths.venue.emperor_log, _ALL, since=since.emperors)
+    return _cut(own), _cut(emperors)
+
+
+def _cut(log: str) -> str:
+    """The log with its lines cut short: an Act may log lines that take minutes to search."""
+    if len(log) <= _LONGEST:
+        return log
+    return "\n".join(line[:_LONGEST] for line in log.splitlines())
 
 
 def _start_in(emperors: str, vassal: str, script: Script) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..facts.snapshots import Snapshot
 from ..facts.states import State
-from ..layout.paths import ActPaths
-from ..system import lazy
+from ..layout.paths import ActPaths, VenuePaths
+from ..system import lazy, memory
+from ..uwsgi import tries
 from .survey import Look
 
 if TYPE_CHECKING:
@@ -18,16 +20,40 @@ else:
 
 
 def snapshot(act_paths: ActPaths, look: Look) -> Snapshot:
-    """A snapshot with the reason why the Act fails, or what else is special about it."""
+    """A snapshot, with the reason why the Act is as it is."""
+    return snapshots(act_paths.venue, {act_paths.name: look})[0]
+
+
+def snapshots(venue_paths: VenuePaths, looks: Mapping[str, Look]) -> tuple[Snapshot, ...]:
+    """Snapshots of several Acts; their memory is measured together."""
+    used = memory.of_families({look.pid: look.workers for look in looks.values() if look.pid})
+    return tuple(
+        look.snapshot(_reason(venue_paths.act(name), look), used.get(look.pid or 0, 0))
+        for name, look in looks.items()
+    )
+
+
+def _reason(act_paths: ActPaths, look: Look) -> str:
+    """Why the Act fails, or what is wrong although it runs; '' if nothing is.
+
+    The latter is a master or an Emperor that is halted, an edit that it does not run with, or
+    draining. A stopped Act may have been given up.
+    """
     if look.state in {State.FAILING, State.UNHEALTHY}:
-        return look.snapshot(why(act_paths, look))
+        return why(act_paths, look)
+    if look.halt:
+        return str(look.halt)
+    if look.state is State.STOPPED:
+        return tries.given_up(act_paths)
     if look.refused:
-        return look.snapshot(f"edit refused: {look.refused}")
-    return look.snapshot(str(look.untaken or "") or ("draining" if look.draining else ""))
+        return f"edit refused: {look.refused}"
+    return str(look.untaken or ("draining" if look.draining else ""))
 
 
 def why(act_paths: ActPaths, look: Look) -> str:
     """Why the Act in `look` fails or does not answer well; '' if unknown."""
+    if look.halt:
+        return str(look.halt)
     if look.state is State.UNHEALTHY:
         return look.health.why if look.health else ""
     workforce = look.seen.workforce

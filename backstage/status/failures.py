@@ -19,11 +19,16 @@ _PROJECT = re.compile(r"/acts/(?P<name>\w+)/")
 def why_failing(evidence: Evidence, address: Address | None) -> str:
     """One line: why the Act does not run, from its log, the Emperor's log and its port's holder.
 
-    Only lines logged since its last start count; '' if unknown.
+    Only lines logged since its last start count; '' if unknown. What its configuration names and
+    is not there comes first, as logs may be older.
     """
+    if evidence.missing:
+        return str(evidence.missing)
+    if unread := evidence.unread:
+        return unread
     if refused := log_reasons.refused_in(evidence.emperors, evidence.vassal):
         return refused
-    own = log_reasons.last_life(evidence.own)
+    own = _last_life(evidence)
     started = evidence.started
     # A vassal whose start is in the Emperor's log has no log of its own.
     life = started if log_reasons.starts_in(started) and _is_ours(evidence) else own
@@ -32,6 +37,7 @@ def why_failing(evidence: Evidence, address: Address | None) -> str:
         or _misconfigured(evidence, life)
         or _explained(evidence, life, address)
         or (_usurper(evidence, address) if address else "")
+        or _silent_end(evidence, own)
     )
 
 
@@ -80,6 +86,29 @@ def _cause(evidence: Evidence, death: Death) -> str:
     return "out of memory" if death.pid in evidence.kernel.killed_for_memory else ""
 
 
+def _last_life(evidence: Evidence) -> str:
+    """What the Act's own log says of its last start; '' if it only tells of earlier ones."""
+    life = log_reasons.last_life(evidence.own)
+    ended, master = _given_up(evidence), log_reasons.master_in(life)
+    return "" if ended and master and ended != master else life
+
+
+def _given_up(evidence: Evidence) -> int | None:
+    return log_reasons.given_up(evidence.emperors, evidence.vassal)
+
+
+def _silent_end(evidence: Evidence, own: str) -> str:
+    """The end of a uWSGI that could not log why."""
+    master = log_reasons.silent_master(own)
+    if told := "; ".join(_masters_end(evidence, own, {master} if master else set())):
+        return told
+    ended = _given_up(evidence)
+    is_silent = log_reasons.ends_unspoken(own) or (not own and evidence.logs_itself)
+    if ended and is_silent and not log_reasons.reason_from(evidence.started):
+        return f"uWSGI (pid {ended}) ended without a word while it started"
+    return ""
+
+
 def _masters_end(evidence: Evidence, life: str, ended: Collection[int]) -> Iterator[str]:
     pid = log_reasons.silent_master(life)
     if pid not in ended or pid is None or evidence.kernel.is_alive(pid):
@@ -97,7 +126,7 @@ def _lost_port(evidence: Evidence, port: int, host: str) -> str:
         return f"port {port} was taken by another program"
     if _is_member(evidence, holder):
         return f"port {port} was still in use by an earlier run of the Act"
-    return f"port {port} is taken by {holder.name}"
+    return f"port {port} is taken by {_named(evidence, holder)}"
 
 
 def _usurper(evidence: Evidence, address: Address) -> str:
@@ -105,11 +134,19 @@ def _usurper(evidence: Evidence, address: Address) -> str:
     holder = evidence.kernel.holder(address.port, address.bound_host)
     if holder is None or holder.pid is None or _is_member(evidence, holder):
         return ""
-    return f"port {address.port} is taken by {holder.name}"
+    return f"port {address.port} is taken by {_named(evidence, holder)}"
+
+
+def _named(evidence: Evidence, holder: PortHolder) -> str:
+    if not holder.owner:
+        return holder.name
+    return f"{holder.owner.seen_from(evidence.act_paths.venue.top)} (pid {holder.pid})"
 
 
 def _is_member(evidence: Evidence, holder: PortHolder) -> bool:
     """Whether a process belongs to the Act, by its logs, working directory and command."""
+    if holder.owner:
+        return holder.owner.is_act(evidence.act_paths)
     if holder.pid in evidence.spawned:
         return True
     act_paths, command = evidence.act_paths, holder.command.rstrip("\0")

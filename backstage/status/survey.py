@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import SettingsError
 from ..facts.faults import Fault
 from ..facts.health import Generation, HealthRecord
-from ..facts.sightings import Sighting, Vassal, Workforce
+from ..facts.sightings import Halt, Sighting, Vassal, Workforce
 from ..facts.snapshots import Snapshot
 from ..facts.states import ANSWERING, State
 from ..facts.untaken import Untaken
@@ -20,9 +20,10 @@ from ..kinds.judging import is_unsure, judge
 from ..kinds.kind import Kind
 from ..layout.paths import ActPaths, VenuePaths
 from ..layout.settings import Settings, read_settings
+from ..logs import log_files
 from ..system import processes, sockets
 from ..system.deadlines import Deadline
-from ..uwsgi import loaded, probes, stats, vassal_files
+from ..uwsgi import loaded, log_reasons, probes, stats, vassal_files
 from ..uwsgi.emperor import Emperor
 from ..uwsgi.health_check import check_of
 from ..uwsgi.ini import Address, VassalFile
@@ -36,6 +37,8 @@ _PATIENCE_WITH_EACH = 0.002
 _PATIENCE_WITH_BUSY = 0.003
 # How long a probed port may take to answer, in seconds.
 PATIENCE = 1.0
+# The number of lines at the end of its log that tell how a starting Act fares.
+_RECENT = 500
 # Without anybody who watches, what an Act said about its health holds for so many seconds.
 _HEALTH_HOLDS = 60.0
 # States in which earlier failed attempts still count.
@@ -49,12 +52,12 @@ _NOBODY = Generation("", 0, frozenset())
 class Look:
     """One look at an Act.
 
-    `pid` is the pid of its master process, if any; `workers` are the pids of its workers, `memory`
-    the memory of all of these, in bytes, and `cpu` their processor time, in seconds. `address` is
-    where the Act is bound, or will be; `refused` says why an edit of its file is not used, and
-    `untaken` which edit it has not loaded yet. `loaded` is when it loaded its files, 0 if unknown.
-    `generation` identifies its processes and `health` is what these said about themselves last;
-    `may_sleep` tells whether it ends by itself when nothing asks it.
+    `pid` is the pid of its master process, if any; `workers` are the pids of its workers, `cpu` is
+    the processor time of all of these, in seconds. `address` is where the Act is bound, or will be;
+    `refused` says why an edit of its file is not used, and `untaken` which edit it has not loaded
+    yet. `loaded` is when it loaded its files, 0 if unknown. `halt` is its master or the Emperor, if
+    a signal has halted it. `generation` identifies its processes and `health` is what these said
+    about themselves last; `may_sleep` tells whether it ends by itself when nothing asks it.
     """
 
     name: str
@@ -63,12 +66,12 @@ class Look:
     state: State
     pid: int | None
     workers: tuple[int, ...]
-    memory: int
     cpu: float
     address: Address | None
     refused: Fault | None = None
     untaken: Untaken | None = None
     loaded: int = 0
+    halt: Halt | None = None
     generation: Generation = _NOBODY
     health: HealthRecord | None = None
     draining: bool = False
@@ -119,8 +122,8 @@ class Look:
         }
         return float(moments.get(self.state, 0)) or None
 
-    def snapshot(self, reason: str) -> Snapshot:
-        """The look as a snapshot; `reason` explains the state."""
+    def snapshot(self, reason: str, memory: int) -> Snapshot:
+        """The look as a snapshot; `reason` explains the state, `memory` is in bytes."""
         workforce = self.seen.workforce or Workforce(threads=0, busy=0)
         penalty = self.seen.penalty if self.state in _TRIED else None
         return Snapshot(
@@ -134,7 +137,7 @@ class Look:
             busy=workforce.busy,
             requests=workforce.requests,
             latency=workforce.latency,
-            memory=self.memory,
+            memory=memory,
             cpu=self.cpu,
             restarts=(self.seen.vassal.respawns if self.seen.vassal else 0) + workforce.respawns,
             attempts=penalty.attempts if penalty else 0,
@@ -192,7 +195,10 @@ class Survey:
         """Look at several Acts, given the Emperor's stats, without probing any port."""
         acts = [self._act(name) for name in names]
         masters = _ask_masters(acts, emperor)
-        return {act.name: self._assemble(act, emperor, masters.get(act.stats)) for act in acts}
+        halt = None if emperor else self.emperor.halt
+        return {
+            act.name: self._assemble(act, emperor, masters.get(act.stats), halt) for act in acts
+        }
 
     def _ask_for_health(self, looks: Iterable[Look]) -> dict[str, Look]:
         """The doubtful ones among these looks, completed; all are asked at once."""
@@ -223,6 +229,7 @@ class Survey:
         act_paths: ActPaths,
         emperor: stats.EmperorStats | None,
         master: stats.VassalStats | None,
+        halt: Halt | None,
     ) -> Look:
         refused = vassal_files.refusal(act_paths)
         vassal = emperor.vassals.get(act_paths.vassal.name) if emperor else None
@@ -247,8 +254,12 @@ class Survey:
             alive=pid is None or (facts is not None and facts.alive),
             reloading=recorded is not None and recorded.withdrawn,
             answers=False if self._is_foreign(file, emperor, master) else None,
+            deaths=_deaths(act_paths, vassal, crew) if kind.has_workers else 0,
             healthy=health.ok if health and not draining else None,
         )
+        halt = halt if seen.wanted else None
+        if pid and facts and facts.halted:
+            halt = Halt("its master", pid)
         known = [fact for fact in (facts, *(fact for _, fact in crew)) if fact]
         return Look(
             name=act_paths.name,
@@ -257,12 +268,12 @@ class Survey:
             state=judge(seen, kind),
             pid=pid if seen.alive else None,
             workers=tuple(worker.pid for worker, fact in crew if fact and fact.alive),
-            memory=sum(fact.memory for fact in known),
             cpu=sum(fact.cpu for fact in known),
             address=file.address if file else None,
             refused=refused,
             untaken=untaken,
             loaded=recorded.at if recorded else 0,
+            halt=halt,
             generation=generation,
             health=health,
             draining=draining,
@@ -282,6 +293,12 @@ class Survey:
             return True
         pid = sockets.listener(file.address.port)
         return pid is None or not processes.belongs_to(pid, self.paths.top)
+
+
+def _used(act_paths: ActPaths, *, is_edited: bool) -> VassalFile | None:
+    """The vassal file that the Act runs with, or would start with."""
+    kept = vassal_files.kept(act_paths) if is_edited else None
+    return kept or vassal_files.load(act_paths)
 
 
 def _settings(venue_paths: VenuePaths) -> Settings | None:
@@ -308,12 +325,6 @@ def _is_idler(file: VassalFile | None) -> bool:
     return file is not None and any(file.get(option) for option in ("idle", "cheap"))
 
 
-def _used(act_paths: ActPaths, *, is_edited: bool) -> VassalFile | None:
-    """The vassal file that the Act runs with, or would start with."""
-    kept = vassal_files.kept(act_paths) if is_edited else None
-    return kept or vassal_files.load(act_paths)
-
-
 def _master_pid(vassal: Vassal | None, master: stats.VassalStats | None) -> int | None:
     if vassal:
         return vassal.pid if vassal.pid > 0 else None
@@ -322,6 +333,25 @@ def _master_pid(vassal: Vassal | None, master: stats.VassalStats | None) -> int 
 
 def _spawned(master: stats.VassalStats | None) -> list[stats.WorkerStats]:
     return [worker for worker in master.workers if worker.pid > 0] if master else []
+
+
+def _deaths(
+    act_paths: ActPaths,
+    vassal: Vassal | None,
+    crew: Sequence[tuple[stats.WorkerStats, processes.ProcessFacts | None]],
+) -> int:
+    """How often a worker of a vassal died in a row while it loaded.
+
+    The master does not answer while it waits before the next respawn, and counts those of better
+    days too. So the Act's log is read, but only if the master does not answer, or knows of deaths.
+    """
+    if vassal is None or vassal.cursed or vassal.pid <= 0 or (vassal.accepting and not crew):
+        return 0
+    if not (vassal.ready or vassal.respawns) or not all(worker.respawns for worker, _ in crew):
+        return 0
+    if any(worker.accepting for worker, _ in crew):
+        return 0
+    return len(log_reasons.dead_while_loading(log_files.tail(act_paths.log, _RECENT), vassal.pid))
 
 
 def _workforce(

@@ -10,12 +10,14 @@ from ..facts.health import HealthCheck, HealthRecord
 from ..facts.sightings import Vassal
 from ..facts.states import ANSWERING, State
 from ..kinds.judging import could_answer
+from ..kinds.wsgi import DEATHS
 from ..layout.paths import ActPaths
 from ..system import processes
 from ..system.deadlines import Deadline, until
 from ..uwsgi import reloading, stats, vassal_files
 from ..uwsgi.health_check import check_of
 from ..uwsgi.ini import Address
+from ..uwsgi.log_reasons import dead_while_loading
 from ..uwsgi.probes import Probe
 from .evidence import BEGINNING, Evidence, LogMark, gather, log_mark
 from .failures import why_failing
@@ -160,6 +162,11 @@ class Waiter:
         """
         until(self._has_noticed, Deadline(_NOTICE), pause=0)
 
+    def refuse_halted(self) -> None:
+        """Raise ActFailed if a signal has halted the Act's master, which then cannot reload."""
+        if halt := self.glance().halt:
+            raise ActFailed(self._paths.name, "cannot be restarted", str(halt))
+
     def await_end(self, members: list[processes.Process], deadline: Deadline) -> None:
         """Return when the Emperor has forgotten the Act and none of `members` is left.
 
@@ -232,10 +239,17 @@ class Waiter:
         seen = self.glance()
         if not seen.seen.wanted:
             raise ActFailed(self._paths.name, "was stopped by someone else meanwhile")
-        if seen.state is State.FAILING and seen.pid is None:
+        if seen.halt:
+            raise ActFailed(self._paths.name, "cannot go on", str(seen.halt))
+        if seen.state is State.FAILING and (seen.pid is None or self._keeps_dying(seen, log)):
             evidence = gather(self._paths, log)
             why = why_failing(evidence, seen.address)
             raise ActFailed(self._paths.name, "is failing", why, _last_lines(evidence))
+
+    def _keeps_dying(self, seen: Look, log: LogMark) -> bool:
+        """Whether its workers die while they load, again and again since the mark."""
+        own = gather(self._paths, log).own
+        return bool(seen.pid) and len(dead_while_loading(own, seen.pid or 0)) >= DEATHS
 
     def late(self, state: State) -> NotInTime:
         """The error for an Act that is not in a state in time."""
@@ -244,7 +258,8 @@ class Waiter:
 
     def _late(self, message: str, log: LogMark) -> NotInTime:
         evidence = gather(self._paths, log)
-        why = why_failing(evidence, self.address())
+        halt = self.glance().halt
+        why = str(halt) if halt else why_failing(evidence, self.address())
         return NotInTime(self._paths.name, message, why, _last_lines(evidence))
 
 

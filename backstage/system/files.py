@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -72,8 +73,46 @@ def read_whole(path: Path) -> bytes:
             fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 
 
+def open_regular(path: Path) -> int:
+    """Open a file to read that another user may have replaced; returns its descriptor.
+
+    Waits for nobody, and follows no link in another user's directory. Raises OSError: ENOENT for a
+    pipe or a device, ELOOP for such a link.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+    if path.parent.stat().st_uid not in {os.geteuid(), 0}:
+        flags |= os.O_NOFOLLOW
+    descriptor = os.open(path, flags)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    number = errno.EISDIR if stat.S_ISDIR(mode) else errno.ENOENT
+    raise OSError(number, os.strerror(number), str(path))
+
+
+def hold_lock(path: Path) -> bool:
+    """Hold a POSIX lock on all of `path` until this process ends; False if another one has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno not in {errno.EACCES, errno.EAGAIN}:
+            raise
+        return False
+    _held[path] = os.getpid()
+    return True
+
+
+# The kernel drops a process's locks on a file as soon as it closes any descriptor of that file.
+_held: dict[Path, int] = {}
+
+
 def lock_holder(path: Path) -> int | None:
     """The pid of the process that holds a POSIX lock on all of `path`; None if there is none."""
+    if _held.get(path) == os.getpid():
+        return os.getpid()
     question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     if not path.is_file():
         return None

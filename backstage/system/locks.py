@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Busy
 from . import lazy
+from .deadlines import Deadline
 
 if TYPE_CHECKING:
     import filelock
@@ -17,24 +19,54 @@ else:
 
 # Longer than the slowest task under a lock: compiling uWSGI.
 _PATIENCE = 300.0
+# How often a holder is asked to make way, in seconds.
+_NOTICE = 0.25
 
 
 @contextmanager
-def locked(path: Path, doing: str) -> Iterator[None]:
-    """Hold the lock at `path`, creating it and its directory. Raises Busy after 300 s."""
+def locked(
+    path: Path, doing: str, *, make_way: Callable[[float], None] | None = None
+) -> Iterator[None]:
+    """Hold the lock at `path`, creating it and its directory. Raises Busy after 300 s.
+
+    While another process holds it, `make_way` is called again and again with the seconds waited.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = filelock.FileLock(path, timeout=_PATIENCE, poll_interval=0.005)
-    try:
-        lock.acquire()
-    except filelock.Timeout as error:
+    lock = filelock.FileLock(path, poll_interval=0.005)
+    if not _acquired(lock, make_way):
         raise Busy(
             f"{doing}: another process has held {path} for {_PATIENCE:.0f} s; "
             f"`fuser -v '{path}'` shows which"
-        ) from error
+        )
     try:
         yield
     finally:
         lock.release()
+
+
+def _acquired(lock: filelock.BaseFileLock, make_way: Callable[[float], None] | None) -> bool:
+    began, patience = time.monotonic(), Deadline(_PATIENCE)
+    while not patience.expired:
+        try:
+            lock.acquire(timeout=min(patience.remaining, _NOTICE if make_way else _PATIENCE))
+        except filelock.Timeout:
+            if make_way:
+                make_way(time.monotonic() - began)
+        else:
+            return True
+    return False
+
+
+def holder_of(path: Path) -> int | None:
+    """The pid of the process that holds the lock at `path`; None if that is unknown."""
+    try:
+        inode = path.stat().st_ino
+        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    # proc_locks(5): "1: FLOCK ADVISORY WRITE 812 08:01:5678 0 EOF".
+    held = [fields for line in lines if len(fields := line.split()) >= 6 and fields[1] == "FLOCK"]
+    return next((int(each[4]) for each in held if each[5].endswith(f":{inode}")), None)
 
 
 @contextmanager

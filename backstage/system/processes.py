@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,6 @@ else:
 # The variable that emperor.ini sets for every process below the Emperor.
 _MARK = "BACKSTAGE_VENUE"
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
@@ -31,15 +30,14 @@ class ProcessFacts:
     """The kernel's facts about a process.
 
     `halted` means suspended by a signal. `began` is in seconds of `boot_clock`, to within a tick
-    (10 ms). `memory` is its resident memory in bytes, including shared pages. `cpu` is the CPU time
-    that it has used, in seconds.
+    (10 ms). `cpu` is the CPU time that it has used, in seconds. `parent` is the pid of its parent.
     """
 
     alive: bool
     halted: bool
     began: float
-    memory: int
     cpu: float
+    parent: int = 0
 
 
 def alive(pid: int) -> bool:
@@ -70,9 +68,18 @@ def facts(pid: int) -> ProcessFacts | None:
         alive=fields[0] not in {b"Z", b"X"},
         halted=fields[0] in {b"T", b"t"},
         began=int(fields[19]) / _TICKS,
-        memory=int(fields[21]) * _PAGE,
         cpu=(int(fields[11]) + int(fields[12])) / _TICKS,
+        parent=int(fields[1]),
     )
+
+
+def ancestry(pid: int) -> Iterator[int]:
+    """A process, its parent and so on, up to the first process of the system."""
+    known = facts(pid)
+    while known and pid:
+        yield pid
+        pid = known.parent
+        known = facts(pid)
 
 
 def family(pid: int) -> list[Process]:
@@ -82,6 +89,15 @@ def family(pid: int) -> list[Process]:
         return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
+
+
+def families(pid: int) -> list[list[Process]]:
+    """For each child of a process, the child and all its descendants."""
+    try:
+        children = psutil.Process(pid).children()
+    except psutil.NoSuchProcess:
+        return []
+    return [found for child in children if (found := family(child.pid))]
 
 
 def of_venue(session: int, top: Path) -> list[Process]:

@@ -15,6 +15,7 @@ from . import users
 Started = subprocess.Popen[str]
 TookTooLong = subprocess.TimeoutExpired
 Done = subprocess.CompletedProcess[str]
+Apart = subprocess.Popen[bytes]
 
 # The variables that a service inherits, so that it runs the same whether started from a terminal,
 # cron or a unit. Above all no DJANGO_SETTINGS_MODULE, no UWSGI_*, no PYTHON*.
@@ -86,7 +87,7 @@ def start(
     return subprocess.Popen(
         [*_DIES_WITH_US, *_as_user(uid), *(str(word) for word in command)],
         cwd=cwd,
-        env=_at_home(env, uid),
+        env=at_home(env, uid),
         # A program with root's terminal could type into it.
         start_new_session=uid is not None or users.has_become(),
         stdin=subprocess.DEVNULL,
@@ -94,6 +95,26 @@ def start(
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+    )
+
+
+def start_apart(
+    command: Sequence[str | Path], *, env: Mapping[str, str], uid: int | None, gains: bool
+) -> Apart:
+    """Start a program at `/` in a session of its own, with pipes for its input and its output.
+
+    It is sent SIGTERM when the calling thread ends. As root, `uid` is the user to run it as;
+    without `gains`, neither it nor its children get further rights from setuid programs.
+    """
+    stays = [] if gains else ["--no-new-privs"]
+    return subprocess.Popen(
+        [_SETPRIV, "--pdeathsig", "TERM", *stays, *_as_user(uid), *map(str, command)],
+        cwd="/",
+        env=at_home(env, uid),
+        start_new_session=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
 
 
@@ -110,7 +131,7 @@ def run_in_terminal(
     handler = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         words = [*_in_terminal_as_user(uid), *(str(word) for word in command)]
-        status = subprocess.call(words, cwd=cwd, env=_at_home({**env, **terminal}, uid))
+        status = subprocess.call(words, cwd=cwd, env=at_home({**env, **terminal}, uid))
     finally:
         signal.signal(signal.SIGINT, handler)
     return status if status >= 0 else 128 - status
@@ -129,20 +150,21 @@ def detach(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], 
     return int(started.stdout)
 
 
+def at_home(env: Mapping[str, str] | None, uid: int | None) -> Mapping[str, str] | None:
+    """An environment with the home and the name of a user; None for this process's own."""
+    if uid is None:
+        return env
+    user = pwd.getpwuid(uid)
+    home = {"HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name}
+    return {**(os.environ if env is None else env), **home}
+
+
 def _as_user(uid: int | None) -> list[str]:
     """The options of setpriv to run a program as a user, with exactly that user's groups."""
     if uid is None:
         return []
     user = pwd.getpwuid(uid)
     return [f"--reuid={uid}", f"--regid={user.pw_gid}", "--init-groups"]
-
-
-def _at_home(env: Mapping[str, str] | None, uid: int | None) -> Mapping[str, str] | None:
-    if uid is None:
-        return env
-    user = pwd.getpwuid(uid)
-    home = {"HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name}
-    return {**(os.environ if env is None else env), **home}
 
 
 def _in_terminal_as_user(uid: int | None) -> list[str]:

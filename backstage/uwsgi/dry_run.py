@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ..facts.faults import Fault
 from ..layout.paths import ActPaths, VenuePaths
-from ..system import programs, sockets
+from ..system import programs, sockets, users
 from ..system.files import write_atomically
-from . import includes, ini, log_reasons
+from . import includes, ini, log_reasons, owners
 from .emperor import uwsgi_of
 from .includes import Line, Script
 from .ini import VassalFile
@@ -86,7 +86,8 @@ def fault_in(text: str, act_paths: ActPaths, running: VassalFile | None = None) 
     data = text.encode(errors="surrogateescape")
     meant = _as_if_in_place(text, act_paths, copy).encode(errors="surrogateescape")
     try:
-        write_atomically(copy, meant, mode=0o600)
+        # Readable by the Act's own user, as the vassal file is.
+        write_atomically(copy, meant, mode=0o644)
         return _judge(act_paths, data, running, copy)
     finally:
         copy.unlink(missing_ok=True)
@@ -128,8 +129,8 @@ def _judge(
         _read_by_uwsgi(act_paths, script, file)
         if not script.branches:
             _refuse_values(act_paths, script, before)
-            _refuse_ports(script, before)
-            _refuse_application(act_paths.venue, script, before)
+            _refuse_ports(act_paths.venue, script, before)
+            _refuse_application(act_paths, script, before)
     except _Found as found:
         return found.fault
     return None
@@ -168,7 +169,7 @@ def _read_by_uwsgi(act_paths: ActPaths, script: Script, file: Path) -> None:
     switches = ["--strict"] if script.strict else []
     named = os.path.relpath(file, act_paths.venue.vassals)
     words: list[str | Path] = [binary, *switches, "--version", "--ini", named]
-    status, said = _tried(words, act_paths.venue, act_paths.venue.vassals)
+    status, said = _tried(words, act_paths.venue, act_paths.venue.vassals, _user(act_paths))
     if status == 1:
         # uWSGI names the copy.
         told = _last_words(said).replace(str(file), str(act_paths.vassal))
@@ -238,7 +239,7 @@ def _refuse_values(act_paths: ActPaths, script: Script, before: Script) -> None:
             return
 
 
-def _refuse_ports(script: Script, before: Script) -> None:
+def _refuse_ports(venue_paths: VenuePaths, script: Script, before: Script) -> None:
     had = {match["port"] for _, _, match in before.addresses()}
     for line, value, match in script.addresses():
         if not match["port"]:
@@ -247,20 +248,21 @@ def _refuse_ports(script: Script, before: Script) -> None:
         if port > _HIGHEST_PORT:
             raise _Found(line.blame(f"port {port} is above {_HIGHEST_PORT}"))
         if match["port"] not in had:
-            _refuse_port(line, ini.Address(match["host"], port, line.key))
+            _refuse_port(venue_paths, line, ini.Address(match["host"], port, line.key))
 
 
-def _refuse_port(line: Line, address: ini.Address) -> None:
+def _refuse_port(venue_paths: VenuePaths, line: Line, address: ini.Address) -> None:
     error = sockets.bind_error(address.port, address.bound_host)
     if error and error.errno == errno.EADDRINUSE:
-        holder = sockets.holder(address.port)
+        holder = owners.holder(address.port, venue_paths)
         raise _Found(line.blame(f"port {address.port} is taken by {holder}"))
     if error and error.errno in {errno.EACCES, errno.EADDRNOTAVAIL}:
         what = f"cannot bind {address.bound_host}:{address.port}"
         raise _Found(line.blame(f"{what}: {error.strerror}")) from error
 
 
-def _refuse_application(venue_paths: VenuePaths, script: Script, before: Script) -> None:
+def _refuse_application(act_paths: ActPaths, script: Script, before: Script) -> None:
+    venue_paths = act_paths.venue
     if script.values(*_APPLICATION) == before.values(*_APPLICATION):
         return
     chdir = _path(script, venue_paths.vassals, "chdir")
@@ -277,17 +279,17 @@ def _refuse_application(venue_paths: VenuePaths, script: Script, before: Script)
         raise _Found(file[0].blame(f"no file {file[1]}"))
     python = home[1] / "bin" / "python" if home else venue_paths.python
     if python.exists():
-        _refuse_module(venue_paths, script, folder, python)
+        _refuse_module(act_paths, script, folder, python)
 
 
-def _refuse_module(venue_paths: VenuePaths, script: Script, folder: Path, python: Path) -> None:
+def _refuse_module(act_paths: ActPaths, script: Script, folder: Path, python: Path) -> None:
     found = _path(script, folder, *_MODULES)
     match = _MODULE.match(script.value(found[0])) if found else None
     if found and match:
         added = [str(folder / value) for _, value in script.values(*_PYTHON_PATHS)]
         # Passed as text, since the user who runs it may not be able to read this library.
         words = [python, "-c", _FIND.read_text(encoding="utf-8"), match["name"], *added]
-        status, said = _tried(words, venue_paths, folder)
+        status, said = _tried(words, act_paths.venue, folder, _user(act_paths))
         if status == 0 and said.splitlines()[-1:] == ["missing"]:
             raise _Found(found[0].blame(f"no module '{match['name']}' in {folder}"))
 
@@ -302,11 +304,20 @@ def _path(script: Script, base: Path, *keys: str) -> tuple[Line, Path] | None:
     return line, Path(os.path.normpath(base / script.value(line)))
 
 
-def _tried(words: Sequence[str | Path], venue_paths: VenuePaths, cwd: Path) -> tuple[int, str]:
+def _user(act_paths: ActPaths) -> int | None:
+    """The user to try the Act as: root runs nothing that an Act's own user can have changed."""
+    if not users.am_root() or not act_paths.top.is_dir():
+        return None
+    return act_paths.top.lstat().st_uid or None
+
+
+def _tried(
+    words: Sequence[str | Path], venue_paths: VenuePaths, cwd: Path, uid: int | None = None
+) -> tuple[int, str]:
     """Run a program; return its exit status, negative if it was killed, and its output."""
     environment = programs.service_environment(venue_paths.top)
     try:
-        done = programs.run(words, cwd=cwd, env=environment, timeout=_PATIENCE)
+        done = programs.run(words, cwd=cwd, env=environment, timeout=_PATIENCE, uid=uid)
     except programs.TookTooLong:
         return -1, ""
     return done.returncode, done.stdout

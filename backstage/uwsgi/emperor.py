@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from ..errors import EmperorFailed
+from ..facts.sightings import Halt
 from ..layout.paths import VenuePaths
 from ..logs import log_files
 from ..system import processes, programs
@@ -15,7 +16,7 @@ from ..system.deadlines import Deadline, until
 from ..system.files import lock_holder, refuse_foreign, refuse_writable_by_others
 from ..system.locks import locked
 from ..systemd import client
-from . import stats
+from . import resident, stats
 
 # A log longer than this, in bytes, is rotated when the Emperor starts.
 _LOG_MAX = 10_000_000
@@ -50,10 +51,21 @@ class Emperor:
 
         None if no Emperor runs, or if a signal has suspended it.
         """
-        pid = self.pid
-        if pid and (facts := processes.facts(pid)) and facts.halted:
+        if self.halt:
             return None
         return stats.read_emperor(self._paths.emperor_stats)
+
+    @property
+    def halt(self) -> Halt | None:
+        """The Emperor's process, if a signal has halted it."""
+        pid = self.pid
+        facts = processes.facts(pid) if pid else None
+        return Halt("the Emperor", pid) if pid and facts and facts.halted else None
+
+    def refuse_halted(self) -> None:
+        """Raise EmperorFailed if a signal has halted the Emperor: it does nothing for its Acts."""
+        if halt := self.halt:
+            raise EmperorFailed(str(halt))
 
     def wake(self) -> None:
         """Make the Emperor scan `vassals/` now; returns as soon as it has been told."""
@@ -71,6 +83,7 @@ class Emperor:
         If a unit runs it, systemd starts it. Raises EmperorFailed, UnsafeDirectory, and
         NotAllowed if this user may not start that unit.
         """
+        self.refuse_halted()
         if self.pid and self.stats():
             return
         if service := client.service_of(self._paths.top):
@@ -107,11 +120,11 @@ class Emperor:
         with self._locked("stopping"):
             pid = self.pid
             if pid is not None:
-                everybody = processes.family(pid)
-                families = [
-                    processes.family(child.pid) for child in everybody if child.ppid() == pid
-                ]
+                resident.end_halted(self._paths)
+                everybody, families = processes.family(pid), processes.families(pid)
                 os.kill(pid, signal.SIGTERM)
+                # One that is halted can only end if it goes on.
+                os.kill(pid, signal.SIGCONT)
                 until(lambda: self._gone(pid, families), Deadline(wait), pause=_TENDING)
                 left = processes.kill_remaining(everybody, Deadline(_KILL_PATIENCE))
                 if left or self.pid is not None:

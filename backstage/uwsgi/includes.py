@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..facts.faults import Fault
 from ..layout.paths import VenuePaths
+from ..system.files import open_regular
 from . import ini
 
 # uWSGI reads these files as soon as it meets the option, before it expands placeholders.
@@ -224,7 +225,10 @@ class _Reading:
             yield from included
 
     def _content(self, file: Path) -> str:
-        return self.text if file == self.file else file.read_bytes().decode(errors="replace")
+        if file == self.file:
+            return self.text
+        with os.fdopen(open_regular(file), "rb") as included:
+            return included.read().decode(errors="replace")
 
     def _shown(self, file: Path) -> str:
         top = self.venue_paths.top

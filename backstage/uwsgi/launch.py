@@ -24,6 +24,7 @@ _PERIOD = 100_000
 # nginx's groups: they may enter the Acts' directories to serve static files.
 _WEB_GROUPS = ("www-data", "nginx")
 _HTTP_SOCKET = re.compile(r"^http-socket\s*=.*$", re.MULTILINE)
+_UID = re.compile(r"^uid='?(\d+)'?$", re.MULTILINE)
 _CLOSED = "\n# Only this Act's user and nginx can enter its directory.\nchmod-socket = 666\n"
 
 
@@ -40,6 +41,32 @@ def prepare_all(venue_paths: VenuePaths, settings: Settings) -> None:
     """Like `prepare`, for every Act that is to run, before any of them starts."""
     for name in sorted(vassal_files.names(venue_paths.vassals)):
         _prepare(venue_paths.act(name), settings.act(name))
+
+
+def uid_of(act_paths: ActPaths) -> int | None:
+    """The user that this process should run the code of a launched Act as; None for its own user.
+
+    The Act's new user, if it gets another one, may not read its files before the restart.
+    """
+    owner = users.stand_in(act_paths.venue.top)
+    if owner is not None or not users.am_root():
+        return owner
+    text = act_paths.launch.read_text(encoding="utf-8") if act_paths.launch.exists() else ""
+    match = _UID.search(text)
+    return int(match[1]) if match else users.stand_in(act_paths.venue.top, act_paths.top)
+
+
+def group_limits(limits: Limits) -> dict[str, str]:
+    """Limits as the files of a control group want them."""
+    return {
+        "memory.max": str(limits.memory or "max"),
+        "cpu.max": _cpu(limits) if limits.cpu else "max",
+        "pids.max": str(limits.tasks or "max"),
+    }
+
+
+def _cpu(limits: Limits) -> str:
+    return f"{(limits.cpu or 0) * _PERIOD // 100} {_PERIOD}"
 
 
 def _prepare(act_paths: ActPaths, settings: ActSettings) -> bool:
@@ -79,7 +106,7 @@ def _text(limits: Limits, user: struct_passwd | None) -> str:
     if limits.memory:
         words["memory"] = str(limits.memory)
     if limits.cpu:
-        words["cpu"] = f"{limits.cpu * _PERIOD // 100} {_PERIOD}"
+        words["cpu"] = _cpu(limits)
     if limits.tasks:
         words["tasks"] = str(limits.tasks)
     lines = "".join(f"{key}={quote(value)}\n" for key, value in words.items())

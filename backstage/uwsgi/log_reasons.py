@@ -11,6 +11,8 @@ _PID = re.compile(r"\bpid:? (?P<pid>\d+)\b")
 _FRAME = re.compile(r'\s+File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _NAMED_ERROR = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Configured): ")
 _TIME = re.compile(r"^(?:\d{4}-\d\d-\d\d [\d:]{8} - |\w{3} \w{3} [ \d]\d [\d:]{8} \d{4} - )")
+# What uWSGI logs when it cleans up after a failure; it never is the reason.
+_CLEANING_UP = re.compile(r"unlink\(\): ")
 # The position in uWSGI's C code, which does not help an operator.
 _C_SOURCE = re.compile(r" \[\w+/\w+\.c line \d+\]$")
 # uWSGI's own messages about failures before any Python code ran, the most specific first.
@@ -145,10 +147,20 @@ def life_of(log: str, pids: Collection[int]) -> str:
     return last_life("\n".join(lines[: at + 1])) + "\n" + "\n".join(lines[at + 1 : end])
 
 
+def master_in(life: str) -> int | None:
+    """The pid of a life's master, if it got that far."""
+    match = _MASTER.search(life)
+    return int(match["pid"]) if match else None
+
+
 def silent_master(life: str) -> int | None:
     """The pid of a life's master, unless the master logged its own end."""
-    match = _MASTER.search(life)
-    return int(match["pid"]) if match and not _PARTING.search(life) else None
+    return None if _PARTING.search(life) else master_in(life)
+
+
+def ends_unspoken(life: str) -> bool:
+    """Whether uWSGI started, and logged neither a master nor an end."""
+    return starts_in(life) and master_in(life) is None and not _PARTING.search(life)
 
 
 def starts_in(log: str) -> bool:
@@ -212,6 +224,54 @@ def refused_in(log: str, vassal: str) -> str:
     return refused
 
 
+def unread_by(program: str, log: str, vassal: str) -> str:
+    """Why the last start of this vassal ended before uWSGI read its file; '' if it read it.
+
+    Then the system could not execute `program`: `templates/launch` or the dynamic loader says why.
+    """
+    read, said, why = False, "", ""
+    for line in log.splitlines():
+        if match := _CONFIGURED.search(line):
+            read |= match["file"].strip() == vassal
+        elif line.startswith(f"{program}: "):
+            said = line
+        elif "/templates/launch: " in line and f" {program}: " in line:
+            said = line[line.index(f" {program}: ") + 1 :]
+        elif (match := _CURSED.search(line)) and match["file"] == vassal:
+            read, said, why = False, "", "" if read else said
+    return why
+
+
+def dead_while_loading(log: str, master: int) -> list[int]:
+    """The pids that one worker of this master had since the application was last loaded, in order.
+
+    Each of them died; of several workers, it is the one that died most often. `log` may be the end
+    of a log that does not reach back to the start of the master.
+    """
+    life = last_life(log)
+    lines = life.splitlines()
+    if master_in(life) not in {None, master}:
+        return []
+    loaded = _last(_READY, lines)
+    survived = loaded > _last(_NOT_LOADED, lines)
+    dead: dict[str, list[int]] = {}
+    for line in lines[loaded + 1 if survived else 0 :]:
+        if match := _DEATH.search(line):
+            dead.setdefault(match["who"], []).append(int(match["pid"]))
+    return max(dead.values(), key=len, default=[])
+
+
+def given_up(log: str, vassal: str) -> int | None:
+    """The pid of the last start of this vassal, if the Emperor has given it up since."""
+    pid = None
+    for line in log.splitlines():
+        if match := _CONFIGURED.search(line):
+            pid = None if match["file"].strip() == vassal else pid
+        elif (match := _CURSED.search(line)) and match["file"] == vassal:
+            pid = int(match["pid"])
+    return pid
+
+
 def cursed_in(log: str, vassal: str) -> set[int]:
     """The pids of this vassal's instances that the Emperor gave up, according to its log."""
     return {int(match["pid"]) for match in _CURSED.finditer(log) if match["file"] == vassal}
@@ -269,7 +329,7 @@ def _frames(lines: list[str]) -> list[_Frame]:
 
 
 def _complaint(lines: list[str]) -> str:
-    bare = _bare(lines)
+    bare = [line for line in _bare(lines) if not _CLEANING_UP.match(line)]
     for complaint in _COMPLAINTS:
         for line in reversed(bare):
             if match := complaint.search(line):

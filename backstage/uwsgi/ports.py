@@ -11,7 +11,7 @@ from ..layout.paths import ActPaths, VenuePaths
 from ..layout.settings import read_settings
 from ..layout.shipped_files import configuration
 from ..system import sockets
-from . import vassal_files
+from . import owners, vassal_files
 from .ini import VassalFile
 
 
@@ -48,10 +48,10 @@ def first_free(candidates: range, held: set[int], settings: Path) -> int:
     )
 
 
-def refuse_taken(port: int, host: str = "127.0.0.1") -> None:
+def refuse_taken(port: int, here: VenuePaths, host: str = "127.0.0.1") -> None:
     """Raise PortUnavailable, naming the holder if it can be found, if the port is in use."""
     if sockets.in_use(port, host):
-        holder = sockets.holder(port)
+        holder = owners.holder(port, here)
         raise PortUnavailable(
             f"port {port} is taken by {holder}; stop it or give the Act another port",
             port,
@@ -86,7 +86,7 @@ def _chosen(venue_paths: VenuePaths, port: int | None) -> int:
         settings = venue_paths.settings
         return first_free(read_settings(settings).ports, held, settings)
     refuse_held(port, held)
-    refuse_taken(port)
+    refuse_taken(port, venue_paths)
     return port
 
 

@@ -16,6 +16,10 @@ from ..system.deadlines import Deadline
 
 # In bytes; most vassals' answers fit in one chunk.
 _CHUNK = 262_144
+# A longer answer, and one of more workers, is none: vassals can answer what they like.
+_LONGEST = 16 * 1024**2
+_MOST_WORKERS = 1000
+_HIGHEST, _HIGHEST_PID = 2**53, 2**22
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,9 @@ def read_vassals(paths: Iterable[Path], timeout: float) -> dict[Path, VassalStat
 
     Masters that do not answer within `timeout` seconds are left out.
     """
-    return {path: _vassal_stats(document) for path, document in _read(paths, timeout).items()}
+    answers = _read(paths, timeout).items()
+    told = {path: _vassal_stats(document) for path, document in answers}
+    return {path: stats for path, stats in told.items() if stats}
 
 
 def _vassal(entry: dict[str, Any]) -> Vassal:
@@ -101,24 +107,32 @@ def _penalty(entry: dict[str, Any]) -> Penalty:
     )
 
 
-def _vassal_stats(document: dict[str, Any]) -> VassalStats:
-    return VassalStats(
-        pid=document["pid"],
-        workers=tuple(_worker(entry) for entry in document["workers"]),
-    )
+def _vassal_stats(document: dict[str, Any]) -> VassalStats | None:
+    """What a master says of itself; None if it is not what uWSGI says."""
+    try:
+        workers = tuple(_worker(entry) for entry in document["workers"][:_MOST_WORKERS])
+        return VassalStats(pid=_number(document["pid"], _HIGHEST_PID), workers=workers)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _number(value: Any, highest: int = _HIGHEST) -> int:
+    if not isinstance(value, int) or not 0 <= value <= highest:
+        raise ValueError("not a number of uWSGI")
+    return value
 
 
 def _worker(entry: dict[str, Any]) -> WorkerStats:
     cores = entry["cores"]
     return WorkerStats(
-        pid=entry["pid"],
+        pid=_number(entry["pid"], _HIGHEST_PID),
         accepting=bool(entry["accepting"]),
         threads=len(cores),
-        busy=sum(core["in_request"] for core in cores),
+        busy=sum(_number(core["in_request"]) for core in cores),
         cheap=entry["status"] == "cheap",
-        requests=entry["requests"],
-        respawns=max(0, entry["respawn_count"] - 1),
-        latency=entry["avg_rt"] / 1e6,
+        requests=_number(entry["requests"]),
+        respawns=max(0, _number(entry["respawn_count"]) - 1),
+        latency=_number(entry["avg_rt"]) / 1e6,
     )
 
 
@@ -195,12 +209,12 @@ def _hear(connection: socket.socket, heard: bytearray) -> bool:
         # The connection broke in the middle of an answer.
         return True
     heard += chunk
-    return not chunk
+    return not chunk or len(heard) > _LONGEST
 
 
 def _document(heard: bytearray) -> Any:
     try:
         # Decoded here: given bytes, loads() detects the encoding first, which takes as long again.
         return json.loads(heard.decode())
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -15,8 +15,8 @@ from backstage.layout.shipped_files import configuration
 from backstage.status.survey import Survey
 
 CHECKS = [
-    *("environment", "uwsgi", "permissions", "emperor", "ports", "disk", "limits", "leftovers"),
-    *("acts", "django"),
+    *("environment", "uwsgi", "permissions", "emperor", "watcher", "ports", "disk", "limits"),
+    *("leftovers", "acts", "django"),
 ]
 
 
@@ -122,7 +122,7 @@ def test_without_an_emperor(paths: VenuePaths) -> None:
 @pytest.mark.parametrize("option", ["flock", "emperor", "emperor-stats"])
 def test_an_emperor_that_nobody_would_find(paths: VenuePaths, option: str) -> None:
     lines = paths.emperor_ini.read_text().splitlines(keepends=True)
-    there = next(line for line in lines if line.startswith(f"{option} ="))
+    there = [line for line in lines if line.startswith(f"{option} =")][-1]
     paths.emperor_ini.write_text("".join(line for line in lines if line != there))
     told = told_by(paths, "emperor")[0]
     assert told.severity is Severity.TROUBLE

@@ -19,11 +19,12 @@ import pytest
 from backstage.act import Act
 from backstage.errors import ActFailed, NoSuchAct, NotInTime, PortUnavailable
 from backstage.facts.states import State
+from backstage.layout.paths import ActPaths
 from backstage.shortcuts import new_act
 from backstage.system import processes, sockets
 from backstage.system.deadlines import Deadline, until
-from backstage.system.locks import locked
 from backstage.uwsgi.emperor import Emperor
+from backstage.uwsgi.resident import locked_act
 from backstage.venue import Venue
 from tests.own_ports import own_ports
 from tests.patience import PATIENCE
@@ -248,16 +249,16 @@ def test_a_retired_act_is_not_started_in_between(own: Act, monkeypatch: pytest.M
     refused: list[ActFailed] = []
 
     @contextmanager
-    def locked_before_another(path: Path, doing: str) -> Iterator[None]:
-        with locked(path, doing):
+    def locked_before_another(act_paths: ActPaths, doing: str) -> Iterator[None]:
+        with locked_act(act_paths, doing):
             yield
-        monkeypatch.setattr("backstage.act.locked", locked)
+        monkeypatch.setattr("backstage.act.locked_act", locked_act)
         try:
             own.start()
         except ActFailed as error:
             refused.append(error)
 
-    monkeypatch.setattr("backstage.act.locked", locked_before_another)
+    monkeypatch.setattr("backstage.act.locked_act", locked_before_another)
     goal = own.retire()
     assert [str(error) for error in refused] == [
         f"Act {own.name!r} has no vassal file to start from; "

@@ -283,7 +283,7 @@ def test_retire(house: Path, fresh_name: str) -> None:
 def test_the_venue_itself(house: Path, blog: Act) -> None:
     stopped = call("venue", "stop", cwd=house)
     assert stopped.returncode == 0
-    assert "Emperor  not running\nActs     0 of 2 running\n" in stopped.stdout
+    assert "Emperor  not running\nWatcher  stopped\nActs     0 of 2 running\n" in stopped.stdout
     listed = call("venues", cwd=house.parent).stdout
     assert re.search(rf"^○ {house} +stopped +0 of 2 Acts running$", listed, re.M)
     assert "no Emperor (start one: backstage venue start)" in call("status", cwd=house).stdout

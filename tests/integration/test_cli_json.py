@@ -33,8 +33,11 @@ CALLS = {
     f"new-act {ACT}": ADDRESS,
     f"start {ACT}": OUTCOME,
     f"restart {ACT}": OUTCOME,
-    "venue info": "venue emperor acts running ports ports.first ports.last memory python",
-    f"status {ACT}": STATUS,
+    "venue info": (
+        "venue emperor watcher watcher.state watcher.pid acts running ports ports.first "
+        "ports.last memory python"
+    ),
+    f"status {ACT}": f"{STATUS} watcher watcher.state watcher.pid",
     "top": f"{STATUS} requests_per_second cpu_share memory load",
     f"logs {ACT} -n 2": "source at text",
     f"events {ACT} --timeout 0.1": "",

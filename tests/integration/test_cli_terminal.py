@@ -10,6 +10,7 @@ import pytest
 from backstage.act import Act
 from backstage.facts.states import State
 from backstage.shortcuts import new_act
+from backstage.system import processes
 from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
 from tests.patience import PATIENCE
@@ -139,7 +140,7 @@ def test_ctrl_c_while_acts_restart(venue: Venue, fresh_name: str, tmp_path: Path
     other = new_act(venue, f"{fresh_name}b")
     pid = other.pid
     gate.unlink()
-    with terminal("restart", slow.name, other.name, cwd=venue.path) as restart:
+    with terminal("restart", "--no-check", slow.name, other.name, cwd=venue.path) as restart:
         assert until(lambda: slow.state is State.RELOADING, Deadline(PATIENCE))
         restart.type(CTRL_C)
         restart.await_text(rf"^Interrupted\. Still in progress: {slow.name} is reloading\.$")
@@ -147,6 +148,29 @@ def test_ctrl_c_while_acts_restart(venue: Venue, fresh_name: str, tmp_path: Path
     gate.touch()
     slow.wait("running")
     assert (other.pid, other.snapshot().restarts) == (pid, 0)
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_new_code_is_tried(venue: Venue, fresh_name: str, tmp_path: Path) -> None:
+    """Nothing goes on: neither the trial nor the restart."""
+    gate = tmp_path / "gate"
+    gate.touch()
+    slow = slow_act(venue, fresh_name, gate)
+    slow.start()
+    gate.unlink()
+    crew = {process.pid for process in processes.family(slow.pid or 0)}
+    before = {process.pid for process in processes_within(venue.paths.acts)}
+
+    def trials() -> set[int]:
+        return {process.pid for process in processes_within(venue.paths.acts)} - before
+
+    with terminal("restart", slow.name, cwd=venue.path) as restart:
+        assert until(lambda: bool(trials()), Deadline(PATIENCE))
+        restart.type(CTRL_C)
+        restart.await_text(r"^Interrupted")
+        assert restart.end() == 130
+    assert until(lambda: not trials(), Deadline(PATIENCE))
+    assert {process.pid for process in processes.family(slow.pid or 0)} == crew
 
 
 def test_ctrl_c_leaves_no_venue(stage: Path) -> None:

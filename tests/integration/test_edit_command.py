@@ -260,6 +260,13 @@ def test_what_fails_as_it_runs_can_be_put_back(act: Act, drafts: Path, tmp_path:
     env = person(act, drafts, tmp_path)
     with terminal("edit", "edited", cwd=act.paths.venue.top, env=env) as shown:
         types(shown, "$a module = broken:application")
+        shown.await_text("Your text is kept in ")
+        shown.await_text("its new code fails: .*No module named 'nowhere_to_be_found'")
+        assert shown.end() == 9
+    assert act.vassal_text == before
+    assert act.state is State.RUNNING
+    with terminal("edit", "edited", "--no-check", cwd=act.paths.venue.top, env=env) as shown:
+        types(shown, "$a module = broken:application")
         shown.await_text("No module named 'nowhere_to_be_found'")
         shown.await_text(r"Restore the previous text\? \[y/N\]: ")
         shown.type("y\n")

@@ -25,6 +25,7 @@ UNIT = "backstage-site.service"
 GROUP = f"/sys/fs/cgroup/backstage.slice/{UNIT}"
 LIMITS = "acts: {greedy: {limits: {memory: 150M, cpu: 50%, tasks: 40}}}\n"
 OTHERS = "acts: {greedy: {limits: {cpu: 150%, tasks: 30}}}\n"
+HUNGRY = "HELD = bytearray(400_000_000)"
 VIEWS = """
 import contextlib, os, signal, subprocess
 from django.http import HttpResponse
@@ -169,6 +170,23 @@ def test_an_act_has_no_more_processes_than_it_may(house: House) -> None:
     assert 0 < int(house.page("greedy", "bomb")) < 40
     assert house.count("act-greedy", "pids.events", "max") > 0
     assert house.page("greedy")
+
+
+def test_new_code_is_tried_with_the_limits_and_costs_the_act_nothing(house: House) -> None:
+    """Called by a process of the unit; from elsewhere, only root could move one there."""
+    greedy, killed = house.page("greedy"), house.count("act-greedy", "memory.events", "oom_kill")
+    settings = SITE / "acts/greedy/greedy/settings.py"
+    house.guest.run("sh", "-c", f"cp {settings} /srv/kept.py && echo '{HUNGRY}' >>{settings}")
+    restart = f"runuser -u shows -- backstage --venue {SITE} restart greedy --wait 100"
+    enter = (
+        f"mkdir {GROUP}/call && chown -R shows {GROUP}/call && echo $$ >{GROUP}/call/cgroup.procs"
+    )
+    shown = house.guest.run("sh", "-c", f"{enter} && {restart}", check=False).stdout
+    house.guest.run("sh", "-c", f"cat /srv/kept.py >{settings} && rmdir {GROUP}/call")
+    assert "it does not load with the memory that the Act may use" in shown
+    assert house.page("greedy") == greedy
+    assert house.count("act-greedy", "memory.events", "oom_kill") == killed
+    assert house.guest.run("test", "-e", f"{GROUP}/check-greedy", check=False).returncode == 1
 
 
 def test_other_limits_count_from_the_next_restart_on(house: House) -> None:

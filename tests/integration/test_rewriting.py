@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from backstage.act import Act
-from backstage.errors import ActFailed, EditRefused
+from backstage.errors import ActFailed, CheckFailed, EditRefused
 from backstage.facts.states import State
 from backstage.logs import log_files
 from backstage.shortcuts import new_act
@@ -119,12 +119,15 @@ def test_a_stopped_act_stays_stopped_and_starts_with_the_new_text(
 
 
 def test_a_text_that_fails_only_when_it_runs_is_told_and_can_be_mended(running: Act) -> None:
-    """The module is there, but what it needs is not: no trial can know."""
+    """The module is there, but what it needs is not: only its code can tell."""
     text = running.vassal_text
     running.paths.top.joinpath("broken.py").write_text("import nowhere_to_be_found\n")
     bad = f"{text}module = broken:application\n"
-    with pytest.raises(ActFailed, match="No module named 'nowhere_to_be_found'"):
+    with pytest.raises(CheckFailed, match="No module named 'nowhere_to_be_found'"):
         running.rewrite(bad, based_on=text)
+    assert running.vassal_text == text
+    with pytest.raises(ActFailed, match="No module named 'nowhere_to_be_found'"):
+        running.rewrite(bad, based_on=text, check=False)
     assert running.vassal_text == bad
     assert running.rewrite(text, based_on=bad) == ("- module",)
     assert running.state is State.RUNNING

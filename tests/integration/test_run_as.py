@@ -63,6 +63,18 @@ def attack(request):
 
 urlpatterns.append(path("attack", attack))
 """
+# Tells who runs it, before a restart only, and cannot be used then.
+TRIED = """
+import json, os, pathlib
+if "BACKSTAGE_CHECK" in os.environ:
+    known = dict(line.split(":\t", 1) for line in open("/proc/self/status") if ":\t" in line)
+    pathlib.Path("tried.json").write_text(json.dumps({
+        "ids": [os.getresuid(), os.getresgid(), os.getgroups()],
+        "rights": [known[name].strip() for name in ("CapEff", "CapPrm", "NoNewPrivs")],
+        "home": [os.environ[name] for name in ("HOME", "USER", "BACKSTAGE_RUN")],
+    }))
+    raise RuntimeError("tried in vain")
+"""
 ALLOWED = {"me", "write its own files"}
 DENIED = {"PermissionError", "ProcessLookupError", "FileNotFoundError", "OSError"}
 
@@ -159,6 +171,26 @@ def test_root_runs_none_of_its_code(farm: Machine) -> None:
     assert shown.split() == [str(uid(farm, "shop")), "/srv/shop"]
 
 
+def test_new_code_is_tried_as_the_act_and_with_nothing_of_roots(farm: Machine) -> None:
+    before, shop = told(farm, "shop")["pid"], uid(farm, "shop")
+    settings = farm.root / "srv/farm/acts/shop/shop/settings.py"
+    former = settings.read_text()
+    try:
+        settings.write_text(former + TRIED)
+        shown = backstage(farm, "restart", "shop", check=False)
+    finally:
+        settings.write_text(former)
+    assert "not restarted, the new code fails: RuntimeError: tried in vain" in shown
+    assert told(farm, "shop")["pid"] == before
+    tried = json.loads((farm.root / "srv/farm/acts/shop/tried.json").read_text())
+    gid = int(farm.run("id", "--group", "shop").stdout)
+    assert tried["ids"] == [[shop] * 3, [gid] * 3, [gid]]
+    assert tried["rights"] == ["0" * 16, "0" * 16, "1"]
+    assert tried["home"] == ["/srv/shop", "shop", "/srv/farm/run/shop"]
+    environment = farm.run("stat", "-c", "%U %a", VENUE / "run/shop.environ").stdout
+    assert environment == "root 600\n"
+
+
 def test_a_link_of_an_act_leads_root_nowhere(farm: Machine) -> None:
     """Whoever owns a directory may put a link in it; root must not write through it."""
     farm.run(
@@ -172,6 +204,105 @@ def test_a_link_of_an_act_leads_root_nowhere(farm: Machine) -> None:
     backstage(farm, "env", "shop", "set", "EVIL=1", check=False)
     assert (farm.root / "srv/victim").read_text() == "untouched\n"
     farm.run("mv", "kept.env", ".env", cwd="/srv/farm/acts/shop", user="shop")
+
+
+def watcher(machine: Machine) -> int:
+    """The pid of the Venue's watcher, which must run."""
+
+    def seen() -> dict[str, object]:
+        return json.loads(backstage(machine, "venue", "info", "--json"))["result"]["watcher"]  # type: ignore[no-any-return]
+
+    assert until(lambda: seen()["state"] == "running", Deadline(PATIENCE)), seen()
+    return int(str(seen()["pid"]))
+
+
+def edit(machine: Machine, act: str, old: str, new: str) -> None:
+    """Edit a vassal file so that only somebody who watches can notice: with an old date."""
+    file = VENUE / "vassals" / f"{act}.ini"
+    copy = VENUE / "copy"
+    script = (
+        f"sed 's#^{old}#{new}#' {file} >{copy} && touch -d 2020-01-01 {copy} && mv {copy} {file}"
+    )
+    machine.run("sh", "-c", script)
+
+
+def watches(machine: Machine) -> bool:
+    """Whether edits of an Act are taken up."""
+    for threads in (3, 4):
+        edit(machine, "blog", "threads = .*", f"threads = {threads}")
+        if not until(lambda n=threads: told(machine, "blog")["threads"] == n, Deadline(PATIENCE)):
+            return False
+    return True
+
+
+def test_the_watcher_is_roots_and_nobody_else_can_change_it(farm: Machine) -> None:
+    assert owner(farm, watcher(farm)) == "root"
+    words = ("find", VENUE / ".backstage", "(", "!", "-user", "root", "-o", "-perm", "/022", ")")
+    assert farm.run(*words, "!", "-type", "l").stdout == ""
+    assert watches(farm)
+    # The directory of an Act, as the user of the Act leaves it, is not where it looks for modules.
+    assert "/srv/farm/acts" not in (farm.run("ls", "-l", f"/proc/{watcher(farm)}/cwd").stdout)
+
+
+def test_no_log_keeps_the_watcher_waiting(farm: Machine) -> None:
+    """A pipe has no end, and a link leads to a file of root's."""
+    pid = watcher(farm)
+    for trap in ("mkfifo", "ln -s /etc/shadow"):
+        script = f"cd /srv/farm/log/shop; mv shop.log kept; {trap} shop.log"
+        farm.run("sh", "-c", script, user="shop")
+        farm.run("kill", "-KILL", str(told(farm, "shop")["pid"]))
+        assert watches(farm)
+        shown = backstage(farm, "status", "shop", check=False)
+        farm.run("sh", "-c", "cd /srv/farm/log/shop; rm -f shop.log; mv kept shop.log", user="shop")
+        assert "root:" not in shown
+    assert watcher(farm) == pid
+    backstage(farm, "restart", "shop")
+
+
+def test_no_statistics_of_an_act_end_the_watcher(farm: Machine) -> None:
+    pid = watcher(farm)
+    lie = (
+        "import os, socket, sys\n"
+        "os.chdir('/srv/farm/run/shop')\n"
+        "os.rename('shop.stats', 'kept')\n"
+        "server = socket.socket(socket.AF_UNIX)\n"
+        "server.bind('shop.stats')\n"
+        "server.listen()\n"
+        "print('ready', flush=True)\n"
+        "while True:\n"
+        "    client, _ = server.accept()\n"
+        '    client.sendall(b\'{"pid": 1e999, "workers": [[[\' + b"[" * 100_000)\n'
+        "    client.close()\n"
+    )
+    liar = farm.start("python3", "-c", lie, user="shop")
+    try:
+        assert liar.stdout
+        assert until(
+            lambda: farm.run("test", "-e", VENUE / "run/shop/kept", check=False).returncode == 0,
+            Deadline(PATIENCE),
+        )
+        assert watches(farm)
+        assert watcher(farm) == pid
+    finally:
+        liar.kill()
+        liar.wait(PATIENCE)
+        farm.run("sh", "-c", "cd /srv/farm/run/shop; mv kept shop.stats", user="shop")
+
+
+def test_an_edit_is_rehearsed_as_the_user_of_its_act(farm: Machine) -> None:
+    """To find a module, the packages that it is in are imported."""
+    spy = "import os\nopen('/srv/farm/acts/shop/spied', 'a').write(f'{os.getuid()}\\n')\n"
+    farm.run("mkdir", "/srv/farm/acts/shop/sly", user="shop")
+    (farm.root / "srv/farm/acts/shop/sly/__init__.py").write_text(spy)
+    last = ". Only this Act.s user .*"
+    edit(farm, "shop", last, "module = sly.nothing:application")
+    assert until(lambda: bool(told(farm, "shop")["refused"]), Deadline(PATIENCE)), told(
+        farm, "shop"
+    )
+    users = set(farm.run("cat", "/srv/farm/acts/shop/spied").stdout.split())
+    assert users == {str(uid(farm, "shop"))}
+    edit(farm, "shop", "module = .*", "threads = 4")
+    assert until(lambda: not told(farm, "shop")["refused"], Deadline(PATIENCE))
 
 
 def test_an_act_without_a_user_is_not_started_and_says_why(farm: Machine) -> None:

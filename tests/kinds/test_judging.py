@@ -33,8 +33,7 @@ CHEAP = Workforce(threads=0, busy=0, asleep=2)
 PARTLY_CHEAP = Workforce(threads=4, busy=0, asleep=1)
 WAKING = Workforce(threads=0, busy=0, loading=1, asleep=1)
 NOBODY = Workforce(threads=0, busy=0)
-DIED_ONCE = replace(REPLACED, respawns=1)
-DIED_TWICE = replace(REPLACED, respawns=2)
+OFTEN_REPLACED = replace(REPLACED, respawns=2)
 
 
 def unwanted(
@@ -69,6 +68,7 @@ def wanted(
     alive: bool = True,
     answers: bool | None = None,
     reloading: bool = False,
+    deaths: int = 0,
 ) -> Sighting:
     """An Act that should run, with an Emperor."""
     return Sighting(
@@ -80,6 +80,7 @@ def wanted(
         alive=alive,
         answers=answers,
         reloading=reloading,
+        deaths=deaths,
     )
 
 
@@ -162,14 +163,15 @@ def wanted(
         (wanted(AGAIN, REPLACED), State.RELOADING),
         (wanted(AGAIN, NOBODY), State.RELOADING),
         # Workers that repeatedly die before they accept mean failing, …
-        (wanted(NEW, DIED_ONCE), State.STARTING),
-        (wanted(NEW, DIED_TWICE), State.FAILING),
-        (wanted(LOADING, DIED_TWICE), State.FAILING),
-        (wanted(AGAIN, DIED_TWICE), State.FAILING),
+        (wanted(NEW, REPLACED, deaths=1), State.STARTING),
+        (wanted(NEW, REPLACED, deaths=2), State.FAILING),
+        (wanted(LOADING, deaths=2), State.FAILING),
+        (wanted(AGAIN, deaths=2), State.FAILING),
+        (wanted(AGAIN, OFTEN_REPLACED), State.RELOADING),
         # … but old workers, which end last, may have been replaced any number of times.
         (wanted(AGAIN, replace(IDLE, respawns=2)), State.RELOADING),
         (wanted(UP, replace(IDLE, respawns=2)), State.RUNNING),
-        (wanted(UP, DIED_TWICE), State.STARTING),
+        (wanted(UP, OFTEN_REPLACED), State.STARTING),
         # Cheap: no worker until a request arrives.
         (wanted(UP, CHEAP), State.SLEEPING),
         (wanted(NEW, CHEAP), State.SLEEPING),

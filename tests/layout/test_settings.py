@@ -31,6 +31,15 @@ def test_what_it_may_say(tmp_path: Path, text: str, ports: range) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "watcher"), [("", True), ("watcher: on\n", True), ("watcher: off\n", False)]
+)
+def test_whether_there_is_a_watcher(tmp_path: Path, text: str, watcher: bool) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text(text)
+    assert read_settings(path).watcher is watcher
+
+
+@pytest.mark.parametrize(
     ("text", "limits"),
     [
         ("{}", Limits()),
@@ -165,12 +174,23 @@ def test_a_health_check_that_cannot_be(tmp_path: Path, text: str, why: str) -> N
         ("limits: {tasks: -8}\n", 1, "tasks must be a number"),
         ("limits: {tasks: 64%}\n", 1, "tasks must be a number"),
         ("limits: {tasks: []}\n", 1, "tasks must be a number"),
+        ("#\ngive_up_after: 0\n", 2, "give_up_after must be a number from 1 to 1000, or never"),
+        ("give_up_after: often\n", 1, "give_up_after must be a number"),
+        ("give_up_after: 1001\n", 1, "give_up_after must be a number"),
+        ("give_up_after: [10]\n", 1, "give_up_after must be a number"),
+        ("acts:\n  blog:\n    give_up_after: -1\n", 3, "give_up_after must be a number"),
         ("#\nlogs: syslog\n", 2, "logs must be files or journal, not 'syslog'"),
         ("logs:\n", 1, "logs must be files or journal"),
         ("logs: [journal]\n", 1, "logs must be files or journal"),
+        ("ports: 8001-8999\nwatcher: maybe\n", 2, "watcher must be on or off, not 'maybe'"),
+        ("watcher: [on]\n", 1, "watcher must be on or off, not a list"),
         ("acts: blog\n", 1, "acts must be lines of `key: value`"),
         ("acts:\n  blog:\n", 2, "the settings of blog must be lines of `key: value`"),
-        ("acts:\n  blog:\n    port: 8001\n", 3, "'port'; known keys: run_as, limits"),
+        (
+            "acts:\n  blog:\n    port: 8001\n",
+            3,
+            "'port'; known keys: run_as, limits, give_up_after",
+        ),
         ("acts:\n  blog:\n    run_as:\n", 3, "run_as must be the name of a user, not ''"),
         ("acts:\n  blog:\n    run_as: 1000\n", 3, "run_as must be the name of a user, not '1000'"),
         ("acts: {blog: {run_as: Blog}}\n", 1, "run_as must be the name of a user"),
@@ -217,6 +237,26 @@ def test_the_shipped_file_says_the_defaults(tmp_path: Path) -> None:
     path = tmp_path / "venue.yaml"
     path.write_text(configuration("emperor", "venue.yaml", ports="8001-8999"))
     assert read_settings(path) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "blog", "shop"),
+    [
+        ("", 0, 0),
+        ("give_up_after: never\n", 0, 0),
+        ("give_up_after: 10\n", 10, 10),
+        ("give_up_after: 10\nacts:\n  blog: {give_up_after: never}\n", 0, 10),
+        ("acts:\n  blog: {give_up_after: 3}\n  shop: {run_as: shop}\n", 3, 0),
+    ],
+)
+def test_after_how_many_failures_an_act_is_given_up(
+    tmp_path: Path, text: str, blog: int, shop: int
+) -> None:
+    """The Act's own number counts, else the Venue's; never unless one is given."""
+    path = tmp_path / "venue.yaml"
+    path.write_text(text)
+    settings = read_settings(path)
+    assert (settings.give_up("blog"), settings.give_up("shop")) == (blog, shop)
 
 
 def test_acts_can_be_drained_before_a_stop_and_asked_under_another_name(tmp_path: Path) -> None:

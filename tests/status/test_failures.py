@@ -89,8 +89,9 @@ def taken(port: int) -> str:
 def act(tmp_path: Path) -> ActPaths:
     """An Act of which there are files only."""
     paths = VenuePaths(tmp_path).act("blog")
-    for directory in ("vassals", "kept", "log", "templates"):
+    for directory in ("vassals", "kept", "log", "templates", "bin"):
         (tmp_path / directory).mkdir()
+    (tmp_path / "bin/uwsgi").touch()
     paths.vassal.write_text(VASSAL)
     return paths
 
@@ -112,10 +113,11 @@ def write(act: ActPaths, own: str = "", emperors: str = "") -> None:
     ("own", "why"),
     [
         ("", ""),
-        (START + READY, ""),
+        (START + READY, "the master (pid 810) was killed"),
+        (START + READY + STOPPED, ""),
         (START + BROKEN, NO_MODULE),
-        (START + BROKEN + START + READY, ""),
-        (START + BROKEN + START, ""),
+        (START + BROKEN + START + READY + STOPPED, ""),
+        (START + BROKEN + START, "the master (pid 810) was killed"),
         (START + READY + KILLED, f"{WORKER} was killed by signal 9"),
         (
             START + READY + OVERDUE + KILLED,
@@ -260,9 +262,13 @@ def test_the_emperors_log_tells_why_where_it_is_certain_whose_it_is(
 
 
 def test_a_vassal_may_be_told_to_run_the_project_of_another(act: ActPaths) -> None:
-    act.vassal.write_text(f"{VASSAL}chdir = /srv/V/acts/shop\n")
-    write(act, emperors=MINE + START + STRANGER + GONE)
-    assert why_failing(act, None) == NO_MODULE.replace("blog", "shop")
+    shop = act.venue.act("shop").top
+    shop.mkdir(parents=True)
+    act.vassal.write_text(f"{VASSAL}chdir = {shop}\n")
+    write(act, emperors=MINE + START + STRANGER.replace("/srv/V/acts/shop", str(shop)) + GONE)
+    assert why_failing(act, None) == NO_MODULE.replace("/srv/V/acts/blog", str(shop)).replace(
+        "blog", "shop"
+    )
 
 
 def test_what_a_comment_says_is_no_evidence(act: ActPaths) -> None:
@@ -305,7 +311,10 @@ def test_a_port_that_is_free_again_was_taken_by_another(act: ActPaths, listen: L
     assert why_failing(act, None) == f"port {port} was taken by another program"
 
 
-def test_an_act_is_not_blamed_for_its_own_port(act: ActPaths, listen: Listen) -> None:
+def test_an_act_is_not_blamed_for_its_own_port(
+    act: ActPaths, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Kernel, "is_alive", lambda *_: True)
     port = listen().getsockname()[1]
     own = START.replace("810", str(os.getpid()))
     write(act, own + taken(port))
@@ -334,8 +343,14 @@ sys.stdin.read()
     ],
 )
 def test_an_act_knows_its_own_processes_by_place_and_command(
-    act: ActPaths, spawn: Spawn, command: list[str], place: str, blamed: bool
+    act: ActPaths,
+    spawn: Spawn,
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+    place: str,
+    blamed: bool,
 ) -> None:
+    monkeypatch.setattr(Kernel, "is_alive", lambda *_: True)
     cwd = act.venue.top / place
     cwd.mkdir(parents=True, exist_ok=True)
     holder = spawn(*command, executable=sys.executable, cwd=cwd)
@@ -414,3 +429,68 @@ def test_out_of_memory_is_said_of_what_the_kernel_killed(
     monkeypatch.setattr(Kernel, "killed_for_memory", {812, 810})
     write(act, own)
     assert why_ended(act, pids) == why
+
+
+CLEANING = """\
+2026-11-22 18:58:26 - chdir(): No such file or directory [core/uwsgi.c line 2637]
+2026-11-22 18:58:26 - unlink(): No such file or directory [core/uwsgi.c line 1687]
+"""
+LINKED = "its project there, or type: backstage retire blog"
+
+
+@pytest.mark.parametrize(
+    ("added", "why"),
+    [
+        ("chdir = {top}/acts/none", "line 6: there is no directory {top}/acts/none; put " + LINKED),
+        ("chdir = %(act)", "line 6: there is no directory {top}/vassals/blog; put " + LINKED),
+        ("chdir = {top}/acts/none\nchdir = {top}", ""),
+        ("home = {top}/none", "line 6: there is no virtual environment {top}/none"),
+        ("virtualenv = {top}/env", "line 6: there is no interpreter {top}/env/bin/python, as"),
+        ("chdir = $(HOME)/none", ""),
+        ("if-env = A\nchdir = {top}/none\nendif =", ""),
+    ],
+)
+def test_what_the_configuration_names_and_is_not_there_comes_first(
+    act: ActPaths, added: str, why: str
+) -> None:
+    """What uWSGI cannot be known to use, as under a condition, does not count."""
+    top = act.venue.top
+    (top / "env/bin").mkdir(parents=True)
+    (top / "env/bin/python").symlink_to("/no/such/python")
+    act.vassal.write_text(f"{VASSAL}{added.format(top=top)}\n")
+    write(act, START + BROKEN, GONE)
+    expected = f"vassals/blog.ini, {why.format(top=top)}" if why else NO_MODULE
+    assert why_failing(act, None).startswith(expected)
+
+
+def test_cleaning_up_is_no_reason(act: ActPaths) -> None:
+    write(act, CLEANING)
+    assert why_failing(act, None) == "chdir(): No such file or directory"
+    write(act, CLEANING.splitlines()[1] + "\n")
+    assert why_failing(act, None) == ""
+
+
+@pytest.mark.parametrize(
+    "said", ["cannot open shared object file: No such file or directory", "not found"]
+)
+def test_a_uwsgi_that_the_system_cannot_execute_is_named(act: ActPaths, said: str) -> None:
+    uwsgi = act.venue.top / "bin/uwsgi"
+    loader = f"{uwsgi}: error while loading shared libraries: libpython3.9.so.1.0: {said}"
+    launch = f"{act.venue.templates}/launch: 60: exec: {uwsgi}: {said}"
+    for line in (loader, launch):
+        write(act, START + BROKEN, f"{MINE}{GONE}{line}\n{GONE}")
+        assert why_failing(act, None) == line[line.index(f"{uwsgi}: ") :]
+        write(act, START + BROKEN, f"{line}\n{GONE}{MINE}{GONE}")
+        assert why_failing(act, None) == NO_MODULE
+    uwsgi.unlink()
+    assert why_failing(act, None) == f"{uwsgi}: does not exist; no Act can start"
+
+
+def test_a_start_without_a_word_is_not_explained_by_the_one_before(act: ActPaths) -> None:
+    later = MINE + GONE.replace("810", "910")
+    write(act, START + READY, later)
+    assert why_failing(act, None) == "uWSGI (pid 910) ended without a word while it started"
+    write(act, START.splitlines()[0], later)
+    assert why_failing(act, None) == "uWSGI (pid 910) ended without a word while it started"
+    write(act, START + BROKEN, MINE + GONE)
+    assert why_failing(act, None) == NO_MODULE

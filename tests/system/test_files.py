@@ -17,7 +17,10 @@ import pytest
 from backstage.errors import CannotWrite, UnsafeDirectory
 from backstage.system.files import (
     hand_over,
+    hold_lock,
+    lock_holder,
     make_private,
+    open_regular,
     read_whole,
     refuse_foreign,
     refuse_writable_by_others,
@@ -148,6 +151,56 @@ def test_who_reads_sees_all_or_nothing_of_what_is_written_in_place(tmp_path: Pat
 def test_where_the_kernel_does_not_tell_a_file_is_read_as_it_is() -> None:
     """The kernel grants no lease on this file."""
     assert read_whole(Path("/dev/null")) == b""
+
+
+def test_a_lock_is_held_until_its_process_ends(tmp_path: Path) -> None:
+    """The holder may ask who holds it: the kernel drops a lock when its file is closed once."""
+    lock = tmp_path / "lock"
+    code = (
+        "import sys; from pathlib import Path; from backstage.system.files import *\n"
+        "lock = Path(sys.argv[1]); print(hold_lock(lock), lock_holder(lock), flush=True)\n"
+        "sys.stdin.read()"
+    )
+    words = [sys.executable, "-c", code, str(lock)]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == f"True {holder.pid}\n"
+        assert lock_holder(lock) == holder.pid
+        assert not hold_lock(lock)
+        holder.kill()
+    assert lock_holder(lock) is None
+    assert lock.stat().st_mode & 0o777 == 0o600
+
+
+def test_nobody_is_waited_for_to_read_a_file(tmp_path: Path) -> None:
+    """A user who owns a directory may put a pipe there, which is open only when both ends are."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileNotFoundError):
+        open_regular(tmp_path / "pipe")
+    with pytest.raises(IsADirectoryError):
+        open_regular(tmp_path)
+    (tmp_path / "file").write_text("content")
+    (tmp_path / "link").symlink_to("file")
+    for name in ("file", "link"):
+        with os.fdopen(open_regular(tmp_path / name)) as file:
+            assert file.read() == "content"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a directory of another user")
+def test_a_link_in_another_users_directory_is_not_followed(tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (tmp_path / "secret").write_text("ours")
+    (theirs / "log").symlink_to(tmp_path / "secret")
+    os.chown(theirs, 65534, 65534)
+    with pytest.raises(OSError, match="symbolic links"):
+        open_regular(theirs / "log")
+    (theirs / "log").unlink()
+    (theirs / "log").write_text("theirs")
+    with os.fdopen(open_regular(theirs / "log")) as file:
+        assert file.read() == "theirs"
 
 
 def test_a_private_directory_is_private_also_if_it_was_not(tmp_path: Path) -> None:

@@ -90,6 +90,24 @@ def test_who_waits_too_long_is_told_for_what(
     assert f"`fuser -v '{lock}'`" in str(caught.value)
 
 
+def test_who_waits_is_asked_to_make_way(tmp_path: Path, spawn: Spawn) -> None:
+    """Again and again, with the time that it has waited, until the lock is free."""
+    pid, waited = hold(spawn, tmp_path / "lock"), []
+
+    def make_way(seconds: float) -> None:
+        assert locks.holder_of(tmp_path / "lock") == pid
+        waited.append(seconds)
+        if len(waited) == 2:
+            os.kill(pid, signal.SIGKILL)
+
+    with locked(tmp_path / "lock", "waiting", make_way=make_way):
+        assert waited == sorted(waited)
+        assert len(waited) >= 2
+        assert locks.holder_of(tmp_path / "lock") == os.getpid()
+    assert locks.holder_of(tmp_path / "lock") is None
+    assert locks.holder_of(tmp_path / "none") is None
+
+
 def test_an_error_inside_frees_it(tmp_path: Path, spawn: Spawn) -> None:
     lock = tmp_path / "lock"
     with pytest.raises(ZeroDivisionError), locked(lock, "dividing"):

@@ -9,6 +9,7 @@ import pytest
 from backstage.uwsgi.log_reasons import (
     Death,
     cursed_in,
+    dead_while_loading,
     deaths_in,
     last_life,
     life_of,
@@ -430,3 +431,34 @@ def test_the_emperor_tells_whom_it_gave_up() -> None:
     curse = f"{AT} curse the uwsgi instance"
     log = f"{curse} blog.ini (pid: 7)\n{curse} b.ini (pid: 8)\n"
     assert cursed_in(log, "blog.ini") == {7}
+
+
+BEGUN = "*** Starting uWSGI 2.0.31 (64bit) on [x] ***\nspawned uWSGI master process (pid: 7)\n"
+LOADED = "WSGI app 0 (mountpoint='') ready in 1 seconds on interpreter 0x7f pid: 8\n"
+
+
+def death(worker: int, pid: int) -> str:
+    return f"DAMN ! worker {worker} (pid: {pid}) died, killed by signal 9 :( trying respawn ...\n"
+
+
+@pytest.mark.parametrize(
+    ("log", "dead"),
+    [
+        ("", []),
+        (BEGUN, []),
+        (BEGUN + death(1, 8) + death(1, 9), [8, 9]),
+        # The log may not reach back to the start.
+        (death(1, 8) + death(1, 9), [8, 9]),
+        (BEGUN.replace("7", "6") + death(1, 8) + death(1, 9), []),
+        (BEGUN + death(1, 8) + death(1, 9) + BEGUN, []),
+        # What the application survived is over, and two workers killed once each are no row.
+        (BEGUN + death(1, 8) + death(1, 9) + LOADED, []),
+        (BEGUN + LOADED + death(1, 8) + LOADED + death(1, 9), [9]),
+        (BEGUN + LOADED + death(1, 8) + death(2, 9), [8]),
+        (BEGUN + death(1, 8) + death(2, 9) + death(2, 10), [9, 10]),
+    ],
+)
+def test_a_row_of_deaths_is_that_of_one_worker_since_it_last_loaded(
+    log: str, dead: list[int]
+) -> None:
+    assert dead_while_loading(log, 7) == dead

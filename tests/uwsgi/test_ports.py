@@ -52,7 +52,7 @@ def test_a_range_that_is_used_up_says_where_to_widen_it(free: int, listen: Liste
     assert f"widen `ports` in {SETTINGS}" in str(caught.value)
 
 
-def test_who_has_a_port_is_named(spawn: Spawn) -> None:
+def test_who_has_a_port_is_named(spawn: Spawn, tmp_path: Path) -> None:
     script = (
         "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); "
         "print(s.getsockname()[1], flush=True); sys.stdin.read()"
@@ -61,7 +61,7 @@ def test_who_has_a_port_is_named(spawn: Spawn) -> None:
     assert holder.stdout
     port = int(holder.stdout.readline())
     with pytest.raises(PortUnavailable) as caught:
-        refuse_taken(port)
+        refuse_taken(port, VenuePaths(tmp_path))
     assert caught.value.port == port
     assert caught.value.holder
     assert f"(pid {holder.pid})" in caught.value.holder

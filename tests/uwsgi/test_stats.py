@@ -371,6 +371,34 @@ def test_a_master_that_answers_late_finds_somebody_who_listens(hesitant: Hesitan
     assert not hesitant.complaints
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [
+        b"[" * 100_000,
+        b"17",
+        json.dumps({**VASSAL, "pid": "812"}).encode(),
+        json.dumps({**VASSAL, "pid": 2**40}).encode(),
+        json.dumps({**VASSAL, "pid": -1}).encode(),
+        json.dumps({**VASSAL, "workers": {}}).encode(),
+        json.dumps({**VASSAL, "workers": [17]}).encode(),
+        json.dumps({**VASSAL, "workers": [{**WORKER, "requests": 1e999}]}).encode(),
+        json.dumps({**VASSAL, "workers": [{**WORKER, "cores": [[]]}]}).encode(),
+        json.dumps({**VASSAL, "workers": [{**WORKER, "avg_rt": None}]}).encode(),
+        json.dumps({key: value for key, value in VASSAL.items() if key != "workers"}).encode(),
+        b" " * 17_000_000,
+    ],
+)
+def test_what_uwsgi_never_says_is_no_answer(serve: Serve, lie: bytes) -> None:
+    """The socket of an Act with its own user is in a directory of that user's."""
+    liar, honest = serve("liar", saying(lie)), serve("honest", telling(VASSAL))
+    assert list(stats.read_vassals([liar, honest], PATIENCE)) == [honest]
+
+
+def test_no_report_is_of_more_workers_than_can_be_watched(serve: Serve) -> None:
+    path = serve("liar", telling({**VASSAL, "workers": [WORKER] * 2000}))
+    assert len(stats.read_vassals([path], PATIENCE)[path].workers) == 1000
+
+
 def test_what_was_answered_before_the_question_is_no_answer(hesitant: Hesitant) -> None:
     assert stats.read_vassals([hesitant.path], 0.01) == {}
     hesitant.answer()

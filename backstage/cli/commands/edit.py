@@ -15,12 +15,12 @@ from pathlib import Path
 import click
 
 from ...act import Act
-from ...errors import ActFailed, BackstageError, EditRefused
+from ...errors import ActFailed, BackstageError, CheckFailed, EditRefused
 from ...system import programs
 from ...system.files import remove_tree, write_atomically
 from ...uwsgi.ini import VassalFile
 from ..exits import Exit
-from ..options import act_argument, command
+from ..options import act_argument, command, no_check_option
 from ..results import Result
 from ..session import Session
 from ..terminal.aftermath import Aftermath
@@ -30,7 +30,7 @@ _EXAMPLES = """
 backstage edit blog
 EDITOR=nano backstage edit blog
 """
-_EXITS = (Exit.FAILED, Exit.REFUSED, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
+_EXITS = (Exit.FAILED, Exit.REFUSED, Exit.SYSTEM, Exit.LATE, Exit.BUSY, Exit.CHECK)
 # Without VISUAL and EDITOR, the first of these that is installed.
 _USUAL = ("editor", "nano", "vim", "vi", "emacs")
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -38,14 +38,17 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 @command("edit", examples=_EXAMPLES, exits=_EXITS)
 @act_argument
-def edit(session: Session, act_name: str) -> Result:
+@no_check_option
+def edit(session: Session, act_name: str, no_check: bool) -> Result:
     """Edit an Act's vassal file and check it before use.
 
     $VISUAL or $EDITOR opens a copy. When you save it and quit the editor, the copy is checked. If
     it cannot work, the faulty line is shown, nothing is changed, and you can edit again. Otherwise
     the difference is shown, the file is written, and a running Act restarts with it; a stopped Act
-    stays stopped. If someone else changes the file meanwhile, it is not overwritten. Text that is
-    not used is kept in a file, whose path is printed.
+    stays stopped. The code of a running Act is first tried with the new text, and nothing is
+    written if that fails: see restart. If someone else changes the file
+    meanwhile, it is not overwritten. Text that is not used is kept in a file, whose path is
+    printed.
     """
     found = session.act(act_name)
     before = found.vassal_text
@@ -59,11 +62,11 @@ def edit(session: Session, act_name: str) -> Result:
         difference = _difference(found, before, text)
         if not session.as_json:
             _show(session.screen, difference)
-        aftermath = _used(session, found, before, text)
+        aftermath = _used(session, found, before, text, check=not no_check)
         if aftermath.error and _can_ask(session):
             aftermath.show(session.screen)
             if click.confirm("Restore the previous text?", err=True):
-                aftermath = _used(session, found, text, before)
+                aftermath = _used(session, found, text, before, check=False)
     changes = VassalFile(act_name, text).differences(VassalFile(act_name, before))
     document = {
         **{"act": act_name, "changed": True, "changes": changes, "diff": "\n".join(difference)},
@@ -169,12 +172,14 @@ def _show(screen: Screen, difference: list[str]) -> None:
         screen.line(click.style(harmless(line), fg=style) if style else harmless(line))
 
 
-def _used(session: Session, act: Act, before: str, text: str) -> Aftermath:
-    """Write the text and report how the Act is then. Raises EditRefused."""
+def _used(session: Session, act: Act, before: str, text: str, *, check: bool) -> Aftermath:
+    """Write the text and report how the Act is then. Raises EditRefused and CheckFailed."""
     error = None
     with nullcontext() if session.as_json else session.screen.waiting(f"Restarting {act.name}"):
         try:
-            act.rewrite(text, based_on=before)
+            act.rewrite(text, based_on=before, check=check)
+        except CheckFailed:
+            raise
         except ActFailed as failure:
             error = failure
         except KeyboardInterrupt:

@@ -23,7 +23,7 @@ backstage env blog set DEBUG=on LOG_LEVEL=DEBUG --restart
 backstage env blog set SENTRY_DSN=-             # prompts, or reads a pipe
 backstage env blog unset DEBUG --restart
 """
-_EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
+_EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY, Exit.CHECK)
 # This value prompts for the real one, which keeps it out of shell history and process lists.
 _ASK = "-"
 
@@ -47,7 +47,8 @@ def env(
     Values are taken literally; quotes are added where .env needs them. For the value `-`, the
     command prompts or reads standard input. Comments and other lines are kept. The Act reads its
     .env when it starts, so a change needs a restart. Variables already in its process, such as
-    those of `env =` in the vassal file, override it.
+    those of `env =` in the vassal file, override it. With --restart, the code of a running Act is
+    first tried with the new values; if that fails, the Act runs on as before.
     """
     if bool(words) == (action == "list"):
         raise click.UsageError(_usage(act_name, action))

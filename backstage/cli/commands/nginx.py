@@ -31,7 +31,7 @@ backstage nginx show                # what is bound to which domains
 sudo backstage nginx check blog     # find problems
 sudo backstage nginx unbind blog
 """
-_EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
+_EXITS = (*(Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY), Exit.CHECK)
 _SIGNS = {
     Severity.TROUBLE: ("✗", "bold red"),
     Severity.WARNING: ("!", "yellow"),

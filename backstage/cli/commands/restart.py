@@ -11,5 +11,10 @@ restart = verb_command(
 
     Several Acts restart one after another. Each keeps its socket, so no request is lost. Stopped
     Acts are started, but with --all they stay stopped. An Act is done when it answers and all its
-    workers are new.""",
+    workers are new.
+
+    The new code of a running Act is tried first, in a process of its own, with the Act's user,
+    environment and limits: it is loaded, and asked for its health path and for /. If that fails,
+    the Act runs on untouched, the reason is shown, and the exit code is 9. --wait 0 returns after
+    this check.""",
 )

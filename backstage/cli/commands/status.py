@@ -9,6 +9,7 @@ import click
 
 from ...facts.rates import Rates
 from ...facts.states import TROUBLED, State
+from ...facts.watching import Watcher, Watching
 from ..exits import Exit
 from ..options import acts_argument, command
 from ..results import Result, Returned, Stream
@@ -27,6 +28,8 @@ backstage status --json | jq '.result.acts[] | select(.state == "unhealthy")'
 """
 # With --watch, numbers are updated this often, in seconds; states at once.
 _BEAT = 1.0
+# States of the watcher that are shown; in the others it works, or is not to.
+_AMISS = frozenset({Watching.HALTED, Watching.MISSING, Watching.OFF})
 _USUAL = ("name", "state", "port", "busy", "requests", "memory", "uptime", "restarts")
 
 
@@ -73,14 +76,16 @@ class _View:
         reading = self._meter.look()
         rates = [each for each in reading.acts if each.now.name in (self._names or {each.now.name})]
         fails = any(each.now.state in TROUBLED for each in rates)
+        watcher = self._venue.watcher
         found = {
             "venue": str(self._venue.path),
             "emperor": reading.emperor,
+            "watcher": watcher.fields,
             "acts": [document(each) for each in rates],
         }
         return Result(
             found,
-            lambda screen: screen.lines(self._lines(rates, reading.emperor)),
+            lambda screen: screen.lines(self._lines(rates, reading.emperor, watcher)),
             Exit.FAILED if fails else Exit.DONE,
         )
 
@@ -92,19 +97,22 @@ class _View:
                 yield self.now()
                 events.next_within(_BEAT)
 
-    def _lines(self, rates: Sequence[Rates], pid: int | None) -> Iterator[Line]:
+    def _lines(self, rates: Sequence[Rates], pid: int | None, watcher: Watcher) -> Iterator[Line]:
         if "name" in self._columns or not rates:
             yield [(self._head(rates, pid), "bold")]
             yield []
         if not rates:
             yield [("No Acts yet; create one: backstage new-act blog", "")]
-            return
-        yield from table(self._screen, self._columns, rates)
+        else:
+            yield from table(self._screen, self._columns, rates)
         for each in rates:
             if told := trouble(each.now):
                 style = self._screen.style(each.now.state)
                 yield []
                 yield [(harmless(each.now.name), style), (f": {told}", "")]
+        if watcher.state in _AMISS:
+            yield []
+            yield [(f"The watcher is {watcher}; to learn more: backstage doctor", "")]
 
     def _head(self, rates: Sequence[Rates], pid: int | None) -> str:
         running = sum(each.now.state is State.RUNNING for each in rates)

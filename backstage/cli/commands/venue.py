@@ -47,11 +47,12 @@ def _described(session: Session) -> Result:
     seen = session.venue
     acts = seen.snapshot()
     running = sum(now.state is State.RUNNING for now in acts)
-    ports = seen.settings.ports
+    ports, watcher = seen.settings.ports, seen.watcher
     python = seen.paths.site_packages.parent.name.removeprefix("python")
     document = {
         "venue": str(seen.path),
         "emperor": seen.emperor.pid,
+        "watcher": watcher.fields,
         "acts": len(acts),
         "running": running,
         "ports": {"first": ports.start, "last": ports.stop - 1},
@@ -64,6 +65,7 @@ def _described(session: Session) -> Result:
         lines = {
             "Venue": str(seen.path),
             "Emperor": f"running, pid {pid}" if pid else "not running",
+            "Watcher": str(watcher),
             "Acts": f"{running} of {len(acts)} running",
             "Memory": wording.size(sum(now.memory for now in acts)),
             "Ports": f"{ports.start} to {ports.stop - 1}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...errors import ActFailed, BackstageError
+from ...errors import ActFailed, BackstageError, CheckFailed
 from ...facts.snapshots import Snapshot
 from ...facts.states import ANSWERING
 from ..exits import Exit, exit_of
@@ -33,13 +33,18 @@ class Aftermath:
         `width` is that of the name column; `took` goes before the reason or URL.
         """
         name, told = self.now.name.ljust(width), harmless(self._reason or self._url)
-        screen.state_line(name, self.now.state, f"{took}{told}")
+        went_on = "not restarted, the new code fails: " if self._was_refused else ""
+        screen.state_line(name, self.now.state, f"{took}{went_on}{told}")
         for line in self._more:
             screen.line(f"    {harmless(line)}")
 
     @property
     def _url(self) -> str:
         return self.now.url if self.now.state in ANSWERING else ""
+
+    @property
+    def _was_refused(self) -> bool:
+        return isinstance(self.error, CheckFailed)
 
     @property
     def _reason(self) -> str:
@@ -51,6 +56,8 @@ class Aftermath:
         """Where to read more, or the end of the log if the reason is unknown."""
         if not isinstance(self.error, ActFailed):
             return []
+        if self._was_refused:
+            return [f"without this check: backstage restart {self.now.name} --no-check"]
         if self.error.reason:
             return [f"more: backstage logs {self.now.name}"]
         return self.error.log_tail.splitlines()[-6:]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ...batches import Outcome, Verb
 from ...errors import BackstageError
 from ...facts.snapshots import Snapshot
-from ...facts.states import State
+from ...facts.states import PASSING, State
 from ...system.deadlines import Deadline
 from ..session import Session
 from .board import Board, wrapped
@@ -64,6 +64,7 @@ class Viewer:
         self._under_way = session.under_way
         self._meter = Meter(session.venue)
         self._meter.look()
+        self._begun: dict[str, str] = {}
         self._inbox: SimpleQueue[Reading | _Done | BaseException] = SimpleQueue()
         self._keys = Keys(sys.stdin.fileno())
         self._ended = Event()
@@ -82,6 +83,7 @@ class Viewer:
             Thread(target=self._watch, args=[events], name="backstage top", daemon=True).start()
             while self._is_suspended():
                 self._keys.suspend()
+        self._forget_unfinished()
 
     def _is_suspended(self) -> bool:
         """Show the screen; return True when it is suspended, False when the user quits."""
@@ -96,6 +98,12 @@ class Viewer:
                     if key in (Key.SUSPEND, Key.HANGUP) or (key == "q" and not self._read):
                         return key == Key.SUSPEND
                     self._press(key)
+
+    def _forget_unfinished(self) -> None:
+        """A restart whose new code is still being tried ends with this process."""
+        for doing, name in self._begun.items():
+            if self._venue.act(name).state not in PASSING:
+                self._under_way.discard(doing)
 
     # In other threads
 
@@ -176,6 +184,7 @@ class Viewer:
         if doing in self._under_way:
             return
         self._under_way.add(doing)
+        self._begun[doing] = name
         self._outcome = None
         work = (verb, name, doing)
         Thread(target=self._carry_out, args=work, name=f"backstage {verb}", daemon=True).start()

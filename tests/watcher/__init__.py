@@ -1,0 +1,1 @@
+"""Tests of the watcher; those with a real Emperor are in integration/test_watcher.py."""
