@@ -274,9 +274,7 @@ class Act:
             for path in (self.paths.top, self.paths.kept):
                 if path.exists():
                     path.rename(goal / path.name)
-            paths = self.paths
-            recorded = (paths.loaded, paths.environment, paths.tries, paths.health, paths.drain)
-            for path in (paths.launch, *recorded, paths.own_run):
+            for path in (self.paths.launch, *self.paths.recorded, self.paths.own_run):
                 files.remove_tree(path)
         return goal
 

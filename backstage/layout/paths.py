@@ -227,6 +227,14 @@ class ActPaths:
     def log(self) -> Path:
         return _within(self.own_log, self.venue.log) / f"{self.name}.log"
 
+    @property
+    def recorded(self) -> tuple[Path, ...]:
+        """What was written about the Act in run/, without the lock: it goes with the Act."""
+        return (
+            *(self.environment, self.loaded, self.fifo, self.refused),
+            *(self.tries, self.health, self.drain),
+        )
+
     def check_socket_room(self) -> None:
         """Raise NameNotAllowed if the name makes the stats socket's path too long."""
         _check_socket_path(self.stats, self.name)

@@ -71,12 +71,11 @@ def _unmake_act(venue: Venue, act_paths: ActPaths, *, keep_project: bool) -> Non
     if not keep_project:
         remove_tree(act_paths.top)
     leftovers = (
+        *act_paths.recorded,
         act_paths.own_run,
         act_paths.own_log,
         act_paths.log,
         act_paths.launch,
-        act_paths.health,
-        act_paths.drain,
         act_paths.preparing,
     )
     for path in (act_paths.unfinished, act_paths.kept, act_paths.vassal, *leftovers):
