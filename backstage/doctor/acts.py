@@ -8,7 +8,6 @@ from shlex import quote
 
 from ..facts.faults import Fault
 from ..facts.states import PASSING, State
-from ..facts.untaken import Untaken
 from ..layout.paths import ActPaths
 from ..projects.dotenv import DotEnv
 from ..projects.masking import secrets_in, veiled
@@ -69,23 +68,13 @@ def _act(act_paths: ActPaths, look: Look) -> Iterator[Finding]:
             f"an edit is not used: {_harmless(act_paths, str(look.refused))}",
             remedy,
         )
-    elif look.untaken:
-        yield _untaken(act_paths, look.untaken)
     elif fault := _fault(act_paths, look):
         remedy = Remedy("fix it, then", f"backstage restart {name}")
         yield trouble(
             act_paths.name, f"cannot be started: {_harmless(act_paths, str(fault))}", remedy
         )
-
-
-def _untaken(act_paths: ActPaths, untaken: Untaken) -> Finding:
-    """An edit that the Act does not run with, and whether it could."""
-    if fault := dry_run.fault(act_paths, running=vassal_files.kept(act_paths)):
-        what = f"{untaken.what}, and cannot work: {_harmless(act_paths, str(fault))}"
-        remedy = Remedy("to fix the file,", f"backstage edit {quote(act_paths.name)}")
-    else:
-        what, remedy = untaken.what, Remedy(command=untaken.command)
-    return warning(act_paths.name, what, remedy)
+    elif look.untaken:
+        yield warning(act_paths.name, look.untaken.what, Remedy(command=look.untaken.command))
 
 
 def _fault(act_paths: ActPaths, look: Look) -> Fault | None:
