@@ -86,8 +86,7 @@ class Edits:
 
     def unsettled(self, venue_paths: VenuePaths) -> set[str]:
         """The Acts whose files have changed since they were handled, removed files included."""
-        names = vassal_files.names(venue_paths.vassals)
-        found = {name: vassal_files.version(venue_paths.act(name)) for name in names}
+        found = vassal_files.versions(venue_paths.vassals)
         return {
             name
             for name in found.keys() | self._settled.keys()

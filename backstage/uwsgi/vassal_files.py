@@ -77,7 +77,22 @@ def version(act_paths: ActPaths) -> Version | None:
         facts = act_paths.vassal.stat()
     except FileNotFoundError:
         return None
+    return _version_of(facts)
+
+
+def _version_of(facts: os.stat_result) -> Version:
     return Version(facts.st_ino, facts.st_size, facts.st_mtime_ns)
+
+
+def versions(directory: Path) -> dict[str, Version]:
+    """The versions of all files in `vassals/`, by Act; faster than one after the other."""
+    found = {}
+    with suppress(FileNotFoundError), os.scandir(directory) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                if (name := act_of(entry.name)) and entry.is_file():
+                    found[name] = _version_of(entry.stat())
+    return found
 
 
 def is_being_written(act_paths: ActPaths) -> bool:

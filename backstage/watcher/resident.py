@@ -21,7 +21,7 @@ Handler = Callable[[Venue, Event], None]
 HANDLERS: tuple[Handler, ...] = ()
 
 # How often the setting is read, in seconds.
-_BEAT = 1.0
+_BEAT = 3.0
 
 
 def watch(top: Path, emperor: Emperor) -> None:
