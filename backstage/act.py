@@ -225,7 +225,8 @@ class Act:
             for path in (self.paths.top, self.paths.kept):
                 if path.exists():
                     path.rename(goal / path.name)
-            for path in (self.paths.launch, self.paths.loaded, self.paths.own_run):
+            paths = self.paths
+            for path in (paths.launch, paths.loaded, paths.fifo, paths.own_run):
                 files.remove_tree(path)
         return goal
 

@@ -230,7 +230,8 @@ def _grants(
 def plan_unbinding(act: Act, present: Placed, nginx: Nginx, place: Place) -> Plan:
     """Plan the removal of an Act's site."""
     changes: env_changes.Changes = {}
-    if present.site.granted:
+    # An Act that was retired has no .env any more.
+    if present.site.granted and act.paths.top.is_dir():
         changes = env_changes.withdraw(dict(act.env), present.site.granted)
     files, site = nginx.files(), present.site
     listening = nginx.listening(files)

@@ -67,6 +67,8 @@ def _unmake_act(venue: Venue, act_paths: ActPaths, *, keep_project: bool) -> Non
     if not keep_project:
         remove_tree(act_paths.top)
     leftovers = (
+        act_paths.loaded,
+        act_paths.fifo,
         act_paths.own_run,
         act_paths.own_log,
         act_paths.log,
