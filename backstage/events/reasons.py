@@ -42,7 +42,10 @@ class Reasons:
 
     def edited(self, name: str, edit: Edit) -> None:
         """The Act's vassal file has changed."""
-        self._edits[name] = edit
+        known = self._edits.get(name)
+        # Another process that watches may date the same edit once more before it is told.
+        if edit.change or edit.refused or not (known and known.change):
+            self._edits[name] = edit
 
     def remark(self, name: str) -> str:
         """Why an edit was refused, reported once."""
