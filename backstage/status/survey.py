@@ -156,7 +156,8 @@ class Survey:
         vassal = emperor.vassals.get(act_paths.vassal.name) if emperor else None
         pid = _master_pid(vassal, master)
         recorded = loaded.record(act_paths, pid) if pid else None
-        is_loading = vassal is not None and not vassal.ready
+        # After two reloads at once, a vassal that accepts requests may never be called ready.
+        is_loading = vassal is not None and not (vassal.ready or vassal.accepting)
         untaken = None if refused or is_loading else loaded.untaken(act_paths, recorded)
         file = _used(act_paths, is_edited=bool(refused or (untaken and untaken.is_own)))
         facts = processes.facts(pid) if pid else None
