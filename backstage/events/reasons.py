@@ -64,6 +64,9 @@ class Reasons:
         ended = self._ended.pop(look.name, [])
         if state is not before:
             return self._reason(look, state, before, ended)
+        if look.name in self._edits:
+            # The reload has begun and ended since the last look.
+            return self._reload(look.name)
         return self._death(look.name, ended) if ended else ""
 
     def _reason(self, look: Look, state: State, before: State, ended: list[int]) -> str:
