@@ -57,12 +57,16 @@ class Edits:
         `pids`, began after the file was changed.
         """
         version, file = vassal_files.version(act_paths), vassal_files.current(act_paths)
+        # Now, because another process that watches may keep an edit before we have seen it.
+        kept = vassal_files.kept(act_paths)
+        if kept:
+            self._used[act_paths.name] = kept
         vassal = known.vassals.get(act_paths.vassal.name) if known else None
         if not version or not file or (vassal and version.second > vassal.last_mod):
             return
         is_used = loaded.is_loaded(act_paths, vassal.pid) if vassal else None
         if is_used is None:
-            is_used = file == vassal_files.kept(act_paths) or _is_older(act_paths, pids)
+            is_used = file == kept or _is_older(act_paths, pids)
         if is_used or vassal_files.refusal(act_paths):
             self._settled[act_paths.name] = version
             self._dealt_with[act_paths.name] = file

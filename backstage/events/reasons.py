@@ -50,7 +50,10 @@ class Reasons:
 
     def edited(self, name: str, edit: Edit) -> None:
         """The Act's vassal file has changed."""
-        self._edits[name] = edit
+        known = self._edits.get(name)
+        # Another process that watches may date the same edit once more before it is told.
+        if edit.change or edit.refused or not (known and known.change):
+            self._edits[name] = edit
 
     def remark(self, look: Look) -> str:
         """What is news although the state is not, reported once.
@@ -91,6 +94,9 @@ class Reasons:
         ended = self._ended.pop(look.name, [])
         if state is not before:
             return self._reason(look, state, before, ended)
+        if look.name in self._edits:
+            # The reload has begun and ended since the last look.
+            return self._reload(look.name)
         return self._death(look.name, ended) if ended else ""
 
     def _reason(self, look: Look, state: State, before: State, ended: list[int]) -> str:

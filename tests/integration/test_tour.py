@@ -171,6 +171,8 @@ def plain(step: Step) -> list[str]:
     """A step without what differs each time: numbers, where a line ends, and which Act is first."""
     text = re.sub(r"(?<=backstage-blog-)\w+", "N", "\n".join(step.printed))
     text = re.sub(r"\b[A-Z][a-z]{2} [A-Z][a-z]{2} (?=[ \d]\d )", "", text)
+    # It may be running as soon as the Emperor is.
+    text = re.sub(r"(?m)^Watcher  (starting|running, pid \d+)$", "Watcher", text)
     text = re.sub(r"\d+([.:,-]\d+)*( ?(ms|kB|MB|GB|B|[dhms])\b)?", "N", text)
     words = (word for word in text.split() if word != "N")
     return [step.command, *sorted(words)]

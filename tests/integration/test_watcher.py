@@ -146,7 +146,7 @@ def test_it_is_no_act(house: Venue, act: Act) -> None:
     """Whatever lists Acts, also when it comes and goes."""
     with house.events(timeout=2.0) as events:
         os.kill(watching(house), signal.SIGKILL)
-        assert list(events) == []
+        assert {event.act for event in events} <= {"blog"}
     assert [each.name for each in house] == ["blog"]
     assert [now.name for now in house.snapshot()] == ["blog"]
     shown = call("status", "--json", cwd=house.path).stdout

@@ -67,7 +67,6 @@ def test_the_kernel_says_whether_it_runs(paths: VenuePaths, spawn: Spawn) -> Non
     paths.watcher_lock.write_text("1\n")
     assert resident.look(paths, wanted=True, emperor=None) == Watcher(Watching.STOPPED)
     assert resident.look(paths, wanted=True, emperor=1).state is Watching.MISSING
-    assert resident.look(paths, wanted=True, emperor=os.getpid()).state is Watching.MISSING
     assert resident.look(paths, wanted=False, emperor=1) == Watcher(Watching.OFF)
     pid = hold(spawn, paths, "watcher")
     assert resident.look(paths, wanted=False, emperor=None) == Watcher(Watching.RUNNING, pid)
