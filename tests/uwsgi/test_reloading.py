@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from backstage.facts.sightings import Vassal
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.uwsgi import reloading
+from tests import acts_on_disk
 from tests.conftest import Spawn
 
 # Prints a line when it may be signalled, and another when it has been.
@@ -26,15 +28,7 @@ def act(tmp_path: Path) -> ActPaths:
 
 
 def vassal(last_mod: int, pid: int = -1) -> Vassal:
-    return Vassal(
-        pid=pid,
-        ready=True,
-        accepting=True,
-        cursed=False,
-        on_demand=False,
-        respawns=0,
-        last_mod=last_mod,
-    )
+    return acts_on_disk.reported(last_mod=last_mod, pid=pid).vassals["blog.ini"]
 
 
 def second(act: ActPaths) -> int:
@@ -80,3 +74,25 @@ def test_there_is_nothing_to_reload_without_a_file(act: ActPaths) -> None:
     with pytest.raises(FileNotFoundError):
         reloading.reload(act, vassal(0))
     assert not act.vassal.exists()
+
+
+def test_whatever_is_in_the_place_of_the_pipe_takes_no_command(act: ActPaths) -> None:
+    """Then the vassal is reloaded as one with a single worker is; nothing is written or waited for."""
+    known = vassal(int(act.vassal.stat().st_mtime), pid=os.getpid())
+    act.loaded.parent.mkdir()
+    digest = hashlib.sha256(act.vassal.read_bytes()).hexdigest()
+    act.loaded.write_text(f"{os.getpid()}\n{digest}  {act.vassal}\n")
+    elsewhere = act.venue.top / "elsewhere"
+    elsewhere.write_text("as it was")
+    assert not reloading.chain(act, known)
+    os.mkfifo(act.fifo)  # nobody reads from it
+    assert not reloading.chain(act, known)
+    reader = os.open(act.fifo, os.O_RDONLY | os.O_NONBLOCK)
+    assert reloading.chain(act, known)
+    assert os.read(reader, 10) == b"c"
+    os.close(reader)
+    for link in (act.fifo.symlink_to, act.fifo.hardlink_to):
+        act.fifo.unlink()
+        link(elsewhere)
+        assert not reloading.chain(act, known)
+    assert elsewhere.read_text() == "as it was"
