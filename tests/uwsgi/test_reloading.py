@@ -77,7 +77,7 @@ def test_there_is_nothing_to_reload_without_a_file(act: ActPaths) -> None:
 
 
 def test_whatever_is_in_the_place_of_the_pipe_takes_no_command(act: ActPaths) -> None:
-    """Then the vassal is reloaded as one with a single worker is; nothing is written or waited for."""
+    """Nothing is written elsewhere, and nothing is waited for."""
     known = vassal(int(act.vassal.stat().st_mtime), pid=os.getpid())
     act.loaded.parent.mkdir()
     digest = hashlib.sha256(act.vassal.read_bytes()).hexdigest()
