@@ -192,6 +192,17 @@ def test_a_restart_refuses_nobody_and_finishes_requests_under_way(visit: Visit) 
     assert not workers & {child.pid for child in psutil.Process(act.pid).children()}
 
 
+def test_an_edit_that_is_being_taken_does_not_wait(visit: Visit) -> None:
+    """While old workers finish their requests, the new file is as good as loaded."""
+    act = visit.act
+    act.paths.vassal.write_text(act.vassal_text + "# a remark\n")
+    assert until(lambda: act.state is State.RELOADING, Deadline(PATIENCE))
+    snapshot = act.snapshot()
+    assert (snapshot.state, snapshot.untaken) == (State.RELOADING, None)
+    visit.finish()
+    act.wait(State.RUNNING)
+
+
 def test_a_stop_finishes_requests_under_way(visit: Visit) -> None:
     [worker] = psutil.Process(visit.act.pid).children()
     visit.act.stop(wait=None)
