@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -14,9 +15,18 @@ from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.uwsgi import reloading
 from tests import acts_on_disk
 from tests.conftest import Spawn
+from tests.patience import PATIENCE
 
-# Prints a line when it may be signalled, and another when it has been.
-LISTENER = "trap 'echo told; exit' HUP; echo ready; while :; do sleep 0.05; done"
+# Prints a line when it may be signalled; its exit code tells that it has been. A shell could not
+# listen where the tests run under nohup.
+TOLD = 7
+LISTENER = f"""
+import signal, sys
+signal.signal(signal.SIGHUP, lambda *_: sys.exit({TOLD}))
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
 
 
 @pytest.fixture
@@ -52,13 +62,13 @@ def test_where_no_date_is_left_the_vassal_is_told_itself(
     act: ActPaths, spawn: Spawn, ahead: int, edited: int
 ) -> None:
     """After a second reload within a second, or a clock that was ahead."""
-    listener = spawn("sh", "-c", LISTENER)
+    listener = spawn(sys.executable, "-c", LISTENER)
     assert listener.stdout
     assert listener.stdout.readline() == "ready\n"
     last_mod = int(time.time()) + ahead
     os.utime(act.vassal, (last_mod + edited, last_mod + edited))
     reloading.reload(act, vassal(last_mod, listener.pid))
-    assert listener.stdout.readline() == "told\n"
+    assert listener.wait(PATIENCE) == TOLD
     # The Emperor does not reload it a second time.
     assert second(act) == last_mod + min(edited, 0)
 
