@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .facts.faults import Fault
     from .facts.snapshots import Snapshot
     from .facts.states import State
+    from .facts.untaken import Untaken
     from .logs.journal import Journal
     from .logs.source import LogLine
     from .projects.env_file import EnvFile
@@ -55,6 +56,7 @@ __all__ = [
     "Severity",
     "Snapshot",
     "State",
+    "Untaken",
     "Venue",
     "Verb",
     "new_act",
@@ -77,6 +79,7 @@ _MODULES = {
     "Severity": "doctor.finding",
     "Snapshot": "facts.snapshots",
     "State": "facts.states",
+    "Untaken": "facts.untaken",
     "Venue": "venue",
     "Verb": "batches",
     "new_act": "shortcuts",

@@ -8,6 +8,9 @@ from types import FrameType
 
 import psutil
 import pytest
+from xdist.workermanage import NodeManager
+
+from .patience import PATIENCE
 
 
 class Ending:
@@ -21,6 +24,8 @@ class Ending:
         """Also for Ctrl-C, which is ignored in the background of a shell and by all begun there."""
         is_worker = hasattr(config, "workerinput")
         self._has_workers = not is_worker and bool(config.getoption("tx", None))
+        # Otherwise a worker that is still tidying up after ten seconds is killed.
+        NodeManager.EXIT_TIMEOUT = PATIENCE
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._begin)
 

@@ -28,6 +28,7 @@ import pytest
 def begun():
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as process:
         yield process.pid
+        time.sleep({tidying})
         process.kill()
 @pytest.mark.parametrize("number", range({count}))
 def test_it_waits(begun, number):
@@ -37,12 +38,22 @@ def test_it_waits(begun, number):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("workers", [0, 2])
-def test_nothing_is_left(tmp_path: Path, spawn: Spawn, workers: int, told: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("workers", "told", "tidying"),
+    [
+        (0, signal.SIGTERM, 0),
+        (0, signal.SIGINT, 0),
+        (2, signal.SIGTERM, 0),
+        # Longer than xdist waits for its workers by itself.
+        (2, signal.SIGINT, 12),
+    ],
+)
+def test_nothing_is_left(
+    tmp_path: Path, spawn: Spawn, workers: int, told: signal.Signals, tidying: int
+) -> None:
     tests = max(workers, 1)
     (tmp_path / "conftest.py").write_text(CONFTEST)
-    (tmp_path / "test_waiting.py").write_text(TESTS.format(count=tests))
+    (tmp_path / "test_waiting.py").write_text(TESTS.format(count=tests, tidying=tidying))
     (tmp_path / "pytest.ini").touch()
     words = ["-q", "-p", "no:cacheprovider", "--rootdir", tmp_path, "-n", workers, "--dist", "load"]
     environment = {key: value for key, value in os.environ.items() if "PYTEST" not in key}

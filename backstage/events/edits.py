@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..facts.faults import Fault
-from ..facts.sightings import Vassal
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import processes
 from ..system.locks import locked_if_free
@@ -141,7 +140,7 @@ class Edits:
         self._doubtful.remove(act_paths.name)
         if version and vassal and vassal.last_mod >= version.second:
             with suppress(OSError, Overtaken):
-                self._settled[act_paths.name] = _reload(act_paths, version, vassal)
+                self._settled[act_paths.name] = reloading.load(act_paths, vassal, version)
 
     def _decide(
         self,
@@ -175,7 +174,7 @@ class Edits:
         if is_seen or not vassal:
             version = vassal_files.date(act_paths, version, found.mtime)
         else:
-            version = _reload(act_paths, version, vassal)
+            version = reloading.load(act_paths, vassal, version)
         self._conclude(act_paths, version, file)
         self._use(act_paths, file)
         return Edit(change=change)
@@ -199,16 +198,6 @@ class Edits:
         self._used[act_paths.name] = file
         with suppress(OSError):
             vassal_files.keep(act_paths, file)
-
-
-def _reload(act_paths: ActPaths, present: Version, vassal: Vassal) -> Version:
-    """Make a vassal load the file; returns its new version. Raises Overtaken."""
-    second = reloading.due_second(vassal.last_mod)
-    if second is not None:
-        return vassal_files.date(act_paths, present, present.dated(second))
-    version = vassal_files.date(act_paths, present, present.dated(vassal.last_mod))
-    reloading.tell(act_paths, vassal)
-    return version
 
 
 def _is_older(act_paths: ActPaths, pids: Collection[int]) -> bool:

@@ -52,6 +52,9 @@ class History:
         last = self.last(name)
         if moment.state is last.state and not moment.reason:
             moment = replace(moment, reason=last.reason)
+        if not moment.loaded:
+            # While it loads its files, it has not loaded them again yet.
+            moment = replace(moment, loaded=last.loaded)
         self._last[name] = moment
         changes = _changes(last, moment)
         news = [(before, after, moment.reason) for before, after in changes]

@@ -273,7 +273,7 @@ class Survey:
             address=file.address if file else None,
             refused=refused,
             untaken=untaken,
-            loaded=recorded.at if recorded else 0,
+            loaded=recorded.at if recorded and not recorded.withdrawn else 0,
             halt=halt,
             generation=generation,
             health=health,

@@ -149,7 +149,7 @@ class Waiter:
 
     def workers(self) -> int:
         """How many workers answer; 0 if some are not running, or the master does not say."""
-        master = stats.read_vassals([self._paths.stats], timeout=0.05).get(self._paths.stats)
+        master = self._master()
         if master is None or not all(worker.accepting for worker in master.workers):
             return 0
         return len(master.workers)
@@ -194,8 +194,12 @@ class Waiter:
         entry = self.entry()
         return entry is None or entry.cursed
 
+    def _master(self) -> stats.VassalStats | None:
+        """The master's report; None if it does not answer at once."""
+        return stats.read_vassals([self._paths.stats], timeout=0.05).get(self._paths.stats)
+
     def _renewed(self, moment: float) -> bool:
-        master = stats.read_vassals([self._paths.stats], timeout=0.05).get(self._paths.stats)
+        master = self._master()
         if master is None:
             return self._begun_anew(moment)
         called = [worker for worker in master.workers if not worker.cheap]

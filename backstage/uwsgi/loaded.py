@@ -14,13 +14,12 @@ from pathlib import Path
 
 from ..facts.untaken import Untaken
 from ..layout.paths import ActPaths, VenuePaths
+from .vassal_files import TICK
 
 # No record is longer, in bytes; the Act itself may have written something else.
 _LONGEST = 65_536
 # The hook in django.ini writes this before a reload.
 _WITHDRAWN = "-"
-# Longer than any tick of the kernel's clock, in nanoseconds.
-_TICK = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def _facts(path: str) -> os.stat_result | None:
 
 def _digest(path: str, facts: os.stat_result) -> str:
     """The digest of a file; '' if it cannot be read."""
-    if time.time_ns() - facts.st_ctime_ns < _TICK:
+    if time.time_ns() - facts.st_ctime_ns < TICK:
         # Another write within the same tick would leave the same facts.
         return _read(path)
     return _known(path, facts.st_ino, facts.st_size, facts.st_ctime_ns)

@@ -18,7 +18,7 @@ from ..system import files
 from .ini import VassalFile
 
 # Longer than any tick of the kernel's clock, in nanoseconds.
-_TICK = 100_000_000
+TICK = 100_000_000
 # A file that is open for writing but has not changed for this long, in nanoseconds, counts as is.
 _AT_REST = 1_000_000_000
 # A file is dated at least this many seconds back: the Emperor, which compares whole seconds, then
@@ -187,7 +187,7 @@ def read(path: Path) -> VassalFile | None:
         # Missing or unreadable: a directory, another user's file, a dangling link.
         return None
     # Two writes within one tick of the kernel's clock leave the same timestamps.
-    is_sure = time.time_ns() - facts.st_ctime_ns > _TICK
+    is_sure = time.time_ns() - facts.st_ctime_ns > TICK
     slot.held = (version if is_sure else None, file)
     return file
 

@@ -72,6 +72,10 @@ STORIES = {
             "1: starting → running (killed by SIGKILL)",
         ],
     ),
+    "it is about to load its files again, then it has": (
+        [replace(crew(11), loaded=5), crew(11), crew(11), *[replace(crew(13), loaded=9)] * 2],
+        ["0: stopped → running", "3: running → reloading", "3: reloading → running"],
+    ),
     "it has loaded its files again between two looks": (
         [replace(crew(11, 12), loaded=5), replace(crew(13, 14), loaded=9)],
         ["0: stopped → running", "1: running → reloading", "1: reloading → running"],

@@ -30,6 +30,7 @@ from tests.own_ports import own_ports
 from tests.patience import PATIENCE
 
 from .conftest import MakeVenue, fetch, processes_within
+from .visiting import visited
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +193,17 @@ def test_a_restart_refuses_nobody_and_finishes_requests_under_way(visit: Visit) 
     assert not workers & {child.pid for child in psutil.Process(act.pid).children()}
 
 
+def test_an_edit_that_is_being_taken_does_not_wait(visit: Visit) -> None:
+    """While old workers finish their requests, the new file is as good as loaded."""
+    act = visit.act
+    act.paths.vassal.write_text(act.vassal_text + "# a remark\n")
+    assert until(lambda: act.state is State.RELOADING, Deadline(PATIENCE))
+    snapshot = act.snapshot()
+    assert (snapshot.state, snapshot.untaken) == (State.RELOADING, None)
+    visit.finish()
+    act.wait(State.RUNNING)
+
+
 def test_a_stop_finishes_requests_under_way(visit: Visit) -> None:
     [worker] = psutil.Process(visit.act.pid).children()
     visit.act.stop(wait=None)
@@ -347,39 +359,16 @@ def test_several_workers_are_replaced_one_after_the_other(own: Act) -> None:
         if edited:
             own.paths.vassal.write_text(own.vassal_text + "harakiri = 50\n")
         before, workers = record.stat().st_ino, set(psutil.Process(own.pid).children())
-        with requests_under_way(own) as failures:
+        with visited(lambda: fetch(own)[0], visitors=2) as counts:
             own.restart()
-        assert not failures
+        assert counts["answered"]
+        assert not counts["failed"]
         children = psutil.Process(own.pid).children()
         assert len(children) == 3
         assert workers.isdisjoint(children)
         # The master writes a new record when it has read its files.
         assert (record.stat().st_ino != before) == edited
         assert own.snapshot().untaken is None
-
-
-@contextmanager
-def requests_under_way(act: Act) -> Iterator[list[BaseException]]:
-    """Clients that ask again and again; what has failed."""
-    failures: list[BaseException] = []
-    ended = threading.Event()
-
-    def ask() -> None:
-        while not ended.is_set():
-            try:
-                assert fetch(act)[0] == 200
-            except BaseException as failure:  # noqa: BLE001 the test judges
-                failures.append(failure)
-
-    clients = [threading.Thread(target=ask) for _ in range(2)]
-    for client in clients:
-        client.start()
-    try:
-        yield failures
-    finally:
-        ended.set()
-        for client in clients:
-            client.join()
 
 
 @pytest.mark.slow

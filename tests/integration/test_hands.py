@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from backstage.act import Act
-from backstage.events.event import Event
 from backstage.facts.states import State
 from backstage.shortcuts import new_act
 from backstage.system.deadlines import Deadline, until
@@ -99,12 +98,10 @@ def test_a_save_is_picked_up_and_comes_true(
     with venue.events() as stream:
         listener = Listener(act, stream)
         save(act.paths.vassal)
-        told: list[Event] = []
-        # The reload by the last save of the test before may still be under way.
-        while not any("threads = 4 → 6" in event.reason for event in told):
-            told += listener.until(State.RUNNING)
+        told = listener.until(State.RUNNING)
         assert NEW in act.paths.vassal.read_text()
         assert until(lambda: act.snapshot().threads == 6, Deadline(PATIENCE))
+        assert any("threads = 4 → 6" in event.reason for event in told), told
         assert {event.after for event in told} <= {State.RELOADING, State.RUNNING}, told
         act.paths.vassal.write_text(act.paths.vassal.read_text().replace(NEW, OLD))
         listener.until(State.RUNNING)

@@ -10,9 +10,8 @@ import pwd
 import re
 import socket
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +34,7 @@ from tests.patience import PATIENCE
 
 from .calling import terminal
 from .serving import PROGRAM, VISITOR, Web, make_certificate
+from .visiting import visited
 
 pytestmark = [
     pytest.mark.slow,
@@ -416,7 +416,7 @@ def test_every_kind_of_socket_is_asked(web: Web, theatre: Venue, south: Act, bou
 
 def test_binding_and_reloading_loses_no_request(web: Web, north: Act, south: Act) -> None:
     bind(web, north, "north.test")
-    with load(web, "north.test", "/slow") as counts:
+    with visited(lambda: web.ask("north.test", "/slow").status) as counts:
         for _ in range(3):
             bind(web, south, "south.test")
             binding.unbind(south, web.nginx)
@@ -843,31 +843,6 @@ def read_exactly(line: socket.socket, length: int) -> bytes:
         assert more
         read += more
     return read
-
-
-@contextmanager
-def load(web: Web, host: str, path: str) -> Iterator[dict[str, int]]:
-    """Several visitors at once, each request on a connection of its own."""
-    counts = {"answered": 0, "failed": 0}
-    done, lock = threading.Event(), threading.Lock()
-
-    def visit() -> None:
-        while not done.is_set():
-            outcome = "failed"
-            with suppress(OSError, BackstageError):
-                outcome = "answered" if web.ask(host, path).status == 200 else "failed"
-            with lock:
-                counts[outcome] += 1
-
-    visitors = [threading.Thread(target=visit) for _ in range(4)]
-    for visitor in visitors:
-        visitor.start()
-    try:
-        yield counts
-    finally:
-        done.set()
-        for visitor in visitors:
-            visitor.join()
 
 
 @contextmanager

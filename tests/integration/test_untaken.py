@@ -20,11 +20,11 @@ from backstage.shortcuts import new_act
 from backstage.system.deadlines import Deadline, until
 from backstage.uwsgi import loaded
 from backstage.venue import Venue
+from tests.patience import PATIENCE
 
 from .calling import call
 from .conftest import fetch
 
-PATIENCE = 90.0
 THREADS = re.compile(r"^threads = .*$", re.MULTILINE)
 # Each edit asks for another number of threads.
 _numbers = count(5)
@@ -64,15 +64,13 @@ def written_with_a_coming_date(path: Path, text: str) -> None:
     os.utime(path, (time.time() + 3600, time.time() + 3600))
 
 
-def streamed(path: Path, text: str) -> None:
-    source = path.with_suffix(".from")
-    source.write_text(text)
-    subprocess.run(["sed", "-i", f"s/^threads.*/{THREADS.search(text)[0]}/", path], check=True)  # type: ignore[index]
-    source.unlink()
+def replaced_by_sed(path: Path, text: str) -> None:
+    (line,) = THREADS.findall(text)
+    subprocess.run(["sed", "-i", f"s/^threads.*/{line}/", path], check=True)
 
 
 Edit = Callable[[Path, str], None]
-WAYS = [written, renamed, renamed_with_an_old_date, written_with_a_coming_date, streamed]
+WAYS = [written, renamed, renamed_with_an_old_date, written_with_a_coming_date, replaced_by_sed]
 
 
 def runs_with(act: Act, threads: int) -> bool:
@@ -85,7 +83,7 @@ def waits(act: Act) -> bool:
     return untaken is not None and untaken.is_own
 
 
-@pytest.mark.parametrize("way", [written, renamed, streamed])
+@pytest.mark.parametrize("way", [written, renamed, replaced_by_sed])
 def test_an_edit_in_the_second_of_a_start_is_taken(act: Act, way: Edit) -> None:
     """A start gives the file its own date, so that every later one is news to the Emperor."""
     for _ in range(2):

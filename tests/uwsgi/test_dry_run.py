@@ -165,6 +165,22 @@ def test_unknown_options_do_no_harm_where_uwsgi_is_not_strict(rehearse: Rehearse
     assert rehearse("strict = false\n", old="processes", new="proceses") == ""
 
 
+def test_a_uwsgi_that_was_too_busy_to_list_its_options_is_asked_again(
+    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dry_run, "_OPTIONS", {})
+    told = "vassals/blog.ini, line 4: unknown option 'proceses'"
+    with monkeypatch.context() as busy:
+        tried = dry_run._tried
+        busy.setattr(
+            dry_run,
+            "_tried",
+            lambda words, *rest: (-1, "") if "--help" in words else tried(words, *rest),
+        )
+        assert rehearse(old="processes", new="proceses") == told
+    assert rehearse(old="processes", new="proceses") == f"{told}; did you mean 'processes'?"
+
+
 def test_an_unknown_option_before_strict_counts_too(rehearse: Rehearse) -> None:
     told = "vassals/blog.ini, line 4: unknown option 'proceses'; did you mean 'processes'?"
     assert rehearse(old="processes", new="proceses") == told

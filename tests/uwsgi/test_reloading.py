@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -11,10 +13,20 @@ import pytest
 from backstage.facts.sightings import Vassal
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.uwsgi import reloading
+from tests import acts_on_disk
 from tests.conftest import Spawn
+from tests.patience import PATIENCE
 
-# Prints a line when it may be signalled, and another when it has been.
-LISTENER = "trap 'echo told; exit' HUP; echo ready; while :; do sleep 0.05; done"
+# Prints a line when it may be signalled; its exit code tells that it has been. A shell could not
+# listen where the tests run under nohup.
+TOLD = 7
+LISTENER = f"""
+import signal, sys
+signal.signal(signal.SIGHUP, lambda *_: sys.exit({TOLD}))
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
 
 
 @pytest.fixture
@@ -26,15 +38,7 @@ def act(tmp_path: Path) -> ActPaths:
 
 
 def vassal(last_mod: int, pid: int = -1) -> Vassal:
-    return Vassal(
-        pid=pid,
-        ready=True,
-        accepting=True,
-        cursed=False,
-        on_demand=False,
-        respawns=0,
-        last_mod=last_mod,
-    )
+    return acts_on_disk.reported(last_mod=last_mod, pid=pid).vassals["blog.ini"]
 
 
 def second(act: ActPaths) -> int:
@@ -58,13 +62,13 @@ def test_where_no_date_is_left_the_vassal_is_told_itself(
     act: ActPaths, spawn: Spawn, ahead: int, edited: int
 ) -> None:
     """After a second reload within a second, or a clock that was ahead."""
-    listener = spawn("sh", "-c", LISTENER)
+    listener = spawn(sys.executable, "-c", LISTENER)
     assert listener.stdout
     assert listener.stdout.readline() == "ready\n"
     last_mod = int(time.time()) + ahead
     os.utime(act.vassal, (last_mod + edited, last_mod + edited))
     reloading.reload(act, vassal(last_mod, listener.pid))
-    assert listener.stdout.readline() == "told\n"
+    assert listener.wait(PATIENCE) == TOLD
     # The Emperor does not reload it a second time.
     assert second(act) == last_mod + min(edited, 0)
 
@@ -80,3 +84,25 @@ def test_there_is_nothing_to_reload_without_a_file(act: ActPaths) -> None:
     with pytest.raises(FileNotFoundError):
         reloading.reload(act, vassal(0))
     assert not act.vassal.exists()
+
+
+def test_whatever_is_in_the_place_of_the_pipe_takes_no_command(act: ActPaths) -> None:
+    """Nothing is written elsewhere, and nothing is waited for."""
+    known = vassal(int(act.vassal.stat().st_mtime), pid=os.getpid())
+    act.loaded.parent.mkdir()
+    digest = hashlib.sha256(act.vassal.read_bytes()).hexdigest()
+    act.loaded.write_text(f"{os.getpid()}\n{digest}  {act.vassal}\n")
+    elsewhere = act.venue.top / "elsewhere"
+    elsewhere.write_text("as it was")
+    assert not reloading.chain(act, known)
+    os.mkfifo(act.fifo)  # nobody reads from it
+    assert not reloading.chain(act, known)
+    reader = os.open(act.fifo, os.O_RDONLY | os.O_NONBLOCK)
+    assert reloading.chain(act, known)
+    assert os.read(reader, 10) == b"c"
+    os.close(reader)
+    for link in (act.fifo.symlink_to, act.fifo.hardlink_to):
+        act.fifo.unlink()
+        link(elsewhere)
+        assert not reloading.chain(act, known)
+    assert elsewhere.read_text() == "as it was"

@@ -64,6 +64,6 @@ def emptied(record: Path) -> float:
 
 try:
     record(uwsgi.opt["act"].decode())
-except (OSError, KeyError, ValueError) as error:
+except (OSError, KeyError, ValueError, AttributeError) as error:
     # The Act runs all the same; only edits that it has not loaded do not show.
     print("cannot record what was loaded:", error)
