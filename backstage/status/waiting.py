@@ -14,7 +14,7 @@ from ..kinds.wsgi import DEATHS
 from ..layout.paths import ActPaths
 from ..system import processes
 from ..system.deadlines import Deadline, until
-from ..uwsgi import reloading, stats, vassal_files
+from ..uwsgi import questions, reloading, stats, vassal_files
 from ..uwsgi.health_check import check_of
 from ..uwsgi.ini import Address
 from ..uwsgi.log_reasons import dead_while_loading
@@ -95,13 +95,14 @@ class Waiter:
         raise self._late(f"does not answer on port {address.port} yet", log)
 
     def await_health(self, deadline: Deadline, log: LogMark) -> None:
-        """Return as soon as the Act's health check is passed, or if it has none.
+        """Return as soon as the Act's health check is passed, or if it has none to be asked.
 
         Raises ActFailed if it still is not after a while, NotInTime if it does not answer in time.
         """
         check = check_of(self._paths)
         grace, pause = Deadline(_GRACE), _FIRST_PAUSE
-        while check and not deadline.expired:
+        is_asked = bool(check) and questions.is_askable(self._paths, check)
+        while is_asked and not deadline.expired:
             look = self.glance()
             if look.draining:
                 return
@@ -114,7 +115,7 @@ class Waiter:
             self._refuse_failing(log)
             time.sleep(pause)
             pause = min(2 * pause, _LAST_PAUSE)
-        if check:
+        if is_asked:
             raise self._late("does not answer well yet", log)
 
     def _ask(self, look: Look, check: HealthCheck, deadline: Deadline) -> HealthRecord | None:
