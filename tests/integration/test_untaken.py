@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pytest
 from backstage.act import Act
 from backstage.doctor.finding import Severity
 from backstage.facts.states import State
-from backstage.shortcuts import new_act
+from backstage.shortcuts import new_act, new_venue
 from backstage.system.deadlines import Deadline, until
 from backstage.uwsgi import loaded
 from backstage.venue import Venue
@@ -28,6 +28,16 @@ from .conftest import fetch
 THREADS = re.compile(r"^threads = .*$", re.MULTILINE)
 # Each edit asks for another number of threads.
 _numbers = count(5)
+
+
+@pytest.fixture(scope="module")
+def venue(stage: Path) -> Iterator[Venue]:
+    """A Venue without a watcher, which would take up every edit."""
+    venue = new_venue("unwatched", stage, start=False)
+    venue.paths.settings.write_text("watcher: off\n")
+    venue.start()
+    yield venue
+    venue.stop()
 
 
 @pytest.fixture(scope="module")
