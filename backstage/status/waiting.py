@@ -75,7 +75,10 @@ class Waiter:
         return processes.family(entry.pid) if entry and entry.pid > 0 else []
 
     def await_running(self, deadline: Deadline, log: LogMark) -> None:
-        """Return as soon as the Act answers. Raises NotInTime, or ActFailed when it has failed."""
+        """Return as soon as the Act answers, or takes requests and has a health check.
+
+        Raises NotInTime, or ActFailed when it has failed.
+        """
         address = self.address()
         if address is None:
             self._await_accepting(deadline, log)
@@ -83,7 +86,9 @@ class Waiter:
         check = Deadline(_FAILURE_CHECK)
         with closing(Probe(address)) as probe:
             while not deadline.expired:
-                if probe.answered(wait=min(_FAILURE_CHECK, deadline.remaining)):
+                answers = probe.answered(wait=min(_FAILURE_CHECK, deadline.remaining))
+                # An application that raises gives no answer; the health check says why.
+                if answers or (probe.hung_up and self._check()):
                     if self._answers_itself(self.glance()):
                         return
                     probe.close()
@@ -99,10 +104,9 @@ class Waiter:
 
         Raises ActFailed if it still is not after a while, NotInTime if it does not answer in time.
         """
-        check = check_of(self._paths)
+        check = self._check()
         grace, pause = Deadline(_GRACE), _FIRST_PAUSE
-        is_asked = bool(check) and questions.is_askable(self._paths, check)
-        while is_asked and not deadline.expired:
+        while check and not deadline.expired:
             look = self.glance()
             if look.draining:
                 return
@@ -115,8 +119,13 @@ class Waiter:
             self._refuse_failing(log)
             time.sleep(pause)
             pause = min(2 * pause, _LAST_PAUSE)
-        if is_asked:
+        if check:
             raise self._late("does not answer well yet", log)
+
+    def _check(self) -> HealthCheck | None:
+        """The Act's health check; None if it has none, or can be asked nowhere."""
+        check = check_of(self._paths)
+        return check if check and questions.is_askable(self._paths, check) else None
 
     def _ask(self, look: Look, check: HealthCheck, deadline: Deadline) -> HealthRecord | None:
         inquiry = inquire(self._paths, check, *look.told_by)

@@ -224,7 +224,7 @@ def test_foreign_projects_are_asked_for_their_first_page(
         ("huge", "/ says 500: xxx"),
     ):
         behave(mode)
-        with pytest.raises(ActFailed) as caught:
+        with pytest.raises(ActFailed, match="does not answer well: /") as caught:
             odd.restart(check=False)
         assert reason in caught.value.reason or "broken on purpose" in caught.value.reason
         assert odd.state is State.UNHEALTHY
