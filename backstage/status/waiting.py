@@ -184,6 +184,8 @@ class Waiter:
         """
 
         def ended() -> bool:
+            nonlocal members
+            members = processes.completed(members)
             left = processes.running(members)
             if left and left[0] != members[0]:
                 processes.kill_remaining(left, Deadline(1.0))
