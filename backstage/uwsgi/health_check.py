@@ -12,7 +12,7 @@ from ..facts.health import HealthCheck
 from ..layout.paths import ActPaths
 from ..layout.settings import Settings, read_settings
 from ..system.files import open_regular
-from . import includes, ini, vassal_files
+from . import includes, ini, places, vassal_files
 from .ini import VassalFile
 
 # The placeholder of a vassal file, or of a file that it includes, that names a health path.
@@ -31,8 +31,8 @@ def check_of(act_paths: ActPaths, settings: Settings | None = None) -> HealthChe
     """The health check of an Act; `settings` saves reading venue.yaml for each of many Acts.
 
     The first of these says: a placeholder `health` in its vassal file, `health` in venue.yaml, the
-    placeholder in an include. Else, for Acts that speak HTTP, it is `/readyz` of a project from our
-    scaffold, or `/`. While venue.yaml cannot be read, it is none.
+    placeholder in an include. Else it is `/readyz` of a project from our scaffold, or `/` of one
+    that speaks HTTP. While venue.yaml cannot be read, it is none.
     """
     try:
         settings = settings or read_settings(act_paths.venue.settings)
@@ -59,9 +59,12 @@ def _named(placeholders: Mapping[str, str]) -> HealthCheck | None:
 
 
 def _default(act_paths: ActPaths, file: VassalFile) -> HealthCheck:
-    if not speaks_http(file):
-        return _NONE
-    return HealthCheck(path=_READY) if _is_ours(act_paths) else _USUAL
+    if speaks_http(file):
+        return HealthCheck(path=_READY) if _is_ours(act_paths) else _USUAL
+    place = places.of(act_paths)
+    # Of another project at such a socket, nobody knows whether it has pages at all.
+    is_known = place and place.protocol == places.UWSGI and _is_ours(act_paths)
+    return HealthCheck(path=_READY) if is_known else _NONE
 
 
 def _is_ours(act_paths: ActPaths) -> bool:

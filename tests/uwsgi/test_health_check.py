@@ -75,6 +75,14 @@ def test_a_project_of_our_scaffold_is_asked_whether_it_is_ready(blog: ActPaths) 
     assert check_of(blog).path == "/"
     module.write_bytes((shelf("scaffolds") / "django/project_name/health.py-tpl").read_bytes())
     assert check_of(blog).path == "/readyz"
+    for line, path in (
+        ("socket = 127.0.0.1:3031\n", "/readyz"),
+        ("uwsgi-socket = /tmp/blog.sock\n", "/readyz"),
+        ("set-placeholder = port=8005\n", ""),
+    ):
+        write(blog, line)
+        assert check_of(blog).path == path
+    write(blog, HTTP)
     module.unlink()
     os.mkfifo(module)
     assert check_of(blog).path == "/"
