@@ -105,7 +105,8 @@ def _refuse_restart(venue: Venue) -> None:
 
 def _look(venue: Venue) -> dict[str, Any]:
     """What there is to do, for another process."""
-    return _packed(venue, upgrade_plan.examine(venue))
+    with telling_disk_trouble(f"cannot examine {venue.path}"):
+        return _packed(venue, upgrade_plan.examine(venue))
 
 
 def _packed(venue: Venue, work: Work, again: Journal | None = None) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from backstage.operations.upgrade_journal import text_of
 from backstage.operations.upgrade_plan import Work
 from backstage.venue import Venue
 
+from .aged import ship
+
 EARLIER = sorted((shelf("scaffolds") / "earlier").iterdir())
 DJANGO = "templates/django.ini"
 
@@ -59,14 +61,6 @@ def edit(path: Path, before: str, after: str) -> None:
     text = path.read_text()
     assert before in text
     path.write_text(text.replace(before, after))
-
-
-def ship(paths: VenuePaths, name: str, text: str) -> None:
-    """Have the Venue be one that got this text from an earlier version, which recorded it."""
-    (paths.top / name).write_text(text)
-    record = shipped_record.read(paths)
-    texts = {**record.texts, name: [text]}
-    shipped_record.write(paths, shipped_record.Record(record.version, "", texts))
 
 
 def test_a_new_venue_is_up_to_date(paths: VenuePaths) -> None:
