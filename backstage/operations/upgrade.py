@@ -48,7 +48,7 @@ def plan(venue: Venue, *, restart_emperor: bool = False) -> Upgrade:
     return _completed(venue, told, Outside.of(venue), restart_emperor=restart_emperor)
 
 
-def upgrade(venue: Venue, *, restart_emperor: bool = False, wait: float = 30.0) -> Upgrade:
+def upgrade(venue: Venue, *, restart_emperor: bool = False) -> Upgrade:
     """Carry it out. Raises UpgradeFailed, Busy, NotAllowed."""
     _refuse(venue)
     if restart_emperor:
@@ -59,12 +59,12 @@ def upgrade(venue: Venue, *, restart_emperor: bool = False, wait: float = 30.0) 
     planned = _completed(venue, told, outside, restart_emperor=restart_emperor)
     with _all_or_nothing(venue) as undo:
         outside.renew(undo)
-        _as_owner(venue, partial(_restart_acts, venue, planned.restarted, wait))
+        _as_owner(venue, partial(_restart_acts, venue, planned.restarted))
         if planned.replaced or not planned.emperor:
             _as_owner(venue, partial(_prepare_emperor, venue, is_replaced=planned.replaced))
         if planned.replaced:
             _replace_emperor(venue)
-            _as_owner(venue, partial(_start_acts, venue, wait))
+            _as_owner(venue, partial(_start_acts, venue))
         elif planned.library:
             _as_owner(venue, partial(_replace_watcher, venue))
         _as_owner(venue, partial(_commit, venue, is_whole=not _holds_back(planned)))
@@ -106,7 +106,7 @@ def _refuse_restart(venue: Venue) -> None:
 def _look(venue: Venue) -> dict[str, Any]:
     """What there is to do, for another process."""
     with telling_disk_trouble(f"cannot examine {venue.path}"):
-        return _packed(venue, upgrade_plan.examine(venue))
+        return _packed(venue, upgrade_plan.examine(venue), _killed(venue))
 
 
 def _packed(venue: Venue, work: Work, again: Journal | None = None) -> dict[str, Any]:
@@ -172,7 +172,8 @@ def _begin(venue: Venue, me: tuple[int, float], *, restart_emperor: bool) -> dic
     with telling_disk_trouble(f"cannot upgrade {paths.top}"):
         make_private(paths.own)
         with locked(paths.own / "upgrade.lock", f"upgrading {paths.top}"):
-            killed = _taken_over(venue)
+            if killed := _killed(venue):
+                upgrade_journal.put_back(paths, killed)
             work = upgrade_plan.examine(venue)
             journal = _journal(venue, work, me, killed)
             upgrade_journal.write(paths, journal)
@@ -189,15 +190,12 @@ def _begin(venue: Venue, me: tuple[int, float], *, restart_emperor: bool) -> dic
     return _packed(venue, work, killed)
 
 
-def _taken_over(venue: Venue) -> Journal | None:
-    """The journal of an upgrade that was killed, after putting its files back."""
-    paths = venue.paths
-    killed = upgrade_journal.read(paths)
-    if killed and killed.is_under_way:
-        raise Busy(f"another process (pid {killed.pid}) upgrades {paths.top}")
-    if killed:
-        upgrade_journal.put_back(paths, killed)
-    return killed
+def _killed(venue: Venue) -> Journal | None:
+    """The journal of an upgrade that was killed. Raises Busy if one is under way."""
+    journal = upgrade_journal.read(venue.paths)
+    if journal and journal.is_under_way:
+        raise Busy(f"another process (pid {journal.pid}) upgrades {venue.path}")
+    return journal
 
 
 def _journal(venue: Venue, work: Work, me: tuple[int, float], killed: Journal | None) -> Journal:
@@ -224,7 +222,7 @@ def _noted(venue: Venue, **facts: Any) -> Journal:
     return journal
 
 
-def _restart_acts(venue: Venue, names: tuple[str, ...], wait: float) -> None:
+def _restart_acts(venue: Venue, names: tuple[str, ...]) -> None:
     """One after the other; each is tried with the new files first."""
     for name in names:
         act = venue.act(name)
@@ -233,7 +231,7 @@ def _restart_acts(venue: Venue, names: tuple[str, ...], wait: float) -> None:
             journal = upgrade_journal.read(venue.paths)
             assert journal
             _noted(venue, restarted=(*journal.restarted, name))
-            act.restart(wait)
+            act.restart()
 
 
 def _prepare_emperor(venue: Venue, *, is_replaced: bool) -> None:
@@ -270,13 +268,13 @@ def _restart_emperor(venue: Venue) -> None:
     venue.start()
 
 
-def _start_acts(venue: Venue, wait: float) -> None:
+def _start_acts(venue: Venue) -> None:
     """Return when the Acts that ran well do so again, and the watcher runs if one is wanted."""
     journal = upgrade_journal.read(venue.paths)
     assert journal
     for name in journal.ran:
         if venue.act(name).wanted:
-            venue.act(name).start(wait)
+            venue.act(name).start()
     _await_watcher(venue)
 
 

@@ -122,12 +122,11 @@ def _without_premature(
 
 def _acts(venue: Venue, changed: set[str]) -> tuple[tuple[str, ...], ...]:
     """The Acts that run well; those of them that have loaded what changes; and others that have."""
-    states = {act: act.state for act in venue.acts if act.wanted}
-    ran = [act.name for act, state in states.items() if state in _WELL]
-    using = [act for act in states if changed and _includes_template(act)]
-    dependent = [act.name for act in using if act.name in ran]
-    unwell = [a.name for a in using if a.name not in ran and states[a] not in _NOT_LOADED]
-    return tuple(ran), tuple(dependent), tuple(unwell)
+    states = {now.name: now.state for now in venue.snapshot() if now.state not in _NOT_LOADED}
+    ran = [name for name, state in states.items() if state in _WELL]
+    using = [name for name in states if changed and _includes_template(venue.act(name))]
+    dependent = [name for name in using if name in ran]
+    return tuple(ran), tuple(dependent), tuple(name for name in using if name not in ran)
 
 
 def _includes_template(act: Act) -> bool:

@@ -271,6 +271,21 @@ def test_an_act_that_did_not_run_well_is_passed_over(present: Venue) -> None:
     present["shop"].restart()
 
 
+def test_a_uwsgi_that_was_replaced_needs_a_new_emperor(present: Venue) -> None:
+    """It waits, as the Emperor that runs has the old one."""
+    program = present.path / "bin" / "uwsgi"
+    shutil.copy2(program, present.path / "copy")
+    (present.path / "copy").replace(program)
+    told = upgrade_venue(present)
+    assert told.waits
+    assert not told.changes
+    assert told.emperor
+    assert told.emperor.causes == (Cause.UWSGI,)
+    assert upgrade_venue(present, restart_emperor=True).replaced
+    assert not upgrade_venue(present).waits
+    assert states(present) == dict.fromkeys(("blog", "shop"), State.RUNNING)
+
+
 def test_an_emperor_that_does_not_start_is_undone(present: Venue) -> None:
     """The Acts run again under one with the old files."""
     paths = present.paths

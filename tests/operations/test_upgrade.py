@@ -18,7 +18,7 @@ from backstage.layout.shipped_record import Record
 from backstage.operations import upgrade, upgrade_journal, venue_files
 from backstage.operations.new_venue import configure
 from backstage.operations.upgrade_journal import Journal, text_of
-from backstage.system import processes
+from backstage.system import processes, users
 from backstage.venue import Venue
 from backstage.virtualenvs import private_copy
 
@@ -90,6 +90,17 @@ def test_an_older_library_refuses(venue: Venue) -> None:
     assert texts(venue) == before
 
 
+def test_the_venue_of_another_user_is_left_alone(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = users.name_of(venue.path.stat().st_uid)
+    monkeypatch.setattr(upgrade.os, "geteuid", lambda: 12345)
+    monkeypatch.setattr(users, "am_root", lambda: False)
+    told = f"type: sudo -u {owner} backstage upgrade --venue {venue.path}"
+    with pytest.raises(NotAllowed, match=told):
+        upgrade.plan(venue)
+
+
 def test_only_one_upgrades(venue: Venue, spawn: Spawn) -> None:
     """The other one does not touch what the first one has written down."""
     other = spawn("sleep", "600")
@@ -98,8 +109,9 @@ def test_only_one_upgrades(venue: Venue, spawn: Spawn) -> None:
     journal = Journal(pid=other.pid, began=facts.began, files={}, copy="", has_residents=True)
     upgrade_journal.write(venue.paths, journal)
     before = texts(venue)
-    with pytest.raises(Busy, match=f"pid {other.pid}"):
-        upgrade.upgrade(venue)
+    for call in (upgrade.plan, upgrade.upgrade):
+        with pytest.raises(Busy, match=f"pid {other.pid}"):
+            call(venue)
     assert texts(venue) == before
     assert upgrade_journal.read(venue.paths) == journal
     other.kill()

@@ -14,6 +14,7 @@ from ...errors import BackstageError
 from ...facts.renewals import Fate, Renewal, Upgrade
 from ...layout import registry
 from ...operations import upgrade as operation
+from ...operations.venue_files import LAUNCH
 from ...shortcuts import use_venue
 from ...system import users
 from ..exits import Exit, exit_of
@@ -32,6 +33,7 @@ _EXITS = (
     *(Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM),
     *(Exit.LATE, Exit.BUSY, Exit.CHECK),
 )
+_MADE = (Fate.RENEWED, Fate.ADDED)
 # What is said of a file before it is done, and after.
 _WORDS = {
     Fate.RENEWED: ("renew", "renewed"),
@@ -89,7 +91,7 @@ def _upgraded(session: Session, path: Path, *, restart_emperor: bool, dry_run: b
 
 def _show(made: Upgrade, screen: Screen) -> None:
     screen.line(_headline(made))
-    for fate in (Fate.RENEWED, Fate.ADDED):
+    for fate in _MADE:
         if files := [each.file for each in made.files if each.fate is fate]:
             _row(screen, _word(fate, made), ", ".join(files))
     if made.library:
@@ -100,6 +102,8 @@ def _show(made: Upgrade, screen: Screen) -> None:
     if made.passed_over:
         names = ", ".join(made.passed_over)
         _row(screen, "left", f"{names}, which did not run well before; restart it when it does")
+    if not made.replaced and any(each.file == LAUNCH and each.fate in _MADE for each in made.files):
+        _row(screen, "note", f"{LAUNCH} is in force for an Act from its next start")
     for each in made.files:
         if each.fate is Fate.KEPT:
             _show_kept(each, made, screen)
