@@ -20,7 +20,7 @@ from backstage.errors import ActFailed, UpgradeFailed
 from backstage.facts.renewals import Cause, Fate
 from backstage.facts.states import State
 from backstage.facts.watching import Watching
-from backstage.operations import upgrade, upgrade_journal, venue_files
+from backstage.operations import upgrade_journal, venue_files
 from backstage.operations.upgrade_journal import text_of
 from backstage.shortcuts import new_act, new_venue, upgrade_venue, use_venue
 from backstage.system.deadlines import Deadline, until
@@ -286,23 +286,25 @@ def test_a_uwsgi_that_was_replaced_needs_a_new_emperor(present: Venue) -> None:
     assert states(present) == dict.fromkeys(("blog", "shop"), State.RUNNING)
 
 
-def test_an_emperor_that_does_not_start_is_undone(present: Venue) -> None:
-    """The Acts run again under one with the old files."""
+@pytest.mark.parametrize(
+    ("broken", "old", "new"),
+    [("emperor.ini", "flock", "flokc"), ("templates/launch", "set -eu", "exit 1")],
+)
+def test_an_emperor_that_fails_is_undone(present: Venue, broken: str, old: str, new: str) -> None:
+    """Whether it does not start at all or only starts no Act: all run again under the old one."""
     paths = present.paths
     age(paths, "emperor.ini")
-    before = texts(present)
-    launch = paths.templates / "launch"
-    old_launch = launch.read_text()
-    new = venue_files.texts(paths)
-    broken = {**new, "emperor.ini": new["emperor.ini"].replace("flock", "flokc")}
+    before, shipped = texts(present), venue_files.texts(paths)
+    shipped["emperor.ini"] = shipped["emperor.ini"].replace("procname = ", "procname = new ")
+    shipped[broken] = shipped[broken].replace(old, new, 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(venue_files, "texts", lambda _: broken)
-        with pytest.raises(UpgradeFailed, match="did not start"):
+        patch.setattr(venue_files, "texts", lambda _: shipped)
+        with pytest.raises(UpgradeFailed, match="everything is as before"):
             upgrade_venue(present, restart_emperor=True)
     assert texts(present) == before
-    assert launch.read_text() == old_launch
     assert states(present) == dict.fromkeys(("blog", "shop"), State.RUNNING)
-    assert not upgrade.plan(present).done
+    title = Path(f"/proc/{present.emperor.pid}/cmdline").read_text()
+    assert title.startswith("backstage emperor ")
 
 
 def test_all_venues_of_this_user(present: Venue, old: Venue) -> None:

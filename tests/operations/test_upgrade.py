@@ -173,8 +173,17 @@ def test_a_file_that_cannot_be_read_stops_it_before_anything_changes(venue: Venu
     assert not venue.paths.upgrade.exists()
 
 
-def test_a_disk_that_refuses_undoes_it(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("is_second", [False, True])
+def test_a_disk_that_refuses_undoes_it(
+    venue: Venue, is_second: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Together with what one that was killed before has done."""
     before, copy = texts(venue), private_copy.in_use(venue.paths)
+    if is_second:
+        killed_after(venue, "_begin", monkeypatch)
+        monkeypatch.undo()
+        assert texts(venue) != before
     (venue.paths.library / "backstage/venue.py").write_text("# An earlier version.\n")
 
     def refuse(*_: object) -> None:
@@ -185,7 +194,7 @@ def test_a_disk_that_refuses_undoes_it(venue: Venue, monkeypatch: pytest.MonkeyP
         upgrade.upgrade(venue)
     assert texts(venue) == before
     assert private_copy.in_use(venue.paths) == copy
-    assert not venue.paths.upgrade.exists()
+    assert venue.paths.upgrade.exists() is is_second
 
 
 def test_the_emperor_s_files_wait_for_it(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
