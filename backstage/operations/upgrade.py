@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ..errors import (
@@ -39,12 +40,14 @@ _COMMAND = "backstage upgrade"
 _RESTART, _LOAD = 1.5, 0.6
 # How long the new watcher may take to start on a busy machine, in seconds.
 _WATCHER = 60.0
+# The Venues that threads of this process upgrade.
+_under_way: set[Path] = set()
 
 
 def plan(venue: Venue, *, restart_emperor: bool = False) -> Upgrade:
     """What `upgrade` would do; changes nothing. Raises NotAllowed."""
     _refuse(venue)
-    told = _as_owner(venue, partial(_look, venue))
+    told = _as_owner(venue, partial(_look, venue, os.getpid()))
     return _completed(venue, told, Outside.of(venue), restart_emperor=restart_emperor)
 
 
@@ -54,21 +57,28 @@ def upgrade(venue: Venue, *, restart_emperor: bool = False) -> Upgrade:
     if restart_emperor:
         _refuse_restart(venue)
     outside = Outside.of(venue)
-    told = _as_owner(venue, partial(_begin, venue, _me(), restart_emperor=restart_emperor))
-    restart_emperor |= told["again"]
-    planned = _completed(venue, told, outside, restart_emperor=restart_emperor)
-    with _all_or_nothing(venue) as undo:
-        outside.renew(undo)
-        _as_owner(venue, partial(_restart_acts, venue, planned.restarted))
-        if planned.replaced or not planned.emperor:
-            _as_owner(venue, partial(_prepare_emperor, venue, is_replaced=planned.replaced))
-        if planned.replaced:
-            _replace_emperor(venue)
-            _as_owner(venue, partial(_start_acts, venue))
-        elif planned.library:
-            _as_owner(venue, partial(_replace_watcher, venue))
-        _as_owner(venue, partial(_commit, venue, is_whole=not _holds_back(planned)))
+    with _alone(venue):
+        told = _as_owner(venue, partial(_begin, venue, _me()))
+        restart_emperor |= told["again"]
+        planned = _completed(venue, told, outside, restart_emperor=restart_emperor)
+        with _all_or_nothing(venue) as undo:
+            outside.renew(undo)
+            _carry_out(venue, planned)
     return replace(planned, done=True)
+
+
+def _carry_out(venue: Venue, planned: Upgrade) -> None:
+    """Have the Acts, the watcher and the Emperor use the new files, then record them."""
+    _as_owner(venue, partial(_restart_acts, venue, planned.restarted))
+    if planned.replaced or not planned.emperor:
+        _as_owner(venue, partial(_prepare_emperor, venue))
+    if planned.replaced:
+        _as_owner(venue, partial(_note, venue, emperor=True))
+        _replace_emperor(venue)
+        _as_owner(venue, partial(_start_acts, venue))
+    elif planned.library:
+        _as_owner(venue, partial(_replace_watcher, venue))
+    _as_owner(venue, partial(_commit, venue, is_whole=not _holds_back(planned)))
 
 
 def _me() -> tuple[int, float]:
@@ -103,10 +113,10 @@ def _refuse_restart(venue: Venue) -> None:
         raise NotAllowed(f"only root can restart {service.name}; type: {command}")
 
 
-def _look(venue: Venue) -> dict[str, Any]:
+def _look(venue: Venue, me: int) -> dict[str, Any]:
     """What there is to do, for another process."""
     with telling_disk_trouble(f"cannot examine {venue.path}"):
-        return _packed(venue, upgrade_plan.examine(venue), _killed(venue))
+        return _packed(venue, upgrade_plan.examine(venue), _killed(venue, me))
 
 
 def _packed(venue: Venue, work: Work, again: Journal | None = None) -> dict[str, Any]:
@@ -144,8 +154,10 @@ def _completed(
 
 
 def _away(acts: int) -> float:
-    """For how long the Acts are away while the Emperor is replaced, in seconds."""
-    return _RESTART + _LOAD * acts / (os.cpu_count() or 1)
+    """For how long the Acts are away while the Emperor is replaced, in seconds, as measured."""
+    processors = os.cpu_count() or 1
+    busy = max(1.0, os.getloadavg()[0] / processors)
+    return _RESTART + _LOAD * busy * acts / processors
 
 
 def _holds_back(planned: Upgrade) -> bool:
@@ -162,7 +174,7 @@ def _waiting(renewal: Renewal) -> Renewal:
     return Renewal(renewal.file, Fate.WAITS, command=command)
 
 
-def _begin(venue: Venue, me: tuple[int, float], *, restart_emperor: bool) -> dict[str, Any]:
+def _begin(venue: Venue, me: tuple[int, float]) -> dict[str, Any]:
     """Write the journal, then the files that need no new Emperor.
 
     What a killed upgrade has changed is undone first; the Acts that it has restarted, and the
@@ -172,7 +184,7 @@ def _begin(venue: Venue, me: tuple[int, float], *, restart_emperor: bool) -> dic
     with telling_disk_trouble(f"cannot upgrade {paths.top}"):
         make_private(paths.own)
         with locked(paths.own / "upgrade.lock", f"upgrading {paths.top}"):
-            if killed := _killed(venue):
+            if killed := _killed(venue, me[0]):
                 upgrade_journal.put_back(paths, killed)
             work = upgrade_plan.examine(venue)
             journal = _journal(venue, work, me, killed)
@@ -184,18 +196,32 @@ def _begin(venue: Venue, me: tuple[int, float], *, restart_emperor: bool) -> dic
                 private_copy.add(paths)
         except BaseException:
             upgrade_journal.put_back(paths, journal)
-            if killed is None:
+            if killed:
+                upgrade_journal.write(paths, killed)
+            else:
                 upgrade_journal.remove(paths)
             raise
     return _packed(venue, work, killed)
 
 
-def _killed(venue: Venue) -> Journal | None:
-    """The journal of an upgrade that was killed. Raises Busy if one is under way."""
+def _killed(venue: Venue, me: int) -> Journal | None:
+    """The journal of an upgrade that was killed. Raises Busy if another process upgrades."""
     journal = upgrade_journal.read(venue.paths)
-    if journal and journal.is_under_way:
+    if journal and journal.is_of_another(me):
         raise Busy(f"another process (pid {journal.pid}) upgrades {venue.path}")
     return journal
+
+
+@contextmanager
+def _alone(venue: Venue) -> Iterator[None]:
+    """No other thread of this process upgrades the Venue meanwhile. Raises Busy."""
+    if venue.path in _under_way:
+        raise Busy(f"another thread upgrades {venue.path}")
+    _under_way.add(venue.path)
+    try:
+        yield
+    finally:
+        _under_way.discard(venue.path)
 
 
 def _journal(venue: Venue, work: Work, me: tuple[int, float], killed: Journal | None) -> Journal:
@@ -213,13 +239,11 @@ def _journal(venue: Venue, work: Work, me: tuple[int, float], killed: Journal | 
     )
 
 
-def _noted(venue: Venue, **facts: Any) -> Journal:
-    """The journal, after more was written into it."""
+def _note(venue: Venue, **facts: Any) -> None:
+    """Write more into the journal."""
     present = upgrade_journal.read(venue.paths)
     assert present
-    journal = replace(present, **facts)
-    upgrade_journal.write(venue.paths, journal)
-    return journal
+    upgrade_journal.write(venue.paths, replace(present, **facts))
 
 
 def _restart_acts(venue: Venue, names: tuple[str, ...]) -> None:
@@ -230,28 +254,28 @@ def _restart_acts(venue: Venue, names: tuple[str, ...]) -> None:
             act.check(act.vassal_text)
             journal = upgrade_journal.read(venue.paths)
             assert journal
-            _noted(venue, restarted=(*journal.restarted, name))
+            _note(venue, restarted=(*journal.restarted, name))
             act.restart()
 
 
-def _prepare_emperor(venue: Venue, *, is_replaced: bool) -> None:
+def _prepare_emperor(venue: Venue) -> None:
     """Write what only a new Emperor reads."""
     paths = venue.paths
-    journal = _noted(venue, emperor=True) if is_replaced else upgrade_journal.read(paths)
+    journal = upgrade_journal.read(paths)
     assert journal
     with telling_disk_trouble(f"cannot upgrade {paths.top}"):
         if change := journal.files.get(venue_files.EMPEROR_INI):
             upgrade_journal.apply(paths, venue_files.EMPEROR_INI, change)
-        texts = [upgrade_journal.text_of(file) or "" for file in _of_watcher(venue)]
-        if resident.is_supported(*texts):
+        if _supports_watcher(venue):
             paths.residents.mkdir(mode=0o700, exist_ok=True)
             if not private_copy.is_current(paths):
                 private_copy.add(paths)
             resident.arrange(paths, wanted=venue.settings.watcher)
 
 
-def _of_watcher(venue: Venue) -> tuple[Any, ...]:
-    return venue.paths.emperor_ini, venue.paths.templates / "launch"
+def _supports_watcher(venue: Venue) -> bool:
+    names = venue_files.EMPEROR_INI, venue_files.LAUNCH
+    return resident.is_supported(*(upgrade_journal.text_of(venue.path / n) or "" for n in names))
 
 
 def _replace_emperor(venue: Venue) -> None:
@@ -275,7 +299,8 @@ def _start_acts(venue: Venue) -> None:
     for name in journal.ran:
         if venue.act(name).wanted:
             venue.act(name).start()
-    _await_watcher(venue)
+    if _supports_watcher(venue) and venue.settings.watcher:
+        _await_watcher(venue)
 
 
 def _replace_watcher(venue: Venue) -> None:
@@ -291,8 +316,6 @@ def _await_watcher(venue: Venue, before: int | None = None) -> None:
         now = venue.watcher
         return now.state is Watching.RUNNING and now.pid != before
 
-    if not venue.settings.watcher or not venue.paths.residents.is_dir():
-        return
     if not until(runs, Deadline(_WATCHER), pause=0.05):
         raise EmperorFailed(f"the new watcher does not run; see {venue.paths.watcher_log}")
 
@@ -337,7 +360,12 @@ def _all_or_nothing(venue: Venue) -> Iterator[ExitStack]:
 
 def _undo(venue: Venue, left: list[str]) -> None:
     """Put all files back, then have the Acts, the watcher and the Emperor use them again."""
-    for step in (_put_back, _replace_emperor_back, _restart_back, _forget):
+    try:
+        _put_back(venue)
+    except BackstageError as error:
+        left += [str(error), f"then type: {_COMMAND}, which first undoes what is left"]
+        return
+    for step in (_replace_emperor_back, _restart_back, _forget):
         try:
             step(venue)
         except BackstageError as error:

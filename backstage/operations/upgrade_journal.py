@@ -46,11 +46,11 @@ class Journal:
     restarted: tuple[str, ...] = ()
     emperor: bool = False
 
-    @property
-    def is_under_way(self) -> bool:
-        """Whether the process that wrote it still upgrades."""
+    def is_of_another(self, me: int) -> bool:
+        """Whether another process than this one wrote it, and still upgrades."""
         facts = processes.facts(self.pid)
-        return facts is not None and facts.alive and facts.began == self.began
+        lives = facts is not None and facts.alive and facts.began == self.began
+        return lives and self.pid != me
 
 
 def read(venue_paths: VenuePaths) -> Journal | None:

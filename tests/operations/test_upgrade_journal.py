@@ -70,5 +70,6 @@ def test_an_edit_made_since_is_not_put_back(paths: VenuePaths) -> None:
 def test_a_process_is_known_by_its_start_too(paths: VenuePaths) -> None:
     """A pid may have been given to another process since."""
     made = journal(paths)
-    assert made.is_under_way
-    assert not replace(made, began=made.began - 1).is_under_way
+    assert made.is_of_another(1)
+    assert not made.is_of_another(os.getpid())
+    assert not replace(made, began=made.began - 1).is_of_another(1)
