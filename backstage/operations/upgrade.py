@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,32 +14,21 @@ from ..errors import (
     BackstageError,
     Busy,
     CannotWrite,
-    EmperorFailed,
     NotAllowed,
     UpgradeFailed,
 )
 from ..facts.renewals import Cause, Fate, Renewal, Replacement, Upgrade
-from ..facts.watching import Watching
 from ..layout import shipped_files, shipped_record
-from ..layout.shipped_record import Record
 from ..system import as_user, processes, users
-from ..system.deadlines import Deadline, until
-from ..system.files import make_private, telling_disk_trouble
-from ..system.locks import locked
 from ..systemd import client
-from ..uwsgi import resident
 from ..venue import Venue
-from ..virtualenvs import private_copy, versions
-from . import upgrade_journal, upgrade_plan, venue_files
+from ..virtualenvs import versions
+from . import upgrade_journal, upgrade_steps, venue_files
 from .outside import Outside
-from .upgrade_journal import Journal
-from .upgrade_plan import Work
 
 _COMMAND = "backstage upgrade"
 # What an Emperor takes to stop and start, and an Act to load, in seconds on an idle processor.
 _RESTART, _LOAD = 1.5, 0.6
-# How long the new watcher may take to start on a busy machine, in seconds.
-_WATCHER = 60.0
 # The Venues that threads of this process upgrade.
 _under_way: set[Path] = set()
 
@@ -47,7 +36,7 @@ _under_way: set[Path] = set()
 def plan(venue: Venue, *, restart_emperor: bool = False) -> Upgrade:
     """What `upgrade` would do; changes nothing. Raises NotAllowed."""
     _refuse(venue)
-    told = _as_owner(venue, partial(_look, venue, os.getpid()))
+    told = _as_owner(venue, partial(upgrade_steps.look, venue, os.getpid()))
     return _completed(venue, told, Outside.of(venue), restart_emperor=restart_emperor)
 
 
@@ -58,7 +47,7 @@ def upgrade(venue: Venue, *, restart_emperor: bool = False) -> Upgrade:
         _refuse_restart(venue)
     outside = Outside.of(venue)
     with _alone(venue):
-        told = _as_owner(venue, partial(_begin, venue, _me()))
+        told = _as_owner(venue, partial(upgrade_steps.begin, venue, _me()))
         restart_emperor |= told["again"]
         planned = _completed(venue, told, outside, restart_emperor=restart_emperor)
         with _all_or_nothing(venue) as undo:
@@ -69,16 +58,16 @@ def upgrade(venue: Venue, *, restart_emperor: bool = False) -> Upgrade:
 
 def _carry_out(venue: Venue, planned: Upgrade) -> None:
     """Have the Acts, the watcher and the Emperor use the new files, then record them."""
-    _as_owner(venue, partial(_restart_acts, venue, planned.restarted))
+    _as_owner(venue, partial(upgrade_steps.restart_acts, venue, planned.restarted))
     if planned.replaced or not planned.emperor:
-        _as_owner(venue, partial(_prepare_emperor, venue))
+        _as_owner(venue, partial(upgrade_steps.prepare_emperor, venue))
     if planned.replaced:
-        _as_owner(venue, partial(_note, venue, emperor=True))
+        _as_owner(venue, partial(upgrade_steps.note, venue, emperor=True))
         _replace_emperor(venue)
-        _as_owner(venue, partial(_start_acts, venue))
+        _as_owner(venue, partial(upgrade_steps.start_acts, venue))
     elif planned.library:
-        _as_owner(venue, partial(_replace_watcher, venue))
-    _as_owner(venue, partial(_commit, venue, is_whole=not _holds_back(planned)))
+        _as_owner(venue, partial(upgrade_steps.replace_watcher, venue))
+    _as_owner(venue, partial(upgrade_steps.commit, venue, is_whole=not _holds_back(planned)))
 
 
 def _me() -> tuple[int, float]:
@@ -111,26 +100,6 @@ def _refuse_restart(venue: Venue) -> None:
     if service and not service.own and not users.am_root():
         command = users.root_command("--venue", str(venue.path), "upgrade", "--restart-emperor")
         raise NotAllowed(f"only root can restart {service.name}; type: {command}")
-
-
-def _look(venue: Venue, me: int) -> dict[str, Any]:
-    """What there is to do, for another process."""
-    with telling_disk_trouble(f"cannot examine {venue.path}"):
-        return _packed(venue, upgrade_plan.examine(venue), _killed(venue, me))
-
-
-def _packed(venue: Venue, work: Work, again: Journal | None = None) -> dict[str, Any]:
-    names = [name for name in (again.restarted if again else ()) if venue.act(name).wanted]
-    return {
-        "files": [asdict(each) for each in work.files],
-        "library": work.library,
-        "restarted": [*dict.fromkeys([*work.restarted, *names])],
-        "passed_over": work.passed_over,
-        "causes": work.causes,
-        "runs": venue.emperor.pid is not None or bool(again and again.emperor),
-        "again": bool(again and again.emperor),
-        "ran": len(work.ran),
-    }
 
 
 def _completed(
@@ -174,44 +143,6 @@ def _waiting(renewal: Renewal) -> Renewal:
     return Renewal(renewal.file, Fate.WAITS, command=command)
 
 
-def _begin(venue: Venue, me: tuple[int, float]) -> dict[str, Any]:
-    """Write the journal, then the files that need no new Emperor.
-
-    What a killed upgrade has changed is undone first; the Acts that it has restarted, and the
-    Emperor, restart once more.
-    """
-    paths = venue.paths
-    with telling_disk_trouble(f"cannot upgrade {paths.top}"):
-        make_private(paths.own)
-        with locked(paths.own / "upgrade.lock", f"upgrading {paths.top}"):
-            if killed := _killed(venue, me[0]):
-                upgrade_journal.put_back(paths, killed)
-            work = upgrade_plan.examine(venue)
-            journal = _journal(venue, work, me, killed)
-            upgrade_journal.write(paths, journal)
-        try:
-            for name in work.texts:
-                upgrade_journal.apply(paths, name, journal.files[name])
-            if work.library:
-                private_copy.add(paths)
-        except BaseException:
-            upgrade_journal.put_back(paths, journal)
-            if killed:
-                upgrade_journal.write(paths, killed)
-            else:
-                upgrade_journal.remove(paths)
-            raise
-    return _packed(venue, work, killed)
-
-
-def _killed(venue: Venue, me: int) -> Journal | None:
-    """The journal of an upgrade that was killed. Raises Busy if another process upgrades."""
-    journal = upgrade_journal.read(venue.paths)
-    if journal and journal.is_of_another(me):
-        raise Busy(f"another process (pid {journal.pid}) upgrades {venue.path}")
-    return journal
-
-
 @contextmanager
 def _alone(venue: Venue) -> Iterator[None]:
     """No other thread of this process upgrades the Venue meanwhile. Raises Busy."""
@@ -224,122 +155,13 @@ def _alone(venue: Venue) -> Iterator[None]:
         _under_way.discard(venue.path)
 
 
-def _journal(venue: Venue, work: Work, me: tuple[int, float], killed: Journal | None) -> Journal:
-    paths = venue.paths
-    texts = {**work.texts, **work.later}
-    return Journal(
-        pid=me[0],
-        began=me[1],
-        files={name: upgrade_journal.change(paths, name, text) for name, text in texts.items()},
-        copy=private_copy.in_use(paths),
-        has_residents=paths.residents.is_dir(),
-        ran=killed.ran if killed and killed.emperor else work.ran,
-        restarted=killed.restarted if killed else (),
-        emperor=killed.emperor if killed else False,
-    )
-
-
-def _note(venue: Venue, **facts: Any) -> None:
-    """Write more into the journal."""
-    present = upgrade_journal.read(venue.paths)
-    assert present
-    upgrade_journal.write(venue.paths, replace(present, **facts))
-
-
-def _restart_acts(venue: Venue, names: tuple[str, ...]) -> None:
-    """One after the other; each is tried with the new files first."""
-    for name in names:
-        act = venue.act(name)
-        if act.wanted:
-            act.check(act.vassal_text)
-            journal = upgrade_journal.read(venue.paths)
-            assert journal
-            _note(venue, restarted=(*journal.restarted, name))
-            act.restart()
-
-
-def _prepare_emperor(venue: Venue) -> None:
-    """Write what only a new Emperor reads."""
-    paths = venue.paths
-    journal = upgrade_journal.read(paths)
-    assert journal
-    with telling_disk_trouble(f"cannot upgrade {paths.top}"):
-        if change := journal.files.get(venue_files.EMPEROR_INI):
-            upgrade_journal.apply(paths, venue_files.EMPEROR_INI, change)
-        if _supports_watcher(venue):
-            paths.residents.mkdir(mode=0o700, exist_ok=True)
-            if not private_copy.is_current(paths):
-                private_copy.add(paths)
-            resident.arrange(paths, wanted=venue.settings.watcher)
-
-
-def _supports_watcher(venue: Venue) -> bool:
-    names = venue_files.EMPEROR_INI, venue_files.LAUNCH
-    return resident.is_supported(*(upgrade_journal.text_of(venue.path / n) or "" for n in names))
-
-
 def _replace_emperor(venue: Venue) -> None:
     """Restart the Emperor, by systemd if a unit runs it."""
     service = client.service_of(venue.path)
     if service and service.at_work:
         service.tell("restart")
     else:
-        _as_owner(venue, partial(_restart_emperor, venue))
-
-
-def _restart_emperor(venue: Venue) -> None:
-    venue.stop()
-    venue.start()
-
-
-def _start_acts(venue: Venue) -> None:
-    """Return when the Acts that ran well do so again, and the watcher runs if one is wanted."""
-    journal = upgrade_journal.read(venue.paths)
-    assert journal
-    for name in journal.ran:
-        if venue.act(name).wanted:
-            venue.act(name).start()
-    if _supports_watcher(venue) and venue.settings.watcher:
-        _await_watcher(venue)
-
-
-def _replace_watcher(venue: Venue) -> None:
-    """Have the watcher run the new copy; one that did not run before need not."""
-    before = venue.watcher
-    if before.state is Watching.RUNNING:
-        resident.replace(venue.paths)
-        _await_watcher(venue, before.pid)
-
-
-def _await_watcher(venue: Venue, before: int | None = None) -> None:
-    def runs() -> bool:
-        now = venue.watcher
-        return now.state is Watching.RUNNING and now.pid != before
-
-    if not until(runs, Deadline(_WATCHER), pause=0.05):
-        raise EmperorFailed(f"the new watcher does not run; see {venue.paths.watcher_log}")
-
-
-def _commit(venue: Venue, *, is_whole: bool) -> None:
-    """Record what was written, then forget how to undo it."""
-    paths = venue.paths
-    with telling_disk_trouble(f"cannot upgrade {paths.top}"):
-        texts = {
-            name: _remembered(venue, name, new) for name, new in venue_files.texts(paths).items()
-        }
-        shipped = shipped_files.digest() if is_whole else ""
-        shipped_record.write(paths, Record(shipped_files.version(), shipped, texts))
-        upgrade_journal.remove(paths)
-        private_copy.remove_unused(paths)
-
-
-def _remembered(venue: Venue, name: str, new: str) -> list[str]:
-    """The text that a file was made from, and the new one."""
-    known = upgrade_plan.known_texts(venue.paths, name)
-    present = upgrade_journal.text_of(venue.path / name) or ""
-    base = present if present in known else upgrade_plan.nearest(known, present)
-    before = [base] if base else known[-1:]
-    return [*dict.fromkeys([*before, new])]
+        _as_owner(venue, partial(upgrade_steps.restart_emperor, venue))
 
 
 @contextmanager
@@ -373,46 +195,16 @@ def _undo(venue: Venue, left: list[str]) -> None:
 
 
 def _put_back(venue: Venue) -> None:
-    _as_owner(venue, partial(_put_files_back, venue))
-
-
-def _put_files_back(venue: Venue) -> None:
-    journal = upgrade_journal.read(venue.paths)
-    with telling_disk_trouble(f"cannot put back the files of {venue.path}"):
-        if journal:
-            upgrade_journal.put_back(venue.paths, journal)
+    _as_owner(venue, partial(upgrade_steps.put_files_back, venue))
 
 
 def _replace_emperor_back(venue: Venue) -> None:
-    if _as_owner(venue, partial(_has_replaced, venue)):
+    if _as_owner(venue, partial(upgrade_steps.has_replaced, venue)):
         _replace_emperor(venue)
 
 
-def _has_replaced(venue: Venue) -> bool:
-    journal = upgrade_journal.read(venue.paths)
-    return journal is not None and journal.emperor
-
-
 def _restart_back(venue: Venue) -> None:
-    _as_owner(venue, partial(_restart_acts_back, venue))
-
-
-def _restart_acts_back(venue: Venue) -> None:
-    journal = upgrade_journal.read(venue.paths)
-    if journal is None:
-        return
-    failed = []
-    for name in journal.ran if journal.emperor else journal.restarted:
-        act = venue.act(name)
-        try:
-            if act.wanted:
-                act.start() if journal.emperor else act.restart(check=False)
-        except BackstageError as error:
-            failed.append(str(error))
-    if journal.has_residents:
-        resident.replace(venue.paths)
-    if failed:
-        raise BackstageError("\n".join(failed))
+    _as_owner(venue, partial(upgrade_steps.restart_acts_back, venue))
 
 
 def _forget(venue: Venue) -> None:

@@ -15,7 +15,7 @@ from backstage.facts.renewals import Cause, Fate
 from backstage.layout import shipped_files, shipped_record
 from backstage.layout.paths import VenuePaths
 from backstage.layout.shipped_record import Record
-from backstage.operations import upgrade, upgrade_journal, venue_files
+from backstage.operations import upgrade, upgrade_journal, upgrade_steps, venue_files
 from backstage.operations.new_venue import configure
 from backstage.operations.upgrade_journal import Journal, text_of
 from backstage.system import processes, users
@@ -124,20 +124,20 @@ def killed_after(venue: Venue, step: str, monkeypatch: pytest.MonkeyPatch) -> No
     """End a process that upgrades as `kill -9` would, right after this step."""
     child = os.fork()
     if child == 0:
-        done: Callable[..., object] = getattr(upgrade, step)
+        done: Callable[..., object] = getattr(upgrade_steps, step)
 
         def then_killed(*words: object, **named: object) -> None:
             done(*words, **named)
             os.kill(os.getpid(), 9)
 
-        monkeypatch.setattr(upgrade, step, then_killed)
+        monkeypatch.setattr(upgrade_steps, step, then_killed)
         upgrade.upgrade(venue)
         os._exit(1)
     assert os.waitpid(child, 0)[1] == 9
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize("step", ["_begin", "_prepare_emperor", "_commit"])
+@pytest.mark.parametrize("step", ["begin", "prepare_emperor", "commit"])
 def test_one_that_was_killed_is_repaired_by_the_next(
     venue: Venue, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,7 +153,7 @@ def test_one_that_was_killed_is_repaired_by_the_next(
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_edits_after_a_kill_are_kept(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
-    killed_after(venue, "_begin", monkeypatch)
+    killed_after(venue, "begin", monkeypatch)
     launch = venue.path / LAUNCH
     launch.write_text(launch.read_text() + "# mine\n")
     made = upgrade.upgrade(venue)
@@ -181,7 +181,7 @@ def test_a_disk_that_refuses_undoes_it(
     """Together with what one that was killed before has done."""
     before, copy = texts(venue), private_copy.in_use(venue.paths)
     if is_second:
-        killed_after(venue, "_begin", monkeypatch)
+        killed_after(venue, "begin", monkeypatch)
         monkeypatch.undo()
         assert texts(venue) != before
     (venue.paths.library / "backstage/venue.py").write_text("# An earlier version.\n")
