@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from .events.event import Event
     from .events.streams import EventStream
     from .facts.faults import Fault
+    from .facts.renewals import Cause, Fate, Renewal, Replacement, Upgrade
     from .facts.snapshots import Snapshot
     from .facts.states import State
     from .facts.untaken import Untaken
     from .logs.journal import Journal
     from .logs.source import LogLine
     from .projects.env_file import EnvFile
-    from .shortcuts import new_act, new_venue, use_venue, venue_from_cwd
+    from .shortcuts import new_act, new_venue, upgrade_venue, use_venue, venue_from_cwd
     from .venue import Venue
 else:
     # Hidden from type checkers, which would otherwise accept any name.
@@ -45,22 +46,28 @@ else:
 __all__ = [
     "Act",
     "BackstageError",
+    "Cause",
     "EnvFile",
     "Event",
     "EventStream",
+    "Fate",
     "Fault",
     "Finding",
     "Journal",
     "LogLine",
     "Outcome",
+    "Renewal",
+    "Replacement",
     "Severity",
     "Snapshot",
     "State",
     "Untaken",
+    "Upgrade",
     "Venue",
     "Verb",
     "new_act",
     "new_venue",
+    "upgrade_venue",
     "use_venue",
     "venue_from_cwd",
 ]
@@ -68,22 +75,28 @@ __all__ = [
 _MODULES = {
     "Act": "act",
     "BackstageError": "errors",
+    "Cause": "facts.renewals",
     "EnvFile": "projects.env_file",
     "Event": "events.event",
     "EventStream": "events.streams",
+    "Fate": "facts.renewals",
     "Fault": "facts.faults",
     "Finding": "doctor.finding",
     "Journal": "logs.journal",
     "LogLine": "logs.source",
     "Outcome": "batches",
+    "Renewal": "facts.renewals",
+    "Replacement": "facts.renewals",
     "Severity": "doctor.finding",
     "Snapshot": "facts.snapshots",
     "State": "facts.states",
     "Untaken": "facts.untaken",
+    "Upgrade": "facts.renewals",
     "Venue": "venue",
     "Verb": "batches",
     "new_act": "shortcuts",
     "new_venue": "shortcuts",
+    "upgrade_venue": "shortcuts",
     "use_venue": "shortcuts",
     "venue_from_cwd": "shortcuts",
 }

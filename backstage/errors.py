@@ -25,6 +25,7 @@ __all__ = [
     "SiteRefused",
     "UnknownUser",
     "UnsafeDirectory",
+    "UpgradeFailed",
 ]
 
 
@@ -194,6 +195,21 @@ class CheckFailed(ActFailed):
 
 class NotInTime(ActFailed):
     """Raised when a wait timed out; the Act may still reach the state later."""
+
+
+class UpgradeFailed(BackstageError):
+    """Raised when an upgrade fails; everything has been undone.
+
+    `cause` is the error; `left` says what could not be undone, one line each.
+    """
+
+    def __init__(self, venue: Path, cause: BackstageError, left: tuple[str, ...] = ()) -> None:
+        undone = "but not everything could be undone" if left else "everything is as before"
+        message = "\n".join([f"{venue} is not upgraded, {undone}: {cause}", *left])
+        super().__init__(message)
+        self.venue = venue
+        self.cause = cause
+        self.left = left
 
 
 class Busy(BackstageError):

@@ -1,4 +1,4 @@
-"""The functions that most programs need: new_venue, new_act, use_venue, venue_from_cwd.
+"""The functions that most programs need, such as new_venue, new_act and use_venue.
 
 Importing this module is cheap; each function imports what it needs when it is called.
 """
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .act import Act
+    from .facts.renewals import Upgrade
     from .operations.new_venue import Progress
     from .venue import Venue
 
-__all__ = ["new_act", "new_venue", "use_venue", "venue_from_cwd"]
+__all__ = ["new_act", "new_venue", "upgrade_venue", "use_venue", "venue_from_cwd"]
 
 
 def new_venue(
@@ -80,3 +81,18 @@ def venue_from_cwd() -> Venue:
     from .layout.registry import venue_above
 
     return use_venue(venue_above(Path.cwd()))
+
+
+def upgrade_venue(venue: Venue, *, restart_emperor: bool = False, dry_run: bool = False) -> Upgrade:
+    """Renew what a Venue got from an earlier version of this library, or tell what `dry_run` would.
+
+    Files that were edited are kept, and the new ones are put beside them. Acts that use a renewed
+    template restart one after the other and lose no request; stopped Acts stay stopped. What needs
+    a new Emperor is done only with `restart_emperor`, since all Acts are away meanwhile.
+
+    Raises UpgradeFailed after everything was undone, Busy if another process upgrades the Venue,
+    NotAllowed.
+    """
+    from .operations.upgrade import plan, upgrade
+
+    return (plan if dry_run else upgrade)(venue, restart_emperor=restart_emperor)

@@ -9,22 +9,28 @@ import backstage
 from backstage import (
     Act,
     BackstageError,
+    Cause,
     EnvFile,
     Event,
     EventStream,
+    Fate,
     Fault,
     Finding,
     Journal,
     LogLine,
     Outcome,
+    Renewal,
+    Replacement,
     Severity,
     Snapshot,
     State,
+    Upgrade,
     Venue,
     Verb,
     new_act,
     new_venue,
     shortcuts,
+    upgrade_venue,
     use_venue,
     venue_from_cwd,
 )
@@ -55,6 +61,15 @@ def events_name_states(venue: Venue) -> None:
     assert_type(event.before, State)
     assert_type(event.after, State)
     assert_type(event.act, str)
+
+
+def an_upgrade_tells_what_it_does(venue: Venue) -> None:
+    made = assert_type(upgrade_venue(venue, dry_run=True), Upgrade)
+    assert_type(made.files, tuple[Renewal, ...])
+    assert_type(made.files[0].fate, Fate)
+    assert made.emperor
+    assert_type(made.emperor, Replacement)
+    assert_type(made.emperor.causes, tuple[Cause, ...])
 
 
 def what_a_venue_yields_has_a_public_type(venue: Venue, act: Act) -> None:

@@ -35,8 +35,8 @@ ORDER = (
     "batches",
     "venue",
     "watcher",
-    "operations",
     "nginx",
+    "operations",
     "shortcuts",
     "cli",
 )

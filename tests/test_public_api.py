@@ -17,7 +17,8 @@ PUBLIC = {
     *("Venue", "Act", "State", "Event", "Snapshot", "BackstageError"),
     *("EnvFile", "EventStream", "Fault", "Finding", "Journal", "LogLine"),
     *("Outcome", "Severity", "Untaken", "Verb"),
-    *("new_venue", "new_act", "use_venue", "venue_from_cwd"),
+    *("Upgrade", "Renewal", "Fate", "Replacement", "Cause"),
+    *("new_venue", "new_act", "use_venue", "venue_from_cwd", "upgrade_venue"),
 }
 # What `import backstage` adds to a Python that has imported nothing else.
 LOADED = """

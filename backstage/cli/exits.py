@@ -21,6 +21,7 @@ from ..errors import (
     SiteRefused,
     UnknownUser,
     UnsafeDirectory,
+    UpgradeFailed,
 )
 
 
@@ -78,5 +79,7 @@ _KINDS: tuple[tuple[type[BackstageError], Exit], ...] = (
 
 
 def exit_of(error: BackstageError) -> Exit:
-    """The exit code for an error."""
+    """The exit code for an error; for a failed upgrade that of its cause."""
+    if isinstance(error, UpgradeFailed):
+        return exit_of(error.cause)
     return next((code for kind, code in _KINDS if isinstance(error, kind)), Exit.FAILED)

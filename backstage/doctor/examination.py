@@ -8,7 +8,7 @@ from shlex import join
 
 from ..errors import BackstageError
 from ..status.survey import Survey
-from . import acts, directories, django, emperor, environment, limits, ports, watcher
+from . import acts, directories, django, emperor, environment, files, limits, ports, watcher
 from .finding import Finding, Remedy, trouble
 
 
@@ -27,6 +27,7 @@ def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
         "uwsgi": lambda: environment.uwsgi(paths),
         "permissions": lambda: directories.permissions(paths, acts_paths),
         "emperor": lambda: emperor.examine(survey),
+        "files": lambda: files.examine(paths),
         "watcher": lambda: watcher.examine(survey),
         "ports": lambda: ports.examine(paths, survey.look_at(names)),
         "disk": lambda: directories.disk(paths),

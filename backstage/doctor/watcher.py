@@ -35,7 +35,7 @@ def _finding(seen: Watcher) -> Finding:
         return note(_WATCHER, "is off: edits are only taken up while a command watches", remedy)
     if seen.state is Watching.UNSUPPORTED:
         what = "there is none: the Venue was made by a version of Backstage without it"
-        return note(_WATCHER, what)
+        return note(_WATCHER, what, Remedy(command="backstage upgrade --restart-emperor"))
     if seen.state in {Watching.STOPPED, Watching.STARTING}:
         return ok(_WATCHER, "starts with the Emperor")
     return ok(_WATCHER, f"runs, pid {seen.pid}")

@@ -113,6 +113,16 @@ class VenuePaths:
         """The errors of the present watcher."""
         return self.own / "watcher.log"
 
+    @cached_property
+    def shipped(self) -> Path:
+        """The record of the texts that the library wrote into the Venue; see shipped_record."""
+        return self.own / "shipped.json"
+
+    @cached_property
+    def upgrade(self) -> Path:
+        """Exists while the Venue is being upgraded, and says how to undo that."""
+        return self.own / "upgrade.json"
+
     @property
     def site_packages(self) -> Path:
         """The environment's modules; `lib` if the environment is not built yet."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
+_DISTRIBUTION = "django_backstage"
 _MARKER = re.compile(r"@([A-Z]+)@")
 _VARIABLE = re.compile(r"\{\{ ([a-z_]+) \}\}")
 
@@ -33,6 +36,25 @@ def shelf(name: str) -> Path:
 def shipped(*place: str) -> list[Path]:
     """The files in a directory of shipped files, sorted by name; without `__pycache__`."""
     return sorted(path for path in shelf(place[0]).joinpath(*place[1:]).iterdir() if path.is_file())
+
+
+def version() -> str:
+    """The version of this library; '' if it is not installed."""
+    try:
+        return metadata.version(_DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def digest() -> str:
+    """The digest of everything that is copied into Venues."""
+    names = shelf("emperor"), shelf("vassal_templates"), shelf("scaffolds") / "venue" / "templates"
+    files = [path for place in names for path in sorted(place.iterdir()) if path.is_file()]
+    parts = [
+        b"%s %d\n%s" % (path.name.encode(), path.stat().st_size, path.read_bytes())
+        for path in files
+    ]
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def configuration(shelf_name: str, file_name: str, **markers: str) -> str:

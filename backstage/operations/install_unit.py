@@ -118,6 +118,42 @@ def install(wanted: Installation) -> Service:
     return service
 
 
+def renewal(venue: Venue) -> Installation | None:
+    """The installed unit of a Venue, as this version would write it; None if it would not.
+
+    The user stays the same. Changes nothing.
+    """
+    service = client.service_of(venue.path)
+    if service is None:
+        return None
+    run_as = _ROOT if _owner(venue) == users.ROOT and not service.own else ""
+    wanted = plan(venue, own=service.own, run_as=run_as)
+    return None if wanted.is_there else wanted
+
+
+def renew(wanted: Installation) -> None:
+    """Replace the text of an installed unit; it is in force from the next start.
+
+    On an error, everything is restored. Raises ServiceFailed, CannotWrite.
+    """
+    service = wanted.service
+    if fault := _fault(wanted):
+        raise ServiceFailed(f"systemd rejects the unit {service.name}:", fault)
+    trouble = files.telling_disk_trouble(f"cannot write {service.path}")
+    with trouble, registry.installing_units(), ExitStack() as undo:
+        _refuse_changed(wanted)
+        undo.callback(put_back_text, wanted)
+        files.write_atomically(service.path, wanted.text)
+        client.reload_units(own=service.own)
+        undo.pop_all()
+
+
+def put_back_text(wanted: Installation) -> None:
+    """Restore the text of a unit that `renew` has replaced."""
+    files.write_atomically(wanted.service.path, wanted.present)
+    client.reload_units(own=wanted.service.own)
+
+
 def uninstall(venue: Venue) -> Service:
     """Stop the Emperor and remove its unit completely. Returns the removed service.
 

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import EnvironmentFailed, NotAVenue, SettingsError
-from ..kinds import daemon
-from ..layout import registry
+from ..layout import registry, shipped_record
 from ..layout.names import check_venue_name, check_venue_path
 from ..layout.paths import VenuePaths
 from ..layout.settings import Settings, port_range
-from ..layout.shipped_files import configuration, filled, shipped
+from ..layout.shipped_files import configuration
 from ..system.files import make_private, remove_tree, telling_disk_trouble, write_atomically
 from ..uwsgi import resident
-from ..uwsgi.emperor import Emperor, uwsgi_of
+from ..uwsgi.emperor import Emperor
 from ..venue import Venue
 from ..virtualenvs import cache, interpreters, namesake, private_copy, tools
+from . import venue_files
 
 
 @dataclass(frozen=True)
@@ -152,14 +152,12 @@ def configure(venue_paths: VenuePaths) -> None:
     venue_paths.residents.mkdir(mode=0o700, exist_ok=True)
     # uWSGI locks it, but does not create it.
     venue_paths.emperor_lock.touch(mode=0o600)
-    markers = {"venue": str(venue_paths.top), "uwsgi": str(uwsgi_of(venue_paths))}
-    _write_template(venue_paths.templates / "django.ini", "vassal_templates", markers)
-    markers["daemons"] = "|".join(daemon.OPTIONS)
-    for source in shipped("scaffolds", "venue", "templates"):
-        mode = 0o755 if source.suffix == "" else 0o644
-        write_atomically(venue_paths.templates / source.name, filled(source, **markers), mode=mode)
-    _write_template(venue_paths.emperor_ini, "emperor", markers)
-    _write_template(venue_paths.settings, "emperor", {"ports": f"{ports[0]}-{ports[-1]}"})
+    texts = venue_files.texts(venue_paths)
+    for name, text in texts.items():
+        write_atomically(venue_paths.top / name, text, mode=venue_files.mode_of(name))
+    settings = configuration("emperor", "venue.yaml", ports=f"{ports[0]}-{ports[-1]}")
+    write_atomically(venue_paths.settings, settings)
+    shipped_record.write(venue_paths, venue_files.record(texts))
     resident.arrange(venue_paths, wanted=True)
 
 
@@ -170,10 +168,6 @@ def _ports() -> range:
         return port_range(named) if named else Settings().ports
     except ValueError as error:
         raise SettingsError(Path(PORTS), None, str(error)) from error
-
-
-def _write_template(target: Path, shelf_name: str, markers: dict[str, str]) -> None:
-    write_atomically(target, configuration(shelf_name, target.name, **markers))
 
 
 def _unmake_venue(venue_paths: VenuePaths, *, keep_directory: bool) -> None:

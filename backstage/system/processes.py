@@ -124,6 +124,14 @@ def started_after(pid: int, moment: float) -> bool:
     return known is not None and known.began >= moment - 0.01
 
 
+def is_replaced(pid: int) -> bool:
+    """Whether the file of a process's program has been replaced or removed since it started."""
+    try:
+        return str(Path(f"/proc/{pid}/exe").readlink()).endswith(" (deleted)")
+    except OSError:
+        return False
+
+
 def completed(members: list[Process]) -> list[Process]:
     """A family, looked up again if its first process, which runs, had started no other yet."""
     lone = len(members) == 1 and running(members)

@@ -15,12 +15,15 @@ from ..layout.paths import ActPaths, VenuePaths
 from ..system import processes
 from ..system.files import lock_holder, write_atomically
 from ..system.locks import holder_of, locked
+from . import ini
 
 _TEXT = """\
 # While this file exists, the Emperor runs the watcher of this Venue; see templates/launch.
 # To remove it for good, set `watcher: off` in venue.yaml.
 [uwsgi]
 """
+# The name of its file, by which templates/launch knows it.
+_FILE = ".watcher.ini"
 # How long it may take to start after the Emperor, in seconds, on a busy machine.
 _STARTING = 10.0
 # Longer than a watcher that works may hold the lock of an Act, in seconds.
@@ -30,6 +33,12 @@ _LONGEST_HOLD = 15.0
 def is_its_directory(key: str, value: str) -> bool:
     """Whether a line of emperor.ini makes the Emperor look for it."""
     return key == "emperor" and value.endswith("/residents")
+
+
+def is_supported(emperor_ini: str, launch: str) -> bool:
+    """Whether with these texts of emperor.ini and templates/launch the Emperor can run it."""
+    looks = any(is_its_directory(key, value) for _, key, value in ini.settings(emperor_ini))
+    return looks and _FILE in launch
 
 
 def look(venue_paths: VenuePaths, *, wanted: bool, emperor: int | None) -> Watcher:
@@ -64,6 +73,12 @@ def end_halted(venue_paths: VenuePaths) -> None:
     """Kill the watcher if a signal has suspended it: it could not end when told to."""
     pid = lock_holder(venue_paths.watcher_lock)
     if pid and _is_halted(pid):
+        _kill(pid)
+
+
+def replace(venue_paths: VenuePaths) -> None:
+    """Kill the watcher: its script starts it again at once, from the copy that is now in use."""
+    if pid := lock_holder(venue_paths.watcher_lock):
         _kill(pid)
 
 

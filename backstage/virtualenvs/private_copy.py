@@ -46,22 +46,74 @@ def make(venue_paths: VenuePaths) -> None:
 
     Raises EnvironmentFailed or OSError; then the old one is still in place.
     """
+    add(venue_paths)
+    remove_unused(venue_paths)
+
+
+def add(venue_paths: VenuePaths) -> None:
+    """Like `make`, but keeps the old copy, so that `use` can put it back."""
     make_private(venue_paths.own)
     new = venue_paths.own / f"library-{os.urandom(4).hex()}"
-    link = new.with_suffix(".part")
     try:
         for package in (_PACKAGE, *_NEEDS):
             home = _home(package)
             copying.copy(_files(home, package), home, new, new)
-        link.symlink_to(new.name)
-        link.replace(venue_paths.library)
+        use(venue_paths, new.name)
     except BaseException:
-        link.unlink(missing_ok=True)
         remove_tree(new)
         raise
+
+
+def in_use(venue_paths: VenuePaths) -> str:
+    """The name of the copy in use; '' if there is none."""
+    try:
+        return venue_paths.library.readlink().name
+    except OSError:
+        return ""
+
+
+def use(venue_paths: VenuePaths, name: str) -> None:
+    """Put the copy of this name into place; '' for none."""
+    if not name:
+        venue_paths.library.unlink(missing_ok=True)
+        return
+    link = venue_paths.own / f"{name}.part"
+    try:
+        link.symlink_to(name)
+        link.replace(venue_paths.library)
+    finally:
+        link.unlink(missing_ok=True)
+
+
+def remove_unused(venue_paths: VenuePaths) -> None:
+    """Remove all copies but the one in use."""
+    used = in_use(venue_paths)
     for old in venue_paths.own.glob("library-*"):
-        if old != new:
+        if old.name != used:
             remove_tree(old)
+
+
+def is_current(venue_paths: VenuePaths) -> bool:
+    """Whether the copy in use is the same as this library with its needs."""
+    copy = venue_paths.library
+    try:
+        for package in (_PACKAGE, *_NEEDS):
+            home = _home(package)
+            here, there = _sources(home, package), _sources(copy, package)
+            if here != there or any(_differs(home / name, copy / name) for name in here):
+                return False
+    except OSError:
+        return False
+    return True
+
+
+def _sources(home: Path, package: str) -> set[str]:
+    """What decides whether two copies are the same: bytecode is made from it."""
+    return {name for name in _files(home, package) if not name.endswith(".pyc")}
+
+
+def _differs(file: Path, other: Path) -> bool:
+    return file.read_bytes() != other.read_bytes()
 
 
 def _home(package: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -63,8 +64,18 @@ def test_every_kind_of_error_was_thought_of() -> None:
         for kind in vars(errors).values()
         if isinstance(kind, type) and issubclass(kind, BackstageError)
     }
-    failing = {kind for kind in kinds if exit_of(kind.__new__(kind)) is Exit.FAILED}
+    # A failed upgrade has the code of its cause.
+    failing = {
+        kind
+        for kind in kinds - {errors.UpgradeFailed}
+        if exit_of(kind.__new__(kind)) is Exit.FAILED
+    }
     assert failing == plain
+
+
+def test_a_failed_upgrade_exits_as_what_made_it_fail() -> None:
+    cause = errors.CheckFailed("blog", "no module named 'shop'")
+    assert exit_of(errors.UpgradeFailed(Path("/srv/MyVenue"), cause)) is Exit.CHECK
 
 
 def test_every_exit_code_has_a_meaning() -> None:

@@ -15,8 +15,8 @@ from backstage.layout.shipped_files import configuration
 from backstage.status.survey import Survey
 
 CHECKS = [
-    *("environment", "uwsgi", "permissions", "emperor", "watcher", "ports", "disk", "limits"),
-    *("leftovers", "acts", "django"),
+    *("environment", "uwsgi", "permissions", "emperor", "files", "watcher", "ports"),
+    *("disk", "limits", "leftovers", "acts", "django"),
 ]
 
 

@@ -58,6 +58,7 @@ CALLS = {
     "completion bash": "shell script",
     f"drain {ACT}": OUTCOME,
     f"undrain {ACT}": OUTCOME,
+    "upgrade": "venue done changes waits files library restarted passed_over emperor",
     f"stop {ACT}": OUTCOME,
     f"retire {ACT}": "act retired",
 }

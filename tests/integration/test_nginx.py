@@ -28,11 +28,12 @@ from backstage.nginx.site import Tls
 from backstage.shortcuts import new_act, new_venue
 from backstage.system import as_user
 from backstage.system.deadlines import Deadline, until
+from backstage.system.seals import sealed
 from backstage.venue import Venue
 from tests.own_ports import own_ports
 from tests.patience import PATIENCE
 
-from .calling import terminal
+from .calling import call, terminal
 from .serving import PROGRAM, VISITOR, Web, make_certificate
 from .visiting import visited
 
@@ -696,6 +697,28 @@ def test_edits_are_not_lost_unasked(web: Web, north: Act) -> None:
     file.write_text(edited)
     assert web.call("bind", "north", "north.test", "--yes", cwd=venue).returncode == Exit.DONE
     assert not binding.bound(north.paths.venue, web.nginx)[0].edited
+
+
+def test_an_upgrade_renews_a_site_unless_it_was_edited(web: Web, north: Act) -> None:
+    """Without a lost request, and with the command that would replace an edited one."""
+    venue = north.paths.venue.top
+    file = bind(web, north, "north.test").file
+    new = file.read_text()
+    body = new.partition("\n")[2].replace("client_max_body_size 100m", "client_max_body_size 7m")
+    file.write_text(sealed(body))
+    with visited(lambda: web.ask("north.test").status, 2) as counts:
+        done = call("upgrade", "--json", cwd=venue, env=web.variables)
+    (told,) = json.loads(done.stdout)["result"]["files"]
+    assert (told["file"], told["fate"]) == (str(file), "renewed")
+    assert file.read_text() == new
+    assert not counts["failed"]
+    assert counts["answered"]
+    file.write_text(new.replace("100m", "7m"))
+    done = call("upgrade", "--json", cwd=venue, env=web.variables)
+    (told,) = json.loads(done.stdout)["result"]["files"]
+    assert (told["fate"], told["command"]) == ("kept", "backstage nginx bind north north.test")
+    assert told["edits"] == ["-    client_max_body_size 100m;", "+    client_max_body_size 7m;"]
+    assert "7m" in file.read_text()
 
 
 def test_the_command_tells_people_and_programs(web: Web, north: Act) -> None:

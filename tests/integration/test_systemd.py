@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from backstage.cli.exits import Exit
+from backstage.system.seals import sealed
 from tests.patience import PATIENCE
 
 from .calling import call
@@ -664,6 +665,36 @@ def test_edits_are_replaced_only_if_one_says_so_and_drop_ins_never(site: House) 
         site.file.write_text(good)
         site.machine.run("rm", "-r", str(Path(drop_in).parent))
         site.machine.run("systemctl", "daemon-reload")
+
+
+def test_an_upgrade_renews_the_unit_and_waits_for_root_and_to_restart_it(site: House) -> None:
+    """The owner is told what to type; root does it, and restarts the Emperor only when told."""
+    good, emperor = site.file.read_text(), site.emperor
+    body = good.partition("\n")[2].replace("RestartSec=100ms", "RestartSec=200ms")
+    site.file.write_text(sealed(body))
+    ini = site.seen / "emperor.ini"
+    record = site.seen / ".backstage" / "shipped.json"
+    told = json.loads(record.read_text())
+    earlier = f"{ini.read_text()}# Of an earlier version.\n"
+    told["texts"]["emperor.ini"] = [earlier]
+    record.write_text(json.dumps(told))
+    ini.write_text(earlier)
+    by_owner = site.ask("upgrade", by=site.owner)
+    commands = {each["file"]: each["command"] for each in by_owner["files"]}  # type: ignore[attr-defined]
+    assert commands["emperor.ini"] == "backstage upgrade --restart-emperor"
+    assert commands[f"/{UNITS}/{site.unit}"].startswith("sudo ")
+    assert site.file.read_text() != good
+    site.call("upgrade", "--restart-emperor", by=site.owner, code=Exit.SYSTEM)
+    by_root = site.ask("upgrade", by=None)
+    assert {each["fate"] for each in by_root["files"]} == {"renewed", "waits"}  # type: ignore[attr-defined]
+    assert (site.file.read_text(), site.emperor) == (good, emperor)
+    site.call("upgrade", "--restart-emperor", by=None)
+    assert site.emperor not in {0, emperor}
+    assert site.is_active
+    assert site.all_answer
+    assert ini.read_text() != earlier
+    assert ini.stat().st_uid == site.seen.stat().st_uid
+    assert not site.ask("upgrade", by=None)["changes"]
 
 
 def test_an_installation_that_fails_changes_nothing_that_ran(site: House) -> None:
