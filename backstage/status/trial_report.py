@@ -93,7 +93,7 @@ def _fault(path: str, found: Mapping[str, Any]) -> str:
     if "status" not in found:
         return f"{path} is not answered: {error}"
     told = f"{path} answers {found['status']}"
-    why = error or str(found.get("line") or "")
+    why = ": ".join(filter(None, (str(found.get("line") or ""), error)))
     if found.get("good"):
         return f"{told} without the text it should have"
     return f"{told}: {why}" if why else told

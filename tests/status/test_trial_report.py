@@ -72,6 +72,12 @@ def test_what_does_not_stand_in_the_way(fact: object, outcome: Trial) -> None:
             "/readyz answers 503: not ready: x",
             *("/readyz", 503),
         ),
+        (
+            [READY, done(path="/readyz", status=503, line="not ready", traceback=TRACE)],
+            "/readyz answers 503: not ready: ZeroDivisionError: division by zero "
+            "(/srv/blog/views.py, line 7)",
+            *("/readyz", 503),
+        ),
         ([PAGE, done(path="/", status=502, traceback="")], "/ answers 502", "/", 502),
         (
             [READY, done(path="/readyz", status=200, good=True)],

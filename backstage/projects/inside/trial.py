@@ -13,6 +13,7 @@ import importlib
 import inspect
 import io
 import json
+import logging
 import os
 import re
 import resource
@@ -173,9 +174,22 @@ def is_asgi(application: Any) -> bool:
     return inspect.iscoroutinefunction(called)
 
 
+class LoggedErrors(logging.Handler):
+    """Collects the tracebacks that the project logs."""
+
+    def __init__(self, seen: list[str]) -> None:
+        super().__init__()
+        self._seen = seen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[0]:
+            self._seen.append("".join(traceback.format_exception(*record.exc_info))[-_LONGEST:])
+
+
 def watch_errors() -> list[str]:
-    """The tracebacks of exceptions that Django turns into answers, as they come."""
+    """The tracebacks of exceptions that become answers or are logged, as they come."""
     seen: list[str] = []
+    logging.getLogger().addHandler(LoggedErrors(seen))
     module = sys.modules.get("django.core.signals")
     if module:
         module.got_request_exception.connect(lambda **_: seen.append(trace()), weak=False)
