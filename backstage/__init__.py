@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .events.event import Event
     from .events.streams import EventStream
     from .facts.faults import Fault
+    from .facts.past import Past
     from .facts.snapshots import Snapshot
     from .facts.states import State
     from .facts.untaken import Untaken
@@ -53,6 +54,7 @@ __all__ = [
     "Journal",
     "LogLine",
     "Outcome",
+    "Past",
     "Severity",
     "Snapshot",
     "State",
@@ -76,6 +78,7 @@ _MODULES = {
     "Journal": "logs.journal",
     "LogLine": "logs.source",
     "Outcome": "batches",
+    "Past": "facts.past",
     "Severity": "doctor.finding",
     "Snapshot": "facts.snapshots",
     "State": "facts.states",

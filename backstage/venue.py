@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .batches import Outcome, Verb, carry_out
 from .errors import BackstageError, NoSuchAct, NotAVenue
+from .events.event import Event
 from .events.streams import Broadcast, EventStream
 from .facts.snapshots import Snapshot
 from .facts.watching import Watcher
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .act import Act
     from .doctor import examination
     from .doctor.finding import Finding
+    from .events import past_events
     from .logs import journal, source
     from .logs.journal import Journal
     from .virtualenvs import private_copy
@@ -35,6 +37,7 @@ else:
     act_module = lazy.module("backstage.act")
     examination = lazy.module("backstage.doctor.examination")
     journal = lazy.module("backstage.logs.journal")
+    past_events = lazy.module("backstage.events.past_events")
     private_copy = lazy.module("backstage.virtualenvs.private_copy")
     source = lazy.module("backstage.logs.source")
 
@@ -159,6 +162,18 @@ class Venue:
         the Emperor uses them.
         """
         return self._broadcast.listen(timeout, stop_event)
+
+    def history(
+        self, *, since: float | datetime | None = None, act: str | None = None
+    ) -> Iterator[Event]:
+        """What has happened, the oldest event first, as the Venue's watcher wrote it down.
+
+        `since` is a datetime or seconds since the epoch; without it, everything that is kept: up to
+        10 MB. `act` is the name of an Act, which may have been retired.
+        """
+        begin = since.timestamp() if isinstance(since, datetime) else since
+        events = past_events.read(self.paths, begin)
+        return (event for event in events if act is None or event.act == act)
 
     def logs(
         self,

@@ -84,6 +84,11 @@ class VenuePaths:
         return self.top / "log"
 
     @cached_property
+    def events(self) -> Path:
+        """What has happened to the Acts, one JSON object a line; the watcher writes it."""
+        return self.log / "events.jsonl"
+
+    @cached_property
     def own(self) -> Path:
         """The directory for what the Venue itself runs; nothing in it belongs to an Act."""
         return self.top / ".backstage"
@@ -112,6 +117,11 @@ class VenuePaths:
     def watcher_log(self) -> Path:
         """The errors of the present watcher."""
         return self.own / "watcher.log"
+
+    @cached_property
+    def past(self) -> Path:
+        """The directory for what the watcher has counted, one file for each Act."""
+        return self.own / "past"
 
     @property
     def site_packages(self) -> Path:
@@ -223,16 +233,21 @@ class ActPaths:
         """Exists while the Act is drained: its health path then says so."""
         return self.venue.run / f"{self.name}.drain"
 
+    @cached_property
+    def past(self) -> Path:
+        """The file in which the watcher counts restarts and time down."""
+        return self.venue.past / f"{self.name}.json"
+
     @property
     def log(self) -> Path:
         return _within(self.own_log, self.venue.log) / f"{self.name}.log"
 
     @property
     def recorded(self) -> tuple[Path, ...]:
-        """What was written about the Act in run/, without the lock: it goes with the Act."""
+        """What was written about the Act, without the lock: it goes with the Act."""
         return (
             *(self.environment, self.loaded, self.fifo, self.refused),
-            *(self.tries, self.health, self.drain),
+            *(self.tries, self.health, self.drain, self.past),
         )
 
     def check_socket_room(self) -> None:

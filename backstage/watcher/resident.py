@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ..errors import SettingsError
-from ..events.event import Event
 from ..layout.paths import VenuePaths
 from ..layout.settings import read_settings
 from ..system.files import hold_lock
 from ..uwsgi import resident
 from ..venue import Venue
+from . import chronicle
+from .chronicle import Chronicle, Gap
 from .emperor import Emperor
-
-Handler = Callable[[Venue, Event], None]
-
-# What is done with each event, in this order. A handler must return soon and not raise.
-HANDLERS: tuple[Handler, ...] = ()
 
 # How often the setting is read, in seconds.
 _BEAT = 3.0
@@ -27,16 +23,21 @@ _BEAT = 3.0
 def watch(top: Path, emperor: Emperor) -> None:
     """Watch the Venue at `top` until this process is ended, or venue.yaml ends the watching."""
     paths = VenuePaths(top)
+    left = chronicle.last_alive(paths)
     if not hold_lock(paths.watcher_lock):
         sys.exit("another watcher runs")
-    wish, venue = _Wish(paths), Venue(paths)
+    wish, venue, history = _Wish(paths), Venue(paths), Chronicle(paths)
     with venue.events() as events:
         emperor.tell_ready()
+        with emperor.waiting():
+            history.begin(events.began, Gap.until_now(left, venue.emperor.pid))
+        emperor.farewell = partial(chronicle.show_alive, paths)
         while not wish.is_off():
-            if event := events.next_within(_BEAT):
-                with emperor.waiting():
-                    for handle in HANDLERS:
-                        handle(venue, event)
+            event = events.next_within(_BEAT)
+            with emperor.waiting():
+                if event:
+                    history.note(event)
+                history.beat()
     # Without its file, the Emperor does not start it again.
     resident.arrange(paths, wanted=False)
 
