@@ -60,7 +60,7 @@ class Tally:
         )
 
     def lasted(self, seconds: float, until: float) -> Tally:
-        """The tally after so many seconds in a state in which it is down."""
+        """The tally after so many seconds in a state in which it is down; negative ones are none."""
         steps = dict(self.steps)
         for moment, part in _parts(min(seconds, DAY), until):
             restarts, down = steps.get(_step(moment), (0, 0.0))
@@ -71,7 +71,7 @@ class Tally:
         """The last day at `now`; if the Act `is_down`, with the time that is not counted yet."""
         tally = self
         if is_down and self.state in DOWN:
-            tally = self.lasted(max(0.0, now - self.counted), now)
+            tally = self.lasted(now - self.counted, now)
         steps = _kept(tally.steps, now).values()
         return Past(
             restarts=sum(restarts for restarts, _ in steps),

@@ -160,7 +160,7 @@ def _with_gap(tally: Tally, state: State, gap: Gap, now: float) -> Tally:
     through = gap.is_new_emperor or (was_down and state in DOWN)
     until = now if through else gap.since
     seconds = until - tally.counted if was_down else gap.seconds * through
-    return tally.lasted(max(0.0, seconds), until)
+    return tally.lasted(seconds, until)
 
 
 def _is_loaded_since(moment: Moment, tally: Tally, gap: Gap) -> bool:

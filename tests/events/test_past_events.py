@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from backstage.events import lines, past_events
 from backstage.events.event import Event
 from backstage.facts.states import State
 from backstage.layout.paths import VenuePaths
-from backstage.logs.log_files import rotated
+from backstage.logs.log_files import LogFile, rotated
 
 
 def event(at: float) -> Event:
@@ -62,10 +63,22 @@ def test_a_rotation_meanwhile_loses_nothing(paths: VenuePaths) -> None:
     assert moments(paths) == [1, 2, 3]
 
 
-def test_a_link_in_place_of_it_is_read_only_if_it_is_ours(paths: VenuePaths) -> None:
-    """A pipe is none of it, and nobody waits for its writer."""
-    import os
+def test_a_rotation_between_two_files_tells_nothing_twice(
+    paths: VenuePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths.events.write_bytes(text(1, 2))
 
+    class Rotating(LogFile):
+        def __init__(self, path: Path) -> None:
+            super().__init__(path)
+            if path == paths.events:
+                path.rename(rotated(path))
+
+    monkeypatch.setattr(past_events, "LogFile", Rotating)
+    assert moments(paths) == [1, 2]
+
+
+def test_nobody_waits_for_a_pipe(paths: VenuePaths) -> None:
     os.mkfifo(paths.events)
     rotated(paths.events).write_bytes(text(1))
     assert moments(paths) == [1]
