@@ -60,7 +60,7 @@ class Tally:
         )
 
     def lasted(self, seconds: float, until: float) -> Tally:
-        """The tally after so many seconds in a state in which it is down; negative ones are none."""
+        """The tally after so many seconds down; negative ones are none."""
         steps = dict(self.steps)
         for moment, part in _parts(min(seconds, DAY), until):
             restarts, down = steps.get(_step(moment), (0, 0.0))
