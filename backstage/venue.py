@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from .events import past_events
     from .logs import journal, source
     from .logs.journal import Journal
-    from .virtualenvs import private_copy
+    from .virtualenvs import apprise_copy, private_copy
 else:
     act_module = lazy.module("backstage.act")
     examination = lazy.module("backstage.doctor.examination")
     journal = lazy.module("backstage.logs.journal")
+    apprise_copy = lazy.module("backstage.virtualenvs.apprise_copy")
     past_events = lazy.module("backstage.events.past_events")
     private_copy = lazy.module("backstage.virtualenvs.private_copy")
     source = lazy.module("backstage.logs.source")
@@ -215,9 +216,12 @@ class Venue:
 
         Returns when the Emperor watches the vassal files. Raises EmperorFailed, UnsafeDirectory.
         """
-        wanted = read_settings(self.paths.settings).watcher
+        settings = self.settings
+        wanted = settings.watcher
         if wanted and self.paths.residents.is_dir() and not self.paths.library.exists():
             private_copy.make(self.paths)
+        if wanted and any(target.url for target in settings.notify):
+            apprise_copy.provide(self.paths)
         resident.arrange(self.paths, wanted=wanted)
         self._survey.emperor.start()
 

@@ -8,7 +8,7 @@ from shlex import join
 
 from ..errors import BackstageError
 from ..status.survey import Survey
-from . import acts, directories, django, emperor, environment, limits, ports, watcher
+from . import acts, directories, django, emperor, environment, limits, notify, ports, watcher
 from .finding import Finding, Remedy, trouble
 
 
@@ -28,6 +28,7 @@ def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
         "permissions": lambda: directories.permissions(paths, acts_paths),
         "emperor": lambda: emperor.examine(survey),
         "watcher": lambda: watcher.examine(survey),
+        "notify": lambda: notify.examine(survey),
         "ports": lambda: ports.examine(paths, survey.look_at(names)),
         "disk": lambda: directories.disk(paths),
         "limits": lambda: limits.examine(survey, acts_paths),

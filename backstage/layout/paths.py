@@ -123,6 +123,16 @@ class VenuePaths:
         """The directory for what the watcher has counted, one file for each Act."""
         return self.own / "past"
 
+    @cached_property
+    def notices(self) -> Path:
+        """What the watcher knows of troubles that people were told about."""
+        return self.own / "notices.json"
+
+    @property
+    def apprise(self) -> Path | None:
+        """The Venue's copy of Apprise; None if it has none."""
+        return next(iter(sorted(self.own.glob("apprise-*"))), None)
+
     @property
     def site_packages(self) -> Path:
         """The environment's modules; `lib` if the environment is not built yet."""
