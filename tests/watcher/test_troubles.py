@@ -150,3 +150,14 @@ def test_what_people_know_outlives_a_watcher(story: Story) -> None:
     assert again.until(100) == []
     again.is_(RUNNING)
     assert again.until(200) == [(100 + LASTS, "blog", "blog runs again")]
+
+
+def test_news_of_an_act_that_runs_again_put_nothing_off(story: Story) -> None:
+    """Such as edits that are refused, one each second."""
+    story.is_(FAILING)
+    story.until(60)
+    told = []
+    for moment in range(60, 80):
+        story.is_(RUNNING)
+        told += story.until(moment + 1)
+    assert told == [(60 + LASTS, "blog", "blog runs again")]
