@@ -47,8 +47,7 @@ def _build_act(
         write_atomically(act_paths.preparing, "This Act is not complete: call new_act again.\n")
         act_paths.unfinished.rename(act_paths.top)
     if not act_paths.kept.exists():
-        health = "/" if adopted else scaffold.health_path(template)
-        ports.claim(act_paths, port, health)
+        ports.claim(act_paths, port)
     act = venue.act(act_paths.name)
     launch.prepare(act_paths)
     with scaffold.preparing(act_paths, skip=adopted):

@@ -19,7 +19,6 @@ from . import ask
 
 _SECRET_ALPHABET = string.ascii_letters + string.digits + "-_"
 _SECRET_LENGTH = 64
-_HEALTH_PATH = "/readyz"
 
 
 def write(act_paths: ActPaths, template: str | Path) -> None:
@@ -68,11 +67,6 @@ def preparing(act_paths: ActPaths, *, skip: bool) -> Iterator[None]:
             log_reasons.reason_from(output),
             output.strip(),
         )
-
-
-def health_path(template: str | Path) -> str:
-    """The path that tells whether a project from this template is well."""
-    return _HEALTH_PATH if template in _scaffolds() else "/"
 
 
 def _scaffolds() -> set[str | Path]:

@@ -14,7 +14,7 @@ from ..kinds.wsgi import DEATHS
 from ..layout.paths import ActPaths
 from ..system import processes
 from ..system.deadlines import Deadline, until
-from ..uwsgi import reloading, stats, vassal_files
+from ..uwsgi import questions, reloading, stats, vassal_files
 from ..uwsgi.health_check import check_of
 from ..uwsgi.ini import Address
 from ..uwsgi.log_reasons import dead_while_loading
@@ -75,7 +75,10 @@ class Waiter:
         return processes.family(entry.pid) if entry and entry.pid > 0 else []
 
     def await_running(self, deadline: Deadline, log: LogMark) -> None:
-        """Return as soon as the Act answers. Raises NotInTime, or ActFailed when it has failed."""
+        """Return as soon as the Act answers, or takes requests and has a health check.
+
+        Raises NotInTime, or ActFailed when it has failed.
+        """
         address = self.address()
         if address is None:
             self._await_accepting(deadline, log)
@@ -83,7 +86,9 @@ class Waiter:
         check = Deadline(_FAILURE_CHECK)
         with closing(Probe(address)) as probe:
             while not deadline.expired:
-                if probe.answered(wait=min(_FAILURE_CHECK, deadline.remaining)):
+                answers = probe.answered(wait=min(_FAILURE_CHECK, deadline.remaining))
+                # An application that raises gives no answer; the health check says why.
+                if answers or (probe.hung_up and self._check()):
                     if self._answers_itself(self.glance()):
                         return
                     probe.close()
@@ -95,11 +100,11 @@ class Waiter:
         raise self._late(f"does not answer on port {address.port} yet", log)
 
     def await_health(self, deadline: Deadline, log: LogMark) -> None:
-        """Return as soon as the Act's health check is passed, or if it has none.
+        """Return as soon as the Act's health check is passed, or if it has none to be asked.
 
         Raises ActFailed if it still is not after a while, NotInTime if it does not answer in time.
         """
-        check = check_of(self._paths)
+        check = self._check()
         grace, pause = Deadline(_GRACE), _FIRST_PAUSE
         while check and not deadline.expired:
             look = self.glance()
@@ -116,6 +121,11 @@ class Waiter:
             pause = min(2 * pause, _LAST_PAUSE)
         if check:
             raise self._late("does not answer well yet", log)
+
+    def _check(self) -> HealthCheck | None:
+        """The Act's health check; None if it has none, or can be asked nowhere."""
+        check = check_of(self._paths)
+        return check if check and questions.is_askable(self._paths, check) else None
 
     def _ask(self, look: Look, check: HealthCheck, deadline: Deadline) -> HealthRecord | None:
         inquiry = inquire(self._paths, check, *look.told_by)
@@ -174,6 +184,8 @@ class Waiter:
         """
 
         def ended() -> bool:
+            nonlocal members
+            members = processes.completed(members)
             left = processes.running(members)
             if left and left[0] != members[0]:
                 processes.kill_remaining(left, Deadline(1.0))

@@ -124,14 +124,23 @@ def started_after(pid: int, moment: float) -> bool:
     return known is not None and known.began >= moment - 0.01
 
 
-def wake_lone_master(family: Sequence[Process]) -> None:
-    """Wake a stopping uWSGI master, the first of `family`, once all its other processes have ended.
+def completed(members: list[Process]) -> list[Process]:
+    """A family, looked up again if its first process, which runs, had started no other yet."""
+    lone = len(members) == 1 and running(members)
+    return family(members[0].pid) or members if lone else members
 
-    It checks them only every few seconds; a SIGTERM then does no more than end that sleep.
+
+def wake_lone_master(members: Sequence[Process]) -> None:
+    """Wake a stopping uWSGI master, the first of a family, once all its other processes have ended.
+
+    It checks them only every few seconds; a SIGTERM then does no more than end that sleep. One that
+    has started no other yet must not get it: it may be a fork of the Emperor, which would tell all
+    Acts to stop as the Emperor does, or a master that writes to its log, which would hang.
     """
-    if running(family) == [family[0]]:
+    if len(members) > 1 and running(members) == [members[0]]:
         with suppress(psutil.NoSuchProcess):
-            family[0].send_signal(signal.SIGTERM)
+            if not running(members[0].children()):
+                members[0].send_signal(signal.SIGTERM)
 
 
 def describe(pid: int) -> str:

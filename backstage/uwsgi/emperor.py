@@ -149,6 +149,7 @@ class Emperor:
     def _gone(self, pid: int, families: list[list[processes.Process]]) -> bool:
         if not processes.alive(pid):
             return True
+        families[:] = [processes.completed(family) for family in families]
         for family in families:
             processes.wake_lone_master(family)
         with suppress(ProcessLookupError):

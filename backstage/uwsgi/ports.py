@@ -15,11 +15,11 @@ from . import owners, vassal_files
 from .ini import VassalFile
 
 
-def claim(act_paths: ActPaths, port: int | None, health: str = "/") -> None:
+def claim(act_paths: ActPaths, port: int | None) -> None:
     """Write a new Act's vassal file to where a start will find it; that reserves its port.
 
-    The port is `port` or, if None, the lowest free one in the Venue's range. `health` is the path
-    that tells whether the project is well. Raises PortUnavailable.
+    The port is `port` or, if None, the lowest free one in the Venue's range. Raises
+    PortUnavailable.
     """
     venue_paths = act_paths.venue
     with registry.choosing_ports():
@@ -28,7 +28,6 @@ def claim(act_paths: ActPaths, port: int | None, health: str = "/") -> None:
             "vassal.ini",
             act=act_paths.name,
             port=str(_chosen(venue_paths, port)),
-            health=health,
             venue=str(venue_paths.top),
         )
         vassal_files.write(act_paths.kept, text)

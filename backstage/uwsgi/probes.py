@@ -26,12 +26,14 @@ class Probe:
         self.address = address
         self._socket: socket.socket | None = None
         self._asked = False
+        # Whether the last request was taken, and the connection closed without an answer.
+        self.hung_up = False
 
     def begin(self) -> bool:
         """Connect unless connected; return whether a connection is open or in progress."""
         if self._socket is None:
             self._socket = connecting(self.address)
-            self._asked = False
+            self._asked = self.hung_up = False
         return self._socket is not None
 
     def answered(self, wait: float) -> bool:
@@ -53,6 +55,7 @@ class Probe:
         with suppress(OSError):
             if self._socket.recv(16):
                 return True
+            self.hung_up = True
         self.close()
         return False
 

@@ -16,10 +16,10 @@ from ..facts.health import HealthCheck
 from ..layout.paths import ActPaths
 from ..system import programs, users
 from ..system.deadlines import Deadline
-from . import vassal_files
-from .health_check import speaks_http
-from .ini import Address
+from . import places
+from .places import Place
 from .probes import connecting
+from .requests import request
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 _LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,9})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
@@ -62,26 +62,24 @@ def ask(act_paths: ActPaths, check: HealthCheck) -> Question | None:
     """Ask an Act; None if it has no place where it could be asked."""
     if check.command:
         return CommandQuestion(act_paths, check)
-    file = vassal_files.load(act_paths)
-    if file is None:
-        return None
-    socket_path = file.get("http-socket") or ""
-    if socket_path.startswith("/"):
-        return HttpQuestion(Path(socket_path), check)
-    address = file.address
-    # A daemon is asked only where somebody has said that it speaks HTTP.
-    if address and (speaks_http(file) or address.option == "port"):
-        return HttpQuestion(address, check)
-    return None
+    place = places.of(act_paths)
+    return PageQuestion(place, check) if place else None
 
 
-class HttpQuestion:
+def is_askable(act_paths: ActPaths, check: HealthCheck) -> bool:
+    """Whether there is a place where the Act can be asked."""
+    return bool(check.command) or places.of(act_paths) is not None
+
+
+class PageQuestion:
     """One GET request, sent at once; as much of the answer is read as is needed to judge it."""
 
-    def __init__(self, place: Address | Path, check: HealthCheck) -> None:
+    def __init__(self, place: Place, check: HealthCheck) -> None:
         self._check = check
         self._deadline = Deadline(check.timeout)
-        self._socket = _connected(place) if isinstance(place, Path) else connecting(place)
+        self._request = request(check, place.protocol)
+        at = place.at
+        self._socket = _connected(at) if isinstance(at, Path) else connecting(at)
         self._asked = False
         self._heard = bytearray()
         self._send(0)
@@ -122,12 +120,8 @@ class HttpQuestion:
     def _send(self, wait: float) -> bool:
         if self._asked or not self._socket or not _is_ready(self._socket, select.POLLOUT, wait):
             return self._asked
-        request = (
-            f"GET {self._check.path} HTTP/1.0\r\nHost: {self._check.host}\r\n"
-            "User-Agent: backstage-health\r\n\r\n"
-        )
         try:
-            self._socket.sendall(request.encode())
+            self._socket.sendall(self._request)
             self._asked = True
         except OSError:
             self.close()

@@ -66,7 +66,7 @@ _REHEARSAL = (
 
 
 class Unbootable(Exception):
-    """Raised when the machine does not boot; the message has the last line of its console."""
+    """Raised when the machine does not boot; the message has the last lines of its console."""
 
 
 def missing() -> str:
@@ -272,8 +272,9 @@ class Machine:
                 if told.get("READY") == "1":
                     return
         said = (self._top / "console").read_text(errors="replace").split("\n")
-        last = [line.strip() for line in said if line.strip()][-1:]
-        raise Unbootable(f"systemd does not boot in systemd-nspawn here: {''.join(last)}")
+        # The very last one is often nspawn's own, about what it could not tidy up.
+        last = [line.strip() for line in said if line.strip()][-4:]
+        raise Unbootable(f"systemd does not boot in systemd-nspawn here: {' | '.join(last)}")
 
     def _free_controllers(self) -> None:
         """Let systemd set limits: nspawn mounts the controllers of cgroups v1 read-only."""

@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from backstage.errors import BackstageError
+from backstage.system.files import lock_holder
+from backstage.uwsgi import vassal_files
 from backstage.venue import Venue
 from tests.own_ports import own_ports
 
@@ -132,6 +134,7 @@ class Stage:
             if name in WORKERS:
                 self._renew(name)
         self._put_away(NEWCOMER)
+        self.switch_watcher("", 1)
         self.venue.start()
         self.venue.emperor.forgive()
 
@@ -167,10 +170,29 @@ class Stage:
                 with suppress(ProcessLookupError):
                     os.kill(one.pid, signal.SIGCONT)
 
+    def known(self, name: str) -> str:
+        """What the Emperor and the Act's own record say of its vassal file, for a failure."""
+        paths, stats = self.venue.paths.act(name), self.venue.emperor.stats()
+        file, record = paths.vassal.stat(), paths.loaded
+        return "; ".join(
+            (
+                str(stats.vassals.get(paths.vassal.name) if stats else None),
+                f"modified {file.st_mtime}, changed {file.st_ctime}",
+                f"recorded {record.read_text()!r}" if record.exists() else "nothing recorded",
+                f"kept the same: {vassal_files.kept(paths) == vassal_files.current(paths)}",
+            )
+        )
+
+    @property
+    def watcher(self) -> int | None:
+        """The pid of the Venue's resident watcher."""
+        return lock_holder(self.venue.paths.watcher_lock)
+
     def wake_masters(self) -> None:
+        """Let all go on that a signal has halted, except workers and the watcher."""
         emperor = self.truth().emperor
         for one in processes_of(self.top):
-            if one.halted and one.parent == emperor:
+            if one.halted and one.parent == emperor and one.pid != self.watcher:
                 with suppress(ProcessLookupError):
                     os.kill(one.pid, signal.SIGCONT)
 
@@ -380,6 +402,15 @@ class Stage:
         workers = [pid for pid in seen.processes if pid != seen.master]
         self._signal(number, workers[0] if workers else None)
 
+    def signal_watcher(self, name: str, variant: int) -> None:
+        number = (signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT, signal.SIGTERM)[variant]
+        self._signal(number, self.watcher)
+
+    def switch_watcher(self, name: str, variant: int) -> None:
+        """Off; then on again with the next start of the Venue."""
+        off = "" if variant % 2 else "watcher: off\n"
+        self.venue.paths.settings.write_text(f"ports: 8001-8999\n{off}")
+
     # In the code
 
     def _mend(self, name: str) -> None:
@@ -432,5 +463,7 @@ OPERATIONS: dict[str, Callable[[Stage, str, int], None]] = {
     "signal emperor": Stage.signal_emperor,
     "signal master": Stage.signal_master,
     "signal worker": Stage.signal_worker,
+    "signal watcher": Stage.signal_watcher,
+    "switch watcher": Stage.switch_watcher,
     "code": Stage.code,
 }

@@ -306,6 +306,38 @@ def test_verbs_in_quick_succession_do_what_they_say(own: Act) -> None:
 
 
 @pytest.mark.slow
+def test_a_stop_before_the_vassal_has_begun_stops_no_other(
+    make_venue: MakeVenue, tmp_path: Path
+) -> None:
+    """The Emperor's fork ends every Act if it is told to end, until it becomes the vassal."""
+    venue, gate = make_venue(start=False), tmp_path / "gate"
+    os.mkfifo(gate)
+    ini = venue.paths.emperor_ini
+    # The fork waits for a reader of the pipe, without a process of its own.
+    ini.write_text(ini.read_text() + f"hook-as-vassal = write:{gate} on\n")
+    venue.start()
+    reader = os.open(gate, os.O_RDONLY | os.O_NONBLOCK)
+    neighbour, act = new_act(venue, "blog"), new_act(venue, "shop", start=False)
+    os.close(reader)
+    pid = neighbour.pid
+    act.start(wait=None)
+    assert until(lambda: act.pid is not None, Deadline(PATIENCE))
+    stopping = threading.Thread(target=act.stop)
+    stopping.start()
+    log = venue.paths.emperor_log
+    assert until(lambda: "stop the uwsgi instance shop.ini" in log.read_text(), Deadline(PATIENCE))
+    time.sleep(0.3)
+    reader = os.open(gate, os.O_RDONLY | os.O_NONBLOCK)
+    stopping.join()
+    os.close(reader)
+    assert act.state is State.STOPPED
+    assert neighbour.state is State.RUNNING
+    assert neighbour.pid == pid
+    # What an Emperor says when it stops all.
+    assert "RAGNAROK" not in log.read_text()
+
+
+@pytest.mark.slow
 def test_a_restart_waits_for_an_application_that_loads_long(own: Act) -> None:
     """Longer than a reload that may be lost is waited for; it must not be asked for again."""
     wsgi = own.paths.top / own.name / "wsgi.py"

@@ -21,7 +21,7 @@ from .serving import PROGRAM
 ACT = "jsonact"
 SNAPSHOT = (
     "name state since port pid workers threads busy requests latency memory cpu restarts "
-    "attempts next_try reason refused requests_per_second cpu_share seconds"
+    "attempts next_try reason refused untaken draining requests_per_second cpu_share seconds"
 )
 STATUS = f"venue emperor acts acts.{' acts.'.join(SNAPSHOT.split())}"
 OUTCOME = "act state seconds url reason"
@@ -56,6 +56,8 @@ CALLS = {
     f"url {ACT}": "act url",
     f"port {ACT}": "act port",
     "completion bash": "shell script",
+    f"drain {ACT}": OUTCOME,
+    f"undrain {ACT}": OUTCOME,
     f"stop {ACT}": OUTCOME,
     f"retire {ACT}": "act retired",
 }

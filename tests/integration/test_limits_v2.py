@@ -79,6 +79,12 @@ class House:
         """One of the numbers that the kernel keeps of a group."""
         return int(dict(line.split() for line in self.group(place, file).splitlines())[key])
 
+    def programs(self, place: str) -> list[str]:
+        """The command lines of the processes in a group."""
+        script = 'for pid in $(cat "$1"); do tr "\\0" " " <"/proc/$pid/cmdline"; echo; done'
+        words = ("sh", "-c", script, "sh", f"{GROUP}/{place}/cgroup.procs")
+        return [line for line in self.guest.run(*words).stdout.splitlines() if line]
+
     def told(self, name: str) -> str:
         words = ("systemctl", "show", "--value", f"--property={name}", UNIT)
         return self.guest.run(*words).stdout.strip()
@@ -133,12 +139,22 @@ def _settle(machine: Guest) -> dict[str, str]:
     return ports
 
 
+def _watches(program: str) -> bool:
+    """Whether it is the watcher, or the script that runs it."""
+    return ".watcher.ini" in program or " -S " in program
+
+
 def test_each_act_has_a_group_of_its_own_with_its_limits(house: House) -> None:
-    """And the Emperor one; the unit's own has no process, as the kernel wants it."""
+    """And the Emperor one with the watcher, which so counts against no Act.
+
+    The unit's own has no process, as the kernel wants it.
+    """
     assert house.limits == ["157286400", "50000 100000", "40"]
     assert house.group("act-calm", "memory.max") == "max"
-    # The watcher stays with the Emperor, so it counts against no Act.
     assert house.told("MainPID") in house.group("emperor", "cgroup.procs").split()
+    assert until(lambda: any(map(_watches, house.programs("emperor"))), Deadline(PATIENCE))
+    others = [each for each in house.programs("emperor") if not _watches(each)]
+    assert len(others) == 1, others
     assert house.group("", "cgroup.procs") == ""
     for act in ("greedy", "calm"):
         assert house.page(act) in house.group(f"act-{act}", "cgroup.procs").split()

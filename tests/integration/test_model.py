@@ -33,7 +33,8 @@ _REST = 60.0
 _DIFFER = 3.0
 
 Step = tuple[str, str, int, float]
-Story = list[list[Step]]
+# Whether somebody reads the events meanwhile, then the steps up to each quiet moment.
+Story = tuple[bool, list[list[Step]]]
 
 _steps = st.tuples(
     st.sampled_from(sorted(OPERATIONS)),
@@ -41,26 +42,30 @@ _steps = st.tuples(
     st.integers(0, 3),
     st.sampled_from([0.0, 0.02, 0.15, 0.4, 1.1]),
 )
-_stories = st.lists(st.lists(_steps, min_size=1, max_size=4), min_size=1, max_size=3)
+_chapters = st.lists(st.lists(_steps, min_size=1, max_size=4), min_size=1, max_size=3)
+_stories = st.tuples(st.booleans(), _chapters)
 
 
-class Watcher:
-    """Reads the events the whole time, in a thread of its own."""
+class Listener:
+    """Reads the events the whole time, in a thread of its own, or not at all."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, *, reads: bool) -> None:
         self._stage = stage
+        self.reads = reads
         self.last: dict[str, State] = {}
         self.faults: list[str] = []
         self._at = 0.0
-        self._stream = stage.venue.events()
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._stream = stage.venue.events() if reads else None
+        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
 
     def begin(self) -> None:
         """Take for granted what is so now, at a quiet moment, and read on from here."""
         self.last = {name: self._stage.venue.act(name).state for name in NAMES}
-        self._thread.start()
+        if self.reads:
+            self._thread.start()
 
     def _run(self) -> None:
+        assert self._stream
         try:
             for event in self._stream:
                 self._take(event)
@@ -79,15 +84,16 @@ class Watcher:
         self.last[event.act], self._at = event.after, event.at
 
     def close(self) -> None:
-        self._stream.close()
-        self._thread.join(10)
+        if self._stream:
+            self._stream.close()
+            self._thread.join(10)
 
 
 class Disagreement(AssertionError):
     """Raised when what the library says is not what is so."""
 
 
-def rest(stage: Stage, watcher: Watcher) -> Truth:
+def rest(stage: Stage, listener: Listener) -> Truth:
     """Wait until nothing passes any more, and compare."""
     deadline = time.monotonic() + _REST
     seen, since = stage.truth(), time.monotonic()
@@ -97,7 +103,7 @@ def rest(stage: Stage, watcher: Watcher) -> Truth:
         now = stage.truth()
         if now.identity != seen.identity or any(one.state is None for one in now.acts.values()):
             seen, since, differing = now, time.monotonic(), None
-        difference = _difference(states, now, watcher)
+        difference = _difference(states, now, listener)
         if not difference and time.monotonic() - since >= _STABLE:
             return now
         if difference and differing is None:
@@ -113,21 +119,24 @@ def rest(stage: Stage, watcher: Watcher) -> Truth:
         time.sleep(0.1)
 
 
-def _difference(states: dict[str, State], now: Truth, watcher: Watcher) -> str:
+def _difference(states: dict[str, State], now: Truth, listener: Listener) -> str:
     for name, one in now.acts.items():
         if one.state != str(states[name]):
             return f"{name} is {one.state} and is called {states[name]}"
-        if watcher.last[name] is not states[name]:
-            return f"{name} is {states[name]} and was told to be {watcher.last[name]}"
+        if listener.reads and listener.last[name] is not states[name]:
+            return f"{name} is {states[name]} and was told to be {listener.last[name]}"
     return ""
 
 
-def agree(stage: Stage, now: Truth) -> None:
+def agree(stage: Stage, now: Truth, *, is_read: bool) -> None:
     """Every way to ask says the same; asked again where something moved meanwhile."""
     for _ in range(20):
         snapshots = {one.name: one for one in stage.venue.snapshot()}
         faults = [
             fault for name in NAMES for fault in _faults(stage, name, now.acts[name], snapshots)
+        ]
+        faults += [
+            fault for name in NAMES for fault in _lost(stage, name, now.acts[name], is_read=is_read)
         ]
         after = stage.truth()
         if not faults:
@@ -160,11 +169,17 @@ def _faults(
             yield f"{name}: pid {act.pid}, snapshot {snapshot.pid}, seen {one.master}"
         if act.get_uwsgi_port() != one.port or snapshot.port != one.port:
             yield f"{name}: port {act.get_uwsgi_port()}, snapshot {snapshot.port}, seen {one.port}"
-        wished = _wished_threads(stage.file(name))
-        if wished and one.threads != wished:
-            yield f"{name}: {one.threads} threads and {wished} in the file, which is good"
     elif one.state in {"stopped", "waiting"} and act.pid is not None:
         yield f"{name} is {one.state} and has pid {act.pid}"
+
+
+def _lost(stage: Stage, name: str, one: ActTruth, *, is_read: bool) -> Iterator[str]:
+    """An edit is taken while somebody reads events, and otherwise it is taken or seen to wait."""
+    wished = _wished_threads(stage.file(name)) if one.state == "running" else None
+    if wished and one.threads != wished:
+        untaken = stage.venue.act(name).snapshot().untaken
+        if is_read or not untaken or not untaken.is_own:
+            yield f"{name}: {one.threads} threads, not {wished}; {untaken}; {stage.known(name)}"
 
 
 def _wished_threads(file: Path) -> int | None:
@@ -179,16 +194,17 @@ def _wished_threads(file: Path) -> int | None:
 
 def tell(stage: Stage, story: Story) -> None:
     """Act out a story and compare after each of its chapters."""
+    is_read, chapters = story
     stage.notes.clear()
     stage.crashes.clear()
     stage.reset()
     until_running(stage)
     threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
     try:
-        with closing(Watcher(stage)) as watcher:
-            watcher.begin()
-            now = rest(stage, watcher)
-            for chapter in story:
+        with closing(Listener(stage, reads=is_read)) as listener:
+            listener.begin()
+            now = rest(stage, listener)
+            for chapter in chapters:
                 loads = {name: stage.loads(name) for name in NAMES}
                 before = now
                 for kind, name, variant, pause in chapter:
@@ -196,13 +212,13 @@ def tell(stage: Stage, story: Story) -> None:
                     time.sleep(pause)
                 stage.wake_masters()
                 stage.note("quiet?")
-                now = rest(stage, watcher)
-                agree(stage, now)
+                now = rest(stage, listener)
+                agree(stage, now, is_read=is_read)
                 compare_elsewhere(stage, now)
                 stage.note("quiet.")
                 if len(chapter) == 1:
                     judge_alone(stage, chapter[0], before, now, loads)
-                assert not watcher.faults, watcher.faults
+                assert not listener.faults, listener.faults
                 assert not stage.crashes, stage.crashes
         back(threads, files + stage.held)
     except BaseException as error:

@@ -379,6 +379,7 @@ def test_websockets_pass(web: Web, theatre: Venue, clean: None, secure: bool) ->
     ],
 )
 def test_every_kind_of_socket_is_asked(web: Web, theatre: Venue, south: Act, bound_at: str) -> None:
+    """By nginx, and by us for the Act's health."""
     folder = theatre.path / "open"
     folder.mkdir(exist_ok=True)
     before = south.vassal_text
@@ -390,7 +391,9 @@ def test_every_kind_of_socket_is_asked(web: Web, theatre: Venue, south: Act, bou
     text = "\n".join([line for line in lines if line not in modes] + modes) + "\n"
     south.rewrite(text, based_on=before, wait=None)
     south.stop()
-    south.start(wait=None)
+    south.paths.health.unlink(missing_ok=True)
+    south.start()
+    assert '"ok": true' in south.paths.health.read_text()
     bind(web, south, "south.test")
     assert until(lambda: web.ask("south.test", "/tell").status == 200, Deadline(PATIENCE))
     claims = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", "Forwarded": "x"}

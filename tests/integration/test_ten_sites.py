@@ -78,8 +78,8 @@ class Step:
 
     @property
     def fails(self) -> bool:
-        """Whether it tells of trouble, which is in its exit code too."""
-        return any(line.startswith("✗") for line in self.printed)
+        """Whether it refuses what it was told, which is in its exit code too."""
+        return any("not restarted" in line for line in self.printed)
 
 
 def steps(text: str) -> list[Step]:

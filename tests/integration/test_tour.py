@@ -32,8 +32,9 @@ KEYS = {"^C": "C-c", "q": "q"}
 # The port that an operator chooses there; a test takes one of its own.
 CHOSEN = "8123"
 # Commands that may be given again: an Act that fails is tried again and again, so that one look may
-# find it starting.
+# find it starting; and on a busy machine, a touch may come before the reader of events is there.
 LOOKS = (
+    "(sleep 1; touch ",
     "backstage status",
     "backstage top",
     "backstage doctor",

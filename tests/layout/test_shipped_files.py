@@ -42,7 +42,6 @@ def test_only_markers_that_are_given_are_filled_in() -> None:
 )
 def test_no_marker_is_left(shelf_name: str, file: str) -> None:
     markers = {"act": "blog", "port": "8001", "ports": "8001-8999", "venue": "/srv/V"}
-    markers["health"] = "/readyz"
     markers["uwsgi"] = "/srv/V/bin/uwsgi"
     assert "@" not in configuration(shelf_name, file, **markers)
 

@@ -320,3 +320,26 @@ def test_only_a_lonely_master_is_dismissed(spawn: Spawn) -> None:
     master.kill()
     master.wait()
     processes.wake_lone_master(family)
+
+
+def test_a_master_without_workers_yet_is_not_dismissed(
+    spawn: Spawn, idle: subprocess.Popen[str]
+) -> None:
+    """It may be a fork of the Emperor, in which the signal would end every Act."""
+    master = spawn(sys.executable, "-c", STUBBORN)
+    line_of(master)
+    early, former = processes.family(master.pid)[:1], processes.family(idle.pid)
+    idle.kill()
+    idle.wait()
+    processes.wake_lone_master(early)
+    processes.wake_lone_master([*early, *former])
+    family = processes.completed(early)
+    assert family == processes.family(master.pid) != early
+    assert processes.completed(family) is family
+    assert master.stdin
+    master.stdin.write("end your child\n")
+    master.stdin.flush()
+    assert line_of(master) == "alone"
+    processes.wake_lone_master(early)
+    processes.wake_lone_master(family)
+    assert line_of(master) == "told"

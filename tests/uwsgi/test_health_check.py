@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from backstage.facts.health import HealthCheck
 from backstage.layout.paths import ActPaths, VenuePaths
+from backstage.layout.shipped_files import shelf
 from backstage.uwsgi.health_check import check_of
 
 HTTP = "http-socket = 127.0.0.1:8001\n"
@@ -52,11 +54,38 @@ def test_the_vassal_file_names_the_path_and_comes_before_its_template(blog: ActP
     assert check_of(blog).path == "/readyz"
 
 
-def test_what_venue_yaml_says_explicitly_comes_first(blog: ActPaths) -> None:
-    write(blog, HTTP + "set-placeholder = health=/readyz\n", settings="/up")
+def test_venue_yaml_comes_between_the_vassal_file_and_its_template(blog: ActPaths) -> None:
+    template = "set-placeholder = health=/from-template\n"
+    write(blog, HTTP, template=template, settings="/up")
     assert check_of(blog).path == "/up"
-    write(blog, HTTP + "set-placeholder = health=/readyz\n", settings="none")
+    write(blog, HTTP, template=template, settings="none")
     assert not check_of(blog)
+    write(blog, HTTP + "set-placeholder = health=/own\n", template=template, settings="/up")
+    assert check_of(blog).path == "/own"
+    write(blog, HTTP + "set-placeholder = health=none\n", template=template, settings="/up")
+    assert not check_of(blog)
+
+
+def test_a_project_of_our_scaffold_is_asked_whether_it_is_ready(blog: ActPaths) -> None:
+    """Not one that only has a module of that name."""
+    module = blog.top / "blog" / "health.py"
+    module.parent.mkdir(parents=True)
+    write(blog, HTTP)
+    module.write_text("def answer(): ...\n")
+    assert check_of(blog).path == "/"
+    module.write_bytes((shelf("scaffolds") / "django/project_name/health.py-tpl").read_bytes())
+    assert check_of(blog).path == "/readyz"
+    for line, path in (
+        ("socket = 127.0.0.1:3031\n", "/readyz"),
+        ("uwsgi-socket = /tmp/blog.sock\n", "/readyz"),
+        ("set-placeholder = port=8005\n", ""),
+    ):
+        write(blog, line)
+        assert check_of(blog).path == path
+    write(blog, HTTP)
+    module.unlink()
+    os.mkfifo(module)
+    assert check_of(blog).path == "/"
 
 
 def test_the_kept_file_counts_while_the_act_is_stopped(blog: ActPaths) -> None:

@@ -57,6 +57,17 @@ def test_any_http_answer_counts(serve: Serve) -> None:
     assert asked[0].endswith(b"\r\n\r\n")
 
 
+def test_a_connection_that_ends_without_an_answer_is_told_apart(serve: Serve) -> None:
+    """An Act whose every request fails takes each, and answers none."""
+    listener, _ = serve(b"")
+    with closing(Probe(address_of(listener))) as probe:
+        assert not probe.answered(PATIENCE)
+        assert probe.hung_up
+        assert not probe.asking
+        probe.begin()
+        assert not probe.hung_up
+
+
 def test_a_silent_listener_is_no_answer(listen: Listen) -> None:
     assert not answers(address_of(listen()), 0.05)
 

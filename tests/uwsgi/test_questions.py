@@ -13,8 +13,10 @@ import pytest
 
 from backstage.facts.health import HealthCheck
 from backstage.layout.paths import VenuePaths
+from backstage.uwsgi import places
 from backstage.uwsgi.ini import Address
-from backstage.uwsgi.questions import Answer, CommandQuestion, HttpQuestion
+from backstage.uwsgi.places import Place
+from backstage.uwsgi.questions import Answer, CommandQuestion, PageQuestion
 from tests.conftest import Listen
 
 PATIENCE = 20.0
@@ -47,8 +49,10 @@ def serve(listen: Listen) -> Serve:
     return start
 
 
-def answer(place: Address | Path, check: HealthCheck = UP) -> Answer | None:
-    with closing(HttpQuestion(place, check)) as question:
+def answer(
+    at: Address | Path, check: HealthCheck = UP, protocol: str = places.HTTP
+) -> Answer | None:
+    with closing(PageQuestion(Place(protocol, at), check)) as question:
         return question.answer(PATIENCE)
 
 
@@ -109,7 +113,8 @@ def test_an_answer_of_a_known_length_is_not_waited_for_longer(serve: Serve) -> N
 
 def test_silence_becomes_an_answer_when_its_time_is_over(serve: Serve) -> None:
     hold = threading.Event()
-    with closing(HttpQuestion(serve(hold=hold), HealthCheck(path="/up", timeout=0.3))) as question:
+    place = Place(places.HTTP, serve(hold=hold))
+    with closing(PageQuestion(place, HealthCheck(path="/up", timeout=0.3))) as question:
         assert question.answer(0) is None
         assert question.answer(PATIENCE) == Answer(False, "/up has not answered in 0.3 s")
     hold.set()
@@ -145,6 +150,33 @@ def test_a_unix_socket_is_asked_too_and_the_request_names_the_host(tmp_path: Pat
         check = HealthCheck(path="/up", host="example.org", timeout=PATIENCE)
         assert answer(path, check) == Answer(True)
     assert asked[0].startswith(b"GET /up HTTP/1.0\r\nHost: example.org\r\n")
+
+
+def test_the_uwsgi_protocol_is_spoken_where_it_is_expected(listen: Listen) -> None:
+    """The size of the packet is in its head; a page with a query is split as HTTP servers do."""
+    listener, asked = listen(), list[bytes]()
+
+    def work() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            asked.append(connection.recv(4096))
+            connection.sendall(PLAIN % 503 + b"no database\n")
+
+    threading.Thread(target=work, daemon=True).start()
+    place = Address("127.0.0.1", listener.getsockname()[1], "socket")
+    check = HealthCheck(path="/up%20to?now=1", host="example.org", timeout=PATIENCE)
+    said = Answer(False, "/up%20to?now=1 says 503", "no database", 503)
+    assert answer(place, check, places.UWSGI) == said
+    head, body = asked[0][:4], asked[0][4:]
+    assert head == b"\0" + len(body).to_bytes(2, "little") + b"\0"
+    for name, value in (
+        (b"REQUEST_METHOD", b"GET"),
+        (b"PATH_INFO", b"/up to"),
+        (b"QUERY_STRING", b"now=1"),
+        (b"HTTP_HOST", b"example.org"),
+    ):
+        sizes = [len(each).to_bytes(2, "little") for each in (name, value)]
+        assert sizes[0] + name + sizes[1] + value in body
 
 
 @pytest.mark.parametrize(

@@ -45,21 +45,23 @@ def drained() -> list[Path]:
 def stop(emperor: int) -> None:
     """Return when the Emperor has ended, or after PATIENCE seconds."""
     end = time.monotonic() + PATIENCE
+    seen_at_work: set[int] = set()
     with contextlib.suppress(ProcessLookupError):
         os.kill(emperor, signal.SIGTERM)
-        while time.monotonic() < end and emperor in parents():
-            for master in lonely(emperor):
+        while time.monotonic() < end and emperor in (known := parents()):
+            at_work = set(known.values())
+            for master in masters(known, emperor) & seen_at_work - at_work:
+                # Its last worker has ended, so that this only wakes it. One that has had no worker
+                # yet may be a fork of the Emperor, or hang where it writes to its log.
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(master, signal.SIGTERM)
+            seen_at_work |= at_work
             os.kill(emperor, signal.SIGWINCH)
             time.sleep(PAUSE)
 
 
-def lonely(emperor: int) -> list[int]:
-    """The masters whose last worker has ended: SIGTERM only wakes them then."""
-    known = parents()
-    busy = set(known.values())
-    return [pid for pid, parent in known.items() if parent == emperor and pid not in busy]
+def masters(known: dict[int, int], emperor: int) -> set[int]:
+    return {pid for pid, parent in known.items() if parent == emperor}
 
 
 def parents() -> dict[int, int]:
