@@ -18,12 +18,14 @@ from .latencies import measure_latencies
 from .measuring import Line, table
 from .snapshots import measure_snapshots
 from .stage import Stage, stage
+from .waits import measure_waits
 
 BENCHMARKS: dict[str, Callable[[Stage, int], Sequence[Line]]] = {
     "new_venue": measure_venues,
     "first_page": measure_pages,
     "new_act": measure_new_acts,
     "verbs": measure_verbs,
+    "waits": measure_waits,
     "import": measure_imports,
     "events": measure_latencies,
     "watching": measure_idling,

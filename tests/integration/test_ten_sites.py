@@ -65,7 +65,9 @@ no-random-sleep-on-renew = true
 """
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 # Answers of HTTP are what they are; other numbers differ each time.
-_NUMBER = re.compile(r"(HTTP/\S+ \d+)|\d+([.:,-]\d+)*( ?(ms|kB|MB|GB|B|[dhms])\b)?")
+_NUMBER = re.compile(
+    r"(HTTP/\S+ \d+)|\d+[dhm] \d+[hms]\b|\d+([.:,-]\d+)*( ?(ms|kB|MB|GB|B|[dhms])\b)?"
+)
 _ELLIPSIS = "..."
 
 
