@@ -10,6 +10,8 @@ from .states import State
 DAY = 86_400.0
 # Counted in steps of so many seconds: however much happens, the numbers of a day stay few.
 _STEP = 900.0
+# What begins with one of these and goes on with the other has begun once.
+_BEGINNING = frozenset({State.STARTING, State.RELOADING})
 # It is to run, and no visitor gets an answer. In a reload, requests wait for its end.
 DOWN = frozenset({State.STARTING, State.FAILING, State.UNHEALTHY, State.WAITING})
 
@@ -46,8 +48,9 @@ class Tally:
 
     def after(self, state: State, pid: int | None, at: float, *, anew: bool = False) -> Tally:
         """The tally after an event; `anew` tells of a restart that the states do not show."""
-        begins = state is State.STARTING and self.running and self.state is not State.SLEEPING
-        restarts = int(anew or state is State.RELOADING or begins)
+        is_begun = self.state in _BEGINNING or self.state is State.SLEEPING
+        begins = state in _BEGINNING and self.running and not is_begun
+        restarts = int(anew or begins)
         stops = state is State.STOPPED
         return replace(
             self,

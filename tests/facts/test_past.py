@@ -27,6 +27,9 @@ def after(*states: State, tally: Tally = NEW, at: float = NOW) -> Tally:
         ([STARTING, RUNNING, RELOADING, RUNNING], 1),
         # A worker or the master died.
         ([STARTING, RUNNING, STARTING, RUNNING], 1),
+        # A master that was killed: the Emperor may call the new one's start a reload.
+        ([STARTING, RUNNING, RELOADING, STARTING, RUNNING], 1),
+        ([STARTING, RUNNING, STARTING, RELOADING, RUNNING], 1),
         ([STARTING, FAILING, STARTING, FAILING, STARTING], 2),
         # An Emperor was started.
         ([State.WAITING, STARTING, RUNNING], 0),
