@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from .states import State
+from .states import ANSWERING, State
 
 DAY = 86_400.0
 # Counted in steps of so many seconds: however much happens, the numbers of a day stay few.
@@ -33,7 +33,7 @@ class Past:
 class Tally:
     """The numbers of an Act, from which its past is told.
 
-    `state` is the last one, and `pid` its master process. Time down is counted until `counted`.
+    `state` is the last one, and `pid` its last master process. Time down is counted until `counted`.
     `running` tells whether it has been started since the last stop, and `restarts` counts the
     restarts since then. `steps` has the restarts and the seconds down in each step of time.
     """
@@ -49,14 +49,16 @@ class Tally:
     def after(self, state: State, pid: int | None, at: float, *, anew: bool = False) -> Tally:
         """The tally after an event; `anew` tells of a restart that the states do not show."""
         is_begun = self.state in _BEGINNING or self.state is State.SLEEPING
-        begins = state in _BEGINNING and self.running and not is_begun
+        # Under load, nobody may have looked while it started.
+        is_replaced = state in ANSWERING and None not in {pid, self.pid} and pid != self.pid
+        begins = (state in _BEGINNING or is_replaced) and self.running and not is_begun
         restarts = int(anew or begins)
         stops = state is State.STOPPED
         return replace(
             self,
             counted=at,
             state=state,
-            pid=pid,
+            pid=pid or self.pid,
             running=not stops and (self.running or state is not State.WAITING),
             restarts=0 if stops else self.restarts + restarts,
             steps=_kept({**self.steps, **self._counted(at, restarts)}, at),

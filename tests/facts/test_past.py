@@ -52,6 +52,13 @@ def test_restarts_since_the_start_begin_anew_with_each() -> None:
     assert (tally.restarts, tally.past(NOW, is_down=False).restarts) == (0, 2)
 
 
+def test_a_new_master_is_a_restart_though_nobody_saw_it_start() -> None:
+    tally = after(STARTING, RUNNING).after(FAILING, None, NOW)
+    assert tally.after(RUNNING, 8, NOW).restarts == 1
+    assert tally.after(RUNNING, 7, NOW).restarts == 0
+    assert tally.after(STARTING, 8, NOW).after(RUNNING, 8, NOW).restarts == 1
+
+
 def test_time_down_lasts_until_now() -> None:
     """Only while it is still down."""
     tally = after(STARTING, FAILING).lasted(100, NOW)
