@@ -33,9 +33,10 @@ class Past:
 class Tally:
     """The numbers of an Act, from which its past is told.
 
-    `state` is the last one, and `pid` its last master process. Time down is counted until `counted`.
-    `running` tells whether it has been started since the last stop, and `restarts` counts the
-    restarts since then. `steps` has the restarts and the seconds down in each step of time.
+    `state` is the last one, and `pid` its last master process. Time down is counted until
+    `counted`. `running` tells whether it has been started since the last stop, and `restarts`
+    counts the restarts since then. `steps` has the restarts and the seconds down in each step of
+    time.
     """
 
     since: float
