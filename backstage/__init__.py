@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .events.event import Event
     from .events.streams import EventStream
     from .facts.faults import Fault
+    from .facts.past import Past
     from .facts.renewals import Cause, Fate, Renewal, Replacement, Upgrade
     from .facts.snapshots import Snapshot
     from .facts.states import State
@@ -56,6 +57,7 @@ __all__ = [
     "Journal",
     "LogLine",
     "Outcome",
+    "Past",
     "Renewal",
     "Replacement",
     "Severity",
@@ -85,6 +87,7 @@ _MODULES = {
     "Journal": "logs.journal",
     "LogLine": "logs.source",
     "Outcome": "batches",
+    "Past": "facts.past",
     "Renewal": "facts.renewals",
     "Replacement": "facts.renewals",
     "Severity": "doctor.finding",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .batches import Outcome, Verb, carry_out
 from .errors import BackstageError, NoSuchAct, NotAVenue
+from .events.event import Event
 from .events.streams import Broadcast, EventStream
 from .facts.snapshots import Snapshot
 from .facts.watching import Watcher
@@ -28,13 +29,16 @@ if TYPE_CHECKING:
     from .act import Act
     from .doctor import examination
     from .doctor.finding import Finding
+    from .events import past_events
     from .logs import journal, source
     from .logs.journal import Journal
-    from .virtualenvs import private_copy
+    from .virtualenvs import apprise_copy, private_copy
 else:
     act_module = lazy.module("backstage.act")
     examination = lazy.module("backstage.doctor.examination")
     journal = lazy.module("backstage.logs.journal")
+    apprise_copy = lazy.module("backstage.virtualenvs.apprise_copy")
+    past_events = lazy.module("backstage.events.past_events")
     private_copy = lazy.module("backstage.virtualenvs.private_copy")
     source = lazy.module("backstage.logs.source")
 
@@ -160,6 +164,18 @@ class Venue:
         """
         return self._broadcast.listen(timeout, stop_event)
 
+    def history(
+        self, *, since: float | datetime | None = None, act: str | None = None
+    ) -> Iterator[Event]:
+        """What has happened, the oldest event first, as the Venue's watcher wrote it down.
+
+        `since` is a datetime or seconds since the epoch; without it, everything that is kept: up to
+        10 MB. `act` is the name of an Act, which may have been retired.
+        """
+        begin = since.timestamp() if isinstance(since, datetime) else since
+        events = past_events.read(self.paths, begin)
+        return (event for event in events if act is None or event.act == act)
+
     def logs(
         self,
         *sources: str,
@@ -200,9 +216,12 @@ class Venue:
 
         Returns when the Emperor watches the vassal files. Raises EmperorFailed, UnsafeDirectory.
         """
-        wanted = read_settings(self.paths.settings).watcher
+        settings = self.settings
+        wanted = settings.watcher
         if wanted and self.paths.residents.is_dir() and not self.paths.library.exists():
             private_copy.make(self.paths)
+        if wanted and any(target.url for target in settings.notify):
+            apprise_copy.provide(self.paths)
         resident.arrange(self.paths, wanted=wanted)
         self._survey.emperor.start()
 

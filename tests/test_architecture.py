@@ -52,6 +52,7 @@ HOMES = {
     "uv": "virtualenvs.tools",
     "fcntl": "system.files",
     "watchdog": "system.inotify",
+    "apprise": "watcher.sender",
     "click": "cli",
     "rich": "cli",
 }

@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).parents[1]
 PUBLIC = {
     *("Venue", "Act", "State", "Event", "Snapshot", "BackstageError"),
     *("EnvFile", "EventStream", "Fault", "Finding", "Journal", "LogLine"),
-    *("Outcome", "Severity", "Untaken", "Verb"),
+    *("Outcome", "Past", "Severity", "Untaken", "Verb"),
     *("Upgrade", "Renewal", "Fate", "Replacement", "Cause"),
     *("new_venue", "new_act", "use_venue", "venue_from_cwd", "upgrade_venue"),
 }

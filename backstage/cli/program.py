@@ -38,6 +38,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "top": ("top:top", "Watch the Acts live."),
         "logs": ("logs:logs", "Show the logs of Acts, interleaved."),
         "events": ("events:events", "Print every state change of the Acts as it happens."),
+        "notify": ("notify:notify", "Try who is told of an Act in trouble."),
         "doctor": ("doctor:doctor", "Check for problems and say how to fix them."),
         "venues": ("venues:venues", "List your Venues and what runs in them."),
     },

@@ -8,7 +8,18 @@ from shlex import join
 
 from ..errors import BackstageError
 from ..status.survey import Survey
-from . import acts, directories, django, emperor, environment, files, limits, ports, watcher
+from . import (
+    acts,
+    directories,
+    django,
+    emperor,
+    environment,
+    files,
+    limits,
+    notify,
+    ports,
+    watcher,
+)
 from .finding import Finding, Remedy, trouble
 
 
@@ -29,6 +40,7 @@ def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
         "emperor": lambda: emperor.examine(survey),
         "files": lambda: files.examine(paths),
         "watcher": lambda: watcher.examine(survey),
+        "notify": lambda: notify.examine(survey),
         "ports": lambda: ports.examine(paths, survey.look_at(names)),
         "disk": lambda: directories.disk(paths),
         "limits": lambda: limits.examine(survey, acts_paths),

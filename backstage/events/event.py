@@ -13,7 +13,10 @@ class Event:
     """One change of one Act; `act` is its name, `at` when it was seen, in seconds since the epoch.
 
     Each `before` is the last event's `after`. The two are equal if something other than the state
-    changed, as when an edit of the vassal file was refused; `reason` then says what.
+    changed, as when an edit of the vassal file was refused; `reason` then says what. `pid` is that
+    of its master process, if any. `unwatched_since` is None, unless the event was not seen when it
+    happened but when a watcher started: then it is when the one before was last alive, 0 if there
+    was none.
     """
 
     act: str
@@ -21,6 +24,8 @@ class Event:
     after: State
     at: float
     reason: str
+    pid: int | None = None
+    unwatched_since: float | None = None
 
     def __str__(self) -> str:
         moment = datetime.fromtimestamp(self.at).strftime("%H:%M:%S.%f")[:-3]

@@ -62,11 +62,15 @@ class History:
             news.append((moment.state, moment.state, moment.reason))
         if moment.remark:
             news.append((moment.state, moment.state, moment.remark))
-        return [Event(name, before, after, at, why) for before, after, why in news]
+        return [Event(name, before, after, at, why, moment.pid) for before, after, why in news]
 
     def is_change(self, name: str, moment: Moment) -> bool:
         """Whether the state has changed since the last look, even if it changed back."""
         return bool(_changes(self.last(name), moment))
+
+    def moments(self) -> dict[str, Moment]:
+        """The last look at every Act; may be called from any thread."""
+        return dict(self._last)
 
     def states(self) -> Iterator[tuple[str, State]]:
         """Every Act with its last seen state."""

@@ -102,6 +102,10 @@ class Observer:
         self._follow_emperor()
         self._said = log_files.size(self._paths.emperor_log)
 
+    def moments(self) -> dict[str, Moment]:
+        """How every Act was seen last."""
+        return self._history.moments()
+
     def run(self) -> None:
         """Report changes until `close` is called."""
         try:

@@ -6,6 +6,7 @@ import math
 import os
 import threading
 import weakref
+from collections.abc import Mapping
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from ..status.survey import Survey
 from ..system import lazy
 from ..system.deadlines import Deadline
 from .event import Event
+from .history import Moment
 
 if TYPE_CHECKING:
     from . import observer as observer_module
@@ -34,6 +36,8 @@ class EventStream:
     def __init__(
         self, broadcast: Broadcast, timeout: float | None, stop_event: threading.Event | None
     ) -> None:
+        # How each Act was seen before the first event; empty if others were listening before.
+        self.began: Mapping[str, Moment] = {}
         self._broadcast = broadcast
         self._timeout = timeout
         self._stop_event = stop_event
@@ -111,7 +115,7 @@ class Broadcast:
         with self._lock:
             self._streams = (*self._streams, weakref.ref(stream))
             if self._observer is None:
-                self._start()
+                stream.began = self._start()
         return stream
 
     def leave(self, stream: EventStream) -> None:
@@ -138,13 +142,15 @@ class Broadcast:
         self._streams = ()
         self._observer = self._thread = None
 
-    def _start(self) -> None:
+    def _start(self) -> Mapping[str, Moment]:
         observer = observer_module.Observer(self._survey, self._tell)
         observer.begin()
+        began = observer.moments()
         name = f"backstage observer of {self._survey.paths.top}"
         thread = threading.Thread(target=self._run, args=[observer], name=name, daemon=True)
         thread.start()
         self._observer, self._thread = observer, thread
+        return began
 
     def _run(self, observer: Observer) -> None:
         try:

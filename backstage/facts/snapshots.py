@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .faults import Fault
+from .past import Past
 from .states import State
 from .untaken import Untaken
 
@@ -16,14 +17,15 @@ class Snapshot:
 
     `since` is when its state began and `next_try` when the Emperor retries a failing Act, both in
     seconds since the epoch, None if unknown. `workers` counts its worker processes, `busy` the
-    threads out of `threads` that handle a request. `requests` and `restarts` (of workers and of the
-    whole vassal) are counted since its master process started. `latency` is the recent average
-    response time and `cpu` the CPU time that its processes have used, both in seconds. `memory` is
-    what its processes and all their descendants use, in bytes; pages that they share count once,
-    and those of files hardly. `attempts` counts the Emperor's recent failed starts. `reason` says
-    in one line why the Act fails or does not answer well, or why an edit of its file is not used;
-    `refused` is that fault as a value, and `untaken` an edit that a running Act has not loaded yet.
-    `draining` tells whether its health path asks whoever sends visitors to send them elsewhere.
+    threads out of `threads` that handle a request. `requests` are counted since its master process
+    started, and `restarts` since the Act was started if a watcher has seen that. `latency` is the
+    recent average response time and `cpu` the CPU time that its processes have used, both in
+    seconds. `memory` is what its processes and all their descendants use, in bytes; pages that they
+    share count once, and those of files hardly. `attempts` counts the Emperor's recent failed
+    starts. `reason` says in one line why the Act fails or does not answer well, or why an edit of
+    its file is not used; `refused` is that fault as a value, and `untaken` an edit that a running
+    Act has not loaded yet. `draining` tells whether its health path asks whoever sends visitors to
+    send them elsewhere. `past` is the last day, as the watcher saw it; None if none has.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Snapshot:
     refused: Fault | None = None
     untaken: Untaken | None = None
     draining: bool = False
+    past: Past | None = None
 
     @property
     def url(self) -> str:

@@ -84,6 +84,11 @@ class VenuePaths:
         return self.top / "log"
 
     @cached_property
+    def events(self) -> Path:
+        """What has happened to the Acts, one JSON object a line; the watcher writes it."""
+        return self.log / "events.jsonl"
+
+    @cached_property
     def own(self) -> Path:
         """The directory for what the Venue itself runs; nothing in it belongs to an Act."""
         return self.top / ".backstage"
@@ -122,6 +127,21 @@ class VenuePaths:
     def upgrade(self) -> Path:
         """Exists while the Venue is being upgraded, and says how to undo that."""
         return self.own / "upgrade.json"
+
+    @cached_property
+    def past(self) -> Path:
+        """The directory for what the watcher has counted, one file for each Act."""
+        return self.own / "past"
+
+    @cached_property
+    def notices(self) -> Path:
+        """What the watcher knows of troubles that people were told about."""
+        return self.own / "notices.json"
+
+    @property
+    def apprise(self) -> Path | None:
+        """The Venue's copy of Apprise; None if it has none."""
+        return next(iter(sorted(self.own.glob("apprise-*"))), None)
 
     @property
     def site_packages(self) -> Path:
@@ -233,16 +253,21 @@ class ActPaths:
         """Exists while the Act is drained: its health path then says so."""
         return self.venue.run / f"{self.name}.drain"
 
+    @cached_property
+    def past(self) -> Path:
+        """The file in which the watcher counts restarts and time down."""
+        return self.venue.past / f"{self.name}.json"
+
     @property
     def log(self) -> Path:
         return _within(self.own_log, self.venue.log) / f"{self.name}.log"
 
     @property
     def recorded(self) -> tuple[Path, ...]:
-        """What was written about the Act in run/, without the lock: it goes with the Act."""
+        """What was written about the Act, without the lock: it goes with the Act."""
         return (
             *(self.environment, self.loaded, self.fifo, self.refused),
-            *(self.tries, self.health, self.drain),
+            *(self.tries, self.health, self.drain, self.past),
         )
 
     def check_socket_room(self) -> None:

@@ -13,6 +13,7 @@ import yaml
 
 from ..errors import SettingsError
 from ..facts.health import HealthCheck
+from ..facts.notices import Target
 
 _LOWEST_PORT = 1024
 _HIGHEST_PORT = 65535
@@ -30,6 +31,9 @@ _LEAST_MEMORY = 16 * 1024**2
 _LEAST_TASKS = 8
 _NEVER = "never"
 _MOST_TRIES = 1000
+_TARGET_URL = re.compile(r"[a-z][a-z0-9+.-]*://[!-~]{1,1000}")
+_LONGEST_COMMAND = 1000
+_MOST_TARGETS = 20
 
 
 class Logs(Enum):
@@ -78,7 +82,8 @@ class Settings:
     `ports` is the range of ports for new Acts, both ends included; `limits` apply to the whole
     Venue; `acts` holds the settings of single Acts by name; `watcher` tells whether the Venue is to
     have a watcher. An Act is stopped after `give_up_after` failed starts in a row; 0 means never.
-    Before systemd stops the Venue, its Acts are drained for `drain` seconds.
+    Before systemd stops the Venue, its Acts are drained for `drain` seconds. The targets in
+    `notify` are told of Acts in trouble.
     """
 
     ports: range = range(8001, 9000)
@@ -88,6 +93,7 @@ class Settings:
     drain: float = 0.0
     acts: Mapping[str, ActSettings] = field(default_factory=dict)
     watcher: bool = True
+    notify: tuple[Target, ...] = ()
 
     def give_up(self, name: str) -> int:
         """After how many failed starts in a row this Act is stopped; 0 means never."""
@@ -194,6 +200,31 @@ class _Reader:
             raise self.fault(node, f"watcher must be on or off, not {_shown(node)}")
         return word == "on"
 
+    def notify(self, node: yaml.Node) -> tuple[Target, ...]:
+        if not isinstance(node, yaml.SequenceNode):
+            raise self.fault(node, f"notify must be a list of URLs and commands, not {_kind(node)}")
+        if len(node.value) > _MOST_TARGETS:
+            raise self.fault(node, f"notify must have at most {_MOST_TARGETS} targets")
+        return tuple(map(self.target, node.value))
+
+    def target(self, node: yaml.Node) -> Target:
+        if isinstance(node, yaml.MappingNode):
+            target = self.filled(Target(), node, "a target of notify", _TARGET)
+            if not target.command:
+                raise self.fault(node, "a target of notify must be a URL, or `command: …`")
+            return target
+        # It is not repeated: it may hold a password.
+        if not _TARGET_URL.fullmatch(_word(node)):
+            said = "a target of notify must be a URL such as mailto://user:password@example.org"
+            raise self.fault(node, f"{said}, or `command: /path/of/a/program`")
+        return Target(url=_word(node))
+
+    def program(self, node: yaml.Node) -> str:
+        word = self.line(node)
+        if len(word) > _LONGEST_COMMAND:
+            raise self.fault(node, f"a command must have at most {_LONGEST_COMMAND} characters")
+        return word
+
     def user(self, node: yaml.Node) -> str:
         if not _USER.fullmatch(_word(node)):
             raise self.fault(node, f"run_as must be the name of a user, not {_shown(node)}")
@@ -285,6 +316,12 @@ def _shown(node: yaml.Node) -> str:
     return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
 
 
+def _kind(node: yaml.Node) -> str:
+    """What a value is, without the value."""
+    return "a single value" if isinstance(node, yaml.ScalarNode) else "a mapping"
+
+
+_TARGET: _Readers = {"command": _Reader.program}
 _LIMITS: _Readers = {"memory": _Reader.memory, "cpu": _Reader.cpu, "tasks": _Reader.tasks}
 _HEALTH: _Readers = {
     "path": _Reader.path_of_url,
@@ -308,4 +345,5 @@ _VENUE: _Readers = {
     "drain": _Reader.drain,
     "acts": _Reader.acts,
     "watcher": _Reader.watcher,
+    "notify": _Reader.notify,
 }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..facts.past import DOWN
 from ..facts.snapshots import Snapshot
 from ..facts.states import State
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import lazy, memory
 from ..uwsgi import tries
+from . import tallies
 from .survey import Look
 
 if TYPE_CHECKING:
@@ -28,9 +32,21 @@ def snapshots(venue_paths: VenuePaths, looks: Mapping[str, Look]) -> tuple[Snaps
     """Snapshots of several Acts; their memory is measured together."""
     used = memory.of_families({look.pid: look.workers for look in looks.values() if look.pid})
     return tuple(
-        look.snapshot(_reason(venue_paths.act(name), look), used.get(look.pid or 0, 0))
+        _with_past(venue_paths.act(name), look, used.get(look.pid or 0, 0))
         for name, look in looks.items()
     )
+
+
+def _with_past(act_paths: ActPaths, look: Look, memory_used: int) -> Snapshot:
+    now = look.snapshot(_reason(act_paths, look), memory_used)
+    tally = tallies.read(act_paths)
+    if tally is None:
+        return now
+    # The watcher may not have counted the last one yet; uWSGI forgets those of workers in a reload.
+    is_present = look.pid is not None and tally.pid == look.pid
+    restarts = max(now.restarts, tally.restarts) if is_present else now.restarts
+    past = tally.past(time.time(), is_down=look.state in DOWN)
+    return replace(now, restarts=restarts, past=past)
 
 
 def _reason(act_paths: ActPaths, look: Look) -> str:

@@ -374,7 +374,8 @@ def _workforce(
         halted=halted,
         asleep=sum(worker.cheap for worker in master.workers),
         requests=sum(worker.requests for worker in master.workers),
-        respawns=sum(worker.respawns for worker in master.workers),
+        # A chain reload replaces each of them once.
+        respawns=max((worker.respawns for worker in master.workers), default=0),
         latency=max((worker.latency for worker in master.workers), default=0.0),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 # The vassal runs; and it has proved itself, so that it is started again at once if it dies.
@@ -23,6 +23,8 @@ class Emperor:
         os.set_inheritable(descriptor, False)
         self._descriptor = descriptor
         self._work = threading.Lock()
+        # Called last when the Emperor ends this process.
+        self.farewell: Callable[[], None] = lambda: None
 
     def obey(self) -> None:
         """From now on, end this process when the Emperor says anything, or is gone.
@@ -49,4 +51,5 @@ class Emperor:
                 os.write(self._descriptor, _LOYAL)
                 select.select([self._descriptor], [], [])
         self._work.acquire(timeout=_MERCY)
+        self.farewell()
         os._exit(0)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from ..errors import SettingsError
-from ..events.event import Event
 from ..layout.paths import VenuePaths
-from ..layout.settings import read_settings
+from ..layout.settings import Settings, read_settings
 from ..system.files import hold_lock
 from ..uwsgi import resident
 from ..venue import Venue
+from . import chronicle
+from .chronicle import Chronicle, Gap
 from .emperor import Emperor
-
-Handler = Callable[[Venue, Event], None]
-
-# What is done with each event, in this order. A handler must return soon and not raise.
-HANDLERS: tuple[Handler, ...] = ()
+from .notifier import Notifier
 
 # How often the setting is read, in seconds.
 _BEAT = 3.0
@@ -27,34 +25,47 @@ _BEAT = 3.0
 def watch(top: Path, emperor: Emperor) -> None:
     """Watch the Venue at `top` until this process is ended, or venue.yaml ends the watching."""
     paths = VenuePaths(top)
+    left = chronicle.last_alive(paths)
     if not hold_lock(paths.watcher_lock):
         sys.exit("another watcher runs")
-    wish, venue = _Wish(paths), Venue(paths)
+    wish, venue, history = _Wish(paths), Venue(paths), Chronicle(paths)
+    notifier = Notifier(paths, lambda: wish.settings.notify)
     with venue.events() as events:
         emperor.tell_ready()
+        with emperor.waiting():
+            history.begin(events.began, Gap.until_now(left, venue.emperor.pid))
+            notifier.begin(events.began)
+        emperor.farewell = partial(chronicle.show_alive, paths)
         while not wish.is_off():
-            if event := events.next_within(_BEAT):
-                with emperor.waiting():
-                    for handle in HANDLERS:
-                        handle(venue, event)
+            event = events.next_within(min(_BEAT, notifier.pause))
+            with emperor.waiting():
+                if event:
+                    history.note(event)
+                    notifier.note(event)
+                history.beat()
+                notifier.beat()
     # Without its file, the Emperor does not start it again.
     resident.arrange(paths, wanted=False)
 
 
 class _Wish:
-    """What venue.yaml says of the watcher, read again when the file has changed."""
+    """What venue.yaml says, read again when the file has changed; the last that it said if it is
+    wrong now."""
 
     def __init__(self, venue_paths: VenuePaths) -> None:
-        self._settings = venue_paths.settings
+        self._path = venue_paths.settings
         self._read: int | None = None
+        self._settings = Settings()
+
+    @property
+    def settings(self) -> Settings:
+        with suppress(OSError, SettingsError):
+            changed = self._path.stat().st_mtime_ns
+            if changed != self._read:
+                self._read = changed
+                self._settings = read_settings(self._path)
+        return self._settings
 
     def is_off(self) -> bool:
-        """Whether the file has been changed to say so."""
-        try:
-            changed = self._settings.stat().st_mtime_ns
-            if changed == self._read:
-                return False
-            self._read = changed
-            return not read_settings(self._settings).watcher
-        except (OSError, SettingsError):
-            return False
+        """Whether it says that there is to be no watcher."""
+        return not self.settings.watcher

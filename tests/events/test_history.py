@@ -219,7 +219,7 @@ def test_what_was_there_before_is_not_told() -> None:
     history.begin("a", Moment(RUNNING, 7, 2))
     assert history.note("a", Moment(RUNNING, 7, 2), 1.0) == []
     assert history.note("a", Moment(STOPPING, 7, 2), 2.5) == [
-        Event("a", RUNNING, STOPPING, 2.5, "")
+        Event("a", RUNNING, STOPPING, 2.5, "", 7)
     ]
 
 
@@ -227,7 +227,7 @@ def test_acts_have_histories_of_their_own() -> None:
     history = History()
     assert history.last("b") == Moment(STOPPED)
     history.begin("a", Moment(RUNNING, 7))
-    assert history.note("b", Moment(RUNNING, 9), 1.0) == [Event("b", STOPPED, RUNNING, 1.0, "")]
+    assert history.note("b", Moment(RUNNING, 9), 1.0) == [Event("b", STOPPED, RUNNING, 1.0, "", 9)]
     assert history.note("a", Moment(RUNNING, 7), 1.0) == []
     assert dict(history.states()) == {"a": RUNNING, "b": RUNNING}
     assert history.last("a") == Moment(RUNNING, 7)

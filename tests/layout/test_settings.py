@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from backstage.errors import SettingsError
 from backstage.facts.health import HealthCheck
+from backstage.facts.notices import Target
 from backstage.layout.settings import ActSettings, Limits, Logs, Settings, read_settings
 from backstage.layout.shipped_files import configuration
 
@@ -265,3 +267,46 @@ def test_acts_can_be_drained_before_a_stop_and_asked_under_another_name(tmp_path
     settings = read_settings(path)
     assert settings.drain == 2
     assert settings.act("blog").health == HealthCheck(path="/up", host="example.org")
+
+
+@pytest.mark.parametrize(
+    ("text", "targets"),
+    [
+        ("", ()),
+        ("notify: []\n", ()),
+        ("notify:\n- json://127.0.0.1:80/x\n", (Target(url="json://127.0.0.1:80/x"),)),
+        (
+            "notify: ['mailto://a:b@c?to=d', {command: 'page -x'}]\n",
+            (Target(url="mailto://a:b@c?to=d"), Target(command="page -x")),
+        ),
+    ],
+)
+def test_who_is_told_of_trouble(tmp_path: Path, text: str, targets: tuple[Target, ...]) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text(text)
+    assert read_settings(path).notify == targets
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "why"),
+    [
+        ("notify: json://secret\n", 1, "a list of URLs and commands, not a single value"),
+        ("notify: {command: secret}\n", 1, "a list of URLs and commands, not a mapping"),
+        ("notify:\n- json://x\n- secret@example.org\n", 3, "must be a URL such as"),
+        ("notify:\n- 'json://secret secret'\n", 2, "must be a URL such as"),
+        ("notify:\n- []\n", 2, "must be a URL such as"),
+        ("notify:\n- {url: json://secret}\n", 2, "unknown key 'url'; known keys: command"),
+        ("notify:\n- {}\n", 2, "must be a URL, or `command: …`"),
+        ("notify:\n- {command: ' '}\n", 2, "must be one line"),
+        ("notify:\n" + "- json://x\n" * 21, 2, "at most 20 targets"),
+        (f"notify:\n- command: {'x' * 1001}\n", 2, "at most 1000 characters"),
+    ],
+)
+def test_a_target_that_cannot_be(tmp_path: Path, text: str, line: int, why: str) -> None:
+    """Its line is named; what may be a password is not repeated."""
+    path = tmp_path / "venue.yaml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=re.escape(why)) as told:
+        read_settings(path)
+    assert f"line {line}:" in str(told.value)
+    assert "secret" not in str(told.value)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
 import zlib
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
 
 import click
 
 from ...logs.journal import EMPEROR
 from ...logs.source import LogLine
+from .. import ages
 from ..options import acts_argument, command
 from ..results import Result, Stream
 from ..session import Session
@@ -24,31 +23,9 @@ backstage logs blog --since 10m
 backstage logs --emperor -n 100
 backstage logs blog --since '2026-05-01 21:45' | grep ERROR
 """
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_AGO = re.compile(r"(\d+[smhd])+")
 _COLOURS = ("cyan", "green", "yellow", "blue", "magenta", "bright_cyan", "bright_green")
 # Colours that an application gives its own lines; other control characters are escaped.
 _PAINT = re.compile(r"\x1b\[[\d;:]*m")
-
-
-def _moment(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-    """A time in seconds since the epoch, from an age such as 10m or from ISO 8601."""
-    if text is None:
-        return None
-    try:
-        if _AGO.fullmatch(text):
-            parts = re.findall(r"(\d+)([smhd])", text)
-            return time.time() - sum(_seconds(int(number), unit) for number, unit in parts)
-        return datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError):
-        raise click.BadParameter(
-            f"'{text}' is not a time; type an age such as 30s, 10m, 2h or 1d, "
-            "or a date such as 2026-05-01 or '2026-05-01 21:45'"
-        ) from None
-
-
-def _seconds(number: int, unit: str) -> float:
-    return timedelta(**{_UNITS[unit]: number}).total_seconds()
 
 
 @command("logs", examples=_EXAMPLES)
@@ -63,7 +40,7 @@ def _seconds(number: int, unit: str) -> float:
 )
 @click.option(
     "--since",
-    callback=_moment,
+    callback=ages.moment,
     metavar="TIME",
     help="Only lines written since TIME: 10m, 2h, 1d, or a date and time.",
 )

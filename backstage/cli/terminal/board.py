@@ -16,6 +16,7 @@ from .screen import Line, Screen, harmless
 _BY_IMPORTANCE = (
     *("name", "state", "requests", "cpu", "memory", "busy"),
     *("latency", "uptime", "restarts", "port", "pid", "workers"),
+    *("restarts-24h", "down-24h"),
 )
 _GAP = "  "
 # Names may take this share of the width.

@@ -102,6 +102,18 @@ COLUMNS = {
         _of_running(lambda rates: str(rates.now.restarts)),
         lambda rates: rates.now.restarts,
     ),
+    "restarts-24h": Column(
+        "RESTARTS/24H",
+        "2",
+        lambda rates: str(rates.now.past.restarts) if rates.now.past else _NONE,
+        lambda rates: rates.now.past.restarts if rates.now.past else 0,
+    ),
+    "down-24h": Column(
+        "DOWN/24H",
+        "o",
+        lambda rates: wording.duration(rates.now.past.down) if rates.now.past else _NONE,
+        lambda rates: rates.now.past.down if rates.now.past else 0,
+    ),
 }
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -19,6 +20,7 @@ import pytest
 from backstage.cli.commands import events
 from backstage.cli.program import run
 from backstage.cli.terminal.screen import Screen
+from backstage.events import lines
 from backstage.events.event import Event
 from backstage.facts.states import State
 from backstage.layout.paths import VenuePaths
@@ -27,6 +29,7 @@ from backstage.system.deadlines import Deadline, until
 from tests.conftest import Spawn
 from tests.patience import PATIENCE
 
+NOW = time.time()
 COMMAND = [sys.executable, "-m", "backstage.cli", "events"]
 
 
@@ -112,7 +115,10 @@ def test_programs_get_an_envelope_for_each_event(paths: VenuePaths, spawn: Spawn
     assert envelope == {"backstage": 1, "command": "events", "ok": True}
     assert began <= result.pop("at") <= time.time()
     assert isinstance(result.pop("reason"), str)
-    assert result == {"act": "blog", "before": "stopped", "after": "waiting"}
+    assert result == {
+        **{"act": "blog", "before": "stopped", "after": "waiting"},
+        **{"pid": None, "unwatched_since": None},
+    }
 
 
 def test_acts_that_were_not_named_are_not_told_of(paths: VenuePaths, spawn: Spawn) -> None:
@@ -120,6 +126,58 @@ def test_acts_that_were_not_named_are_not_told_of(paths: VenuePaths, spawn: Spaw
     for _ in range(5):
         assert "blog: " in listener.hears("api", "blog")
     assert listener.end()[0] == 130
+
+
+def write(paths: VenuePaths, *noted: Event) -> None:
+    with paths.events.open("ab") as file:
+        file.writelines(lines.line_of(event) + b"\n" for event in noted)
+
+
+def test_the_past_is_told_and_then_it_ends(
+    paths: VenuePaths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the date if it was not today, the Acts that were named, and nothing earlier."""
+    now = time.time()
+    write(
+        paths,
+        Event("blog", State.RUNNING, State.FAILING, now - 3 * 86_400, "too long ago"),
+        Event("blog", State.FAILING, State.RUNNING, now - 86_400, "\x1b[2J"),
+        Event("api", State.STOPPED, State.RUNNING, now - 60, ""),
+        Event("blog", State.RUNNING, State.RELOADING, now, "touched", pid=7),
+    )
+    assert run(["events", "--venue", str(paths.top), "--since", "2d", "blog"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    day = datetime.fromtimestamp(now - 86_400).strftime("%Y-%m-%d %H:%M:%S")
+    assert first.startswith(day)
+    assert first.endswith(" blog: failing → running (\\x1b[2J)")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3} blog: running → reloading \(touched\)", second)
+    assert run(["events", "--venue", str(paths.top), "--since", "1h", "--json"]) == 0
+    told = [json.loads(line)["result"] for line in capsys.readouterr().out.splitlines()]
+    assert [(each["act"], each["pid"]) for each in told] == [("api", None), ("blog", 7)]
+
+
+def test_the_past_of_an_act_that_is_no_more(
+    paths: VenuePaths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told; only a name that is in no event either is a mistake."""
+    write(paths, Event("gone", State.RUNNING, State.STOPPING, time.time(), "removed"))
+    assert run(["events", "--venue", str(paths.top), "--since", "1d", "gone", "blog"]) == 0
+    assert "gone: running → stopping (removed)" in capsys.readouterr().out
+    assert run(["events", "--venue", str(paths.top), "--since", "1d", "blgo"]) == 3
+    assert "no Act 'blgo'" in capsys.readouterr().err
+
+
+def test_after_the_past_it_goes_on_if_asked_to(paths: VenuePaths, spawn: Spawn) -> None:
+    write(paths, Event("blog", State.RUNNING, State.STOPPED, time.time() - 60, "before"))
+    listener = Listener(paths, spawn, "--since", "1h", "-f")
+    assert "blog: running → stopped (before)" in listener.next("blog")
+    listener.hears("api")
+    assert listener.end()[0] == 130
+
+
+def test_a_time_that_is_none(paths: VenuePaths, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["events", "--venue", str(paths.top), "--since", "soon"]) == 2
+    assert "'soon' is not a time" in capsys.readouterr().err
 
 
 def test_it_ends_when_nothing_happens(
@@ -150,7 +208,7 @@ def painted(event: Event) -> str:
 def test_states_have_their_colours_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    told = painted(Event("blog", State.RUNNING, State.FAILING, 0.0, "x " * 500))
+    told = painted(Event("blog", State.RUNNING, State.FAILING, NOW, "x " * 500))
     assert told.count("\n") == 1
     assert "\x1b[32mrunning\x1b[0m" in told
     assert "\x1b[1;31mfailing\x1b[0m" in told
@@ -159,10 +217,10 @@ def test_states_have_their_colours_in_one_line(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("event", "line"),
     [
-        (Event("blog", State.RUNNING, State.STOPPED, 0.0, ""), "blog: running → stopped"),
-        (Event("blog", State.RUNNING, State.RUNNING, 0.0, "edit"), "blog: running (edit)"),
+        (Event("blog", State.RUNNING, State.STOPPED, NOW, ""), "blog: running → stopped"),
+        (Event("blog", State.RUNNING, State.RUNNING, NOW, "edit"), "blog: running (edit)"),
         (
-            Event("blog", State.RUNNING, State.FAILING, 0.0, "\x1b[2J" + "x" * 500),
+            Event("blog", State.RUNNING, State.FAILING, NOW, "\x1b[2J" + "x" * 500),
             "blog: running → failing (\\x1b[2J" + "x" * 500 + ")",
         ),
     ],

@@ -244,15 +244,17 @@ def test_one_row_in_full() -> None:
     title, row = shown(board, 200)[3:5]
     assert title == (
         "  ACT   STATE    PORT  PID  BUSY  WORKERS  REQ/S  LATENCY  CPU▼   MEMORY  UPTIME  RESTARTS"
+        "  RESTARTS/24H  DOWN/24H"
     )
     assert row.rstrip() == (
         "● blog  running    80   42   3/4        2    120   200 ms  127%  90.0 MB  5m 12s         2"
+        "             -         -"
     )
 
 
 def test_nothing_is_made_up_of_an_act_that_does_not_run() -> None:
     row = shown(board_of(act("blog", replace(STOPPED, port=8001))), 200)[4].split()
-    assert row == ["○", "blog", "stopped", "8001", *"---------"]
+    assert row == ["○", "blog", "stopped", "8001", *"-----------"]
 
 
 def test_the_head_has_the_sums() -> None:
