@@ -19,6 +19,7 @@ from ..system.locks import locked_if_free
 from ..uwsgi import dry_run, loaded, reloading, vassal_files
 from ..uwsgi.emperor import Emperor
 from ..uwsgi.ini import VassalFile
+from ..uwsgi.reloading import NotListening
 from ..uwsgi.stats import EmperorStats
 from ..uwsgi.vassal_files import Overtaken, Version
 
@@ -119,7 +120,7 @@ class Edits:
                 return Edit(change=self._change(act_paths, file), undecided=True)
             try:
                 edit = self._decide(act_paths, version, file, known)
-            except Overtaken:
+            except (Overtaken, NotListening):
                 return Edit(undecided=True)
             if in_place and not edit.refused:
                 self._doubtful.add(act_paths.name)
@@ -139,8 +140,12 @@ class Edits:
             return
         self._doubtful.remove(act_paths.name)
         if version and vassal and vassal.last_mod >= version.second:
-            with suppress(OSError, Overtaken):
+            try:
                 self._settled[act_paths.name] = reloading.load(act_paths, vassal, version)
+            except NotListening:
+                self._settled.pop(act_paths.name)
+            except (OSError, Overtaken):
+                pass
 
     def _decide(
         self,

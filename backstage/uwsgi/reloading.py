@@ -10,31 +10,53 @@ from contextlib import suppress
 
 from ..facts.sightings import Vassal
 from ..layout.paths import ActPaths
+from ..system import processes
+from ..system.deadlines import Deadline
 from . import loaded, vassal_files
 from .vassal_files import Overtaken, Version
 
-# uWSGI's command for a chain reload.
-_CHAIN = b"c"
+# uWSGI's commands for a graceful reload and a chain reload.
+_GRACEFUL, _CHAIN = b"r", b"c"
+# How long a vassal may take to start before it can be told to reload, in seconds.
+_STARTING, _PAUSE = 10.0, 0.02
+
+
+class NotListening(Exception):
+    """Raised when a vassal cannot be told to reload yet, because it is starting."""
 
 
 def reload(act_paths: ActPaths, vassal: Vassal | None) -> None:
-    """Make the vassal load its file; the caller wakes the Emperor. Raises FileNotFoundError."""
+    """Make the vassal load its file; the caller wakes the Emperor. Raises FileNotFoundError.
+
+    A vassal that is starting is waited for. One that does not come up reads its file anyway when
+    the Emperor tries it again.
+    """
+    patience = Deadline(_STARTING)
     while present := vassal_files.version(act_paths):
-        with suppress(Overtaken):
+        try:
             load(act_paths, vassal, present)
-            return
+        except Overtaken:
+            continue
+        except NotListening:
+            if not patience.expired:
+                time.sleep(_PAUSE)
+                continue
+        return
     raise FileNotFoundError(act_paths.vassal)
 
 
 def load(act_paths: ActPaths, vassal: Vassal | None, present: Version) -> Version:
-    """Like `reload`; returns the file's new version. Raises Overtaken if it is not `present`."""
+    """Like `reload`, without waiting; returns the file's new version.
+
+    Raises Overtaken if the file is not `present`, and NotListening.
+    """
     last_mod = vassal.last_mod if vassal else 0
     second = _due_second(last_mod)
     # The Emperor must not reload it as well, if the vassal is told itself.
     goal = min(present.second, last_mod) if second is None else second
     version = vassal_files.date(act_paths, present, present.dated(goal))
-    if second is None:
-        _tell(act_paths, vassal)
+    if second is None and vassal and processes.alive(vassal.pid):
+        _tell(act_paths, vassal.pid)
     return version
 
 
@@ -61,12 +83,21 @@ def chain(act_paths: ActPaths, vassal: Vassal) -> bool:
 
 def _command(act_paths: ActPaths, command: bytes) -> bool:
     """Whether the master's named pipe took a command. Raises OSError."""
-    pipe = os.open(act_paths.fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    pipe = _opened_pipe(act_paths)
     try:
-        # An Act with its own user may have put something else there.
-        return stat.S_ISFIFO(os.fstat(pipe).st_mode) and os.write(pipe, command) == len(command)
+        return os.write(pipe, command) == len(command)
     finally:
         os.close(pipe)
+
+
+def _opened_pipe(act_paths: ActPaths) -> int:
+    """Raises OSError if the master does not read from it."""
+    pipe = os.open(act_paths.fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    if stat.S_ISFIFO(os.fstat(pipe).st_mode):
+        return pipe
+    os.close(pipe)
+    # An Act with its own user may have put something else there.
+    raise FileNotFoundError(act_paths.fifo)
 
 
 def _due_second(last_mod: int) -> int | None:
@@ -80,9 +111,25 @@ def _due_second(last_mod: int) -> int | None:
     return second if second < now else None
 
 
-def _tell(act_paths: ActPaths, vassal: Vassal | None) -> None:
-    """Signal a vassal to load its file, without the Emperor."""
-    if vassal and vassal.pid > 0:
+def _tell(act_paths: ActPaths, pid: int) -> None:
+    """Tell a vassal to load its file, without the Emperor. Raises NotListening.
+
+    While it starts, a signal would kill it, and so close its port.
+    """
+    if not processes.catches(pid, signal.SIGHUP):
+        raise NotListening
+    try:
+        pipe = _opened_pipe(act_paths)
+    except OSError:
+        # Its template names no pipe.
         loaded.withdraw(act_paths)
         with suppress(ProcessLookupError):
-            os.kill(vassal.pid, signal.SIGHUP)
+            os.kill(pid, signal.SIGHUP)
+        return
+    try:
+        loaded.withdraw(act_paths)
+        os.write(pipe, _GRACEFUL)
+    except OSError as error:
+        raise NotListening from error
+    finally:
+        os.close(pipe)

@@ -16,7 +16,8 @@ from tests.patience import PATIENCE
 from .conftest import MakeVenue
 from .listening import Listener
 
-SETTINGS = "give_up_after: 4\nacts:\n  stubborn: {give_up_after: never}\n"
+# The test itself reads the events, so that it knows when they are seen.
+SETTINGS = "watcher: off\ngive_up_after: 4\nacts:\n  stubborn: {give_up_after: never}\n"
 
 
 def breaks(act: Act, code: str) -> None:
@@ -44,10 +45,11 @@ def count(act: Act) -> int:
 
 @pytest.mark.slow
 def test_an_act_that_fails_too_often_is_stopped_and_says_so(make_venue: MakeVenue) -> None:
-    venue = make_venue()
+    venue = make_venue(start=False)
+    venue.paths.settings.write_text(f"{venue.paths.settings.read_text()}{SETTINGS}")
+    venue.start()
     new_act(venue, "other")
     act, stubborn = (new_act(venue, name) for name in ("blog", "stubborn"))
-    venue.paths.settings.write_text(f"{venue.paths.settings.read_text()}{SETTINGS}")
     breaks(act, "raise RuntimeError('broken on purpose')\n")
     breaks(stubborn, "raise RuntimeError('broken on purpose')\n")
     act.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from backstage.facts.sightings import Vassal
 from backstage.layout.paths import ActPaths, VenuePaths
-from backstage.uwsgi import reloading
+from backstage.uwsgi import reloading, vassal_files
 from tests import acts_on_disk
 from tests.conftest import Spawn
 from tests.patience import PATIENCE
@@ -71,6 +72,52 @@ def test_where_no_date_is_left_the_vassal_is_told_itself(
     assert listener.wait(PATIENCE) == TOLD
     # The Emperor does not reload it a second time.
     assert second(act) == last_mod + min(edited, 0)
+
+
+# Starts to listen when it is told to, as uWSGI's master does late in its start.
+STARTING = f"""
+import signal, sys
+print("starting", flush=True)
+sys.stdin.readline()
+{LISTENER}"""
+
+
+def test_a_vassal_that_is_starting_is_waited_for(act: ActPaths, spawn: Spawn) -> None:
+    """The signal would end it, and so close its port."""
+    listener = spawn(sys.executable, "-c", STARTING)
+    assert listener.stdout
+    assert listener.stdin
+    assert listener.stdout.readline() == "starting\n"
+    known = vassal(int(time.time()) + 100, listener.pid)
+    act.loaded.parent.mkdir()
+    act.loaded.write_text("what it has loaded\n")
+    present = vassal_files.version(act)
+    assert present
+    with pytest.raises(reloading.NotListening):
+        reloading.load(act, known, present)
+    assert act.loaded.read_text() == "what it has loaded\n"
+    telling = threading.Thread(target=reloading.reload, args=(act, known))
+    telling.start()
+    listener.stdin.write("\n")
+    listener.stdin.flush()
+    telling.join()
+    assert listener.wait(PATIENCE) == TOLD
+
+
+def test_a_master_that_reads_commands_gets_no_signal(act: ActPaths, spawn: Spawn) -> None:
+    """uWSGI writes to its log while it handles one, and hangs if it was just doing so."""
+    listener = spawn(sys.executable, "-c", LISTENER)
+    assert listener.stdout
+    assert listener.stdout.readline() == "ready\n"
+    act.loaded.parent.mkdir()
+    act.loaded.touch()
+    os.mkfifo(act.fifo)
+    reader = os.open(act.fifo, os.O_RDONLY | os.O_NONBLOCK)
+    reloading.reload(act, vassal(int(time.time()) + 100, listener.pid))
+    assert os.read(reader, 10) == b"r"
+    os.close(reader)
+    assert act.loaded.read_text() == "-\n"
+    assert listener.poll() is None
 
 
 def test_a_vassal_without_a_process_reads_its_file_when_it_starts(act: ActPaths) -> None:
