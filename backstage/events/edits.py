@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..facts.faults import Fault
+from ..facts.sightings import Vassal
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import processes
 from ..system.locks import locked_if_free
@@ -167,8 +168,14 @@ class Edits:
             # A request to the Emperor makes it look; until the decision it must see nothing new.
             hidden = found.dated(before or vassal.last_mod)
             version = vassal_files.date(act_paths, version, hidden)
-            if fault := dry_run.fault(act_paths, running=used):
-                version = vassal_files.date(act_paths, version, found.dated(vassal.last_mod))
+            fault = dry_run.fault(act_paths, running=used)
+            former, vassal = vassal.pid, self._vassal_now(act_paths, known)
+            if vassal and vassal.pid != former:
+                # It has started since, so what the Emperor knew before is of no use.
+                before = vassal.last_mod
+            if fault:
+                shown = found.dated(vassal.last_mod if vassal else before)
+                version = vassal_files.date(act_paths, version, shown)
                 self._conclude(act_paths, version, file)
                 with suppress(OSError):
                     vassal_files.refuse(act_paths, version, fault)
@@ -183,6 +190,22 @@ class Edits:
         self._conclude(act_paths, version, file)
         self._use(act_paths, file)
         return Edit(change=change)
+
+    def load_again(self, act_paths: ActPaths, known: EmperorStats | None) -> None:
+        """Make the Act load a file that was accepted and that it does not run with."""
+        version, vassal = self._settled.get(act_paths.name), self._vassal_now(act_paths, known)
+        if version is None or vassal is None or vassal_files.refusal(act_paths):
+            return
+        with (
+            suppress(OSError, Overtaken, NotListening),
+            locked_if_free(act_paths.lock) as free,
+        ):
+            if free:
+                self._settled[act_paths.name] = reloading.load(act_paths, vassal, version)
+
+    def _vassal_now(self, act_paths: ActPaths, known: EmperorStats | None) -> Vassal | None:
+        known = self._emperor.stats() or known
+        return known.vassals.get(act_paths.vassal.name) if known else None
 
     def _change(self, act_paths: ActPaths, file: VassalFile | None) -> str:
         """What has changed in the file since it was last used."""

@@ -35,6 +35,8 @@ _GRACE = 0.005
 _WRITING = 1.0
 # After an edit, or while another call works on the Act, look again after this many seconds.
 _AGAIN = 0.01
+# An edit that was accepted should be loaded within this many seconds.
+_LOADED = 3.0
 # What others write into run/ about an Act.
 _HEALTH, _DRAIN = ".health", ".drain"
 # An Act that answers its port stays in these until it has said how well.
@@ -74,6 +76,8 @@ class Observer:
         self._round_at = 0.0
         self._said = 0
         self._writing: set[str] = set()
+        # When an Act that does not run with its file is to load it again.
+        self._overdue: dict[str, float] = {}
         self._pending = PendingProbes(self._wakeups)
         self._health = HealthRounds(survey.paths, self._wakeups)
 
@@ -188,7 +192,7 @@ class Observer:
         return stirred
 
     def _strange(self) -> set[str]:
-        """Those of the next few running Acts whose state has changed."""
+        """Those of the next few running Acts whose state or file has changed."""
         if not self._round:
             lasting = (name for name, state in self._history.states() if state in _QUIET)
             self._round = sorted(lasting)
@@ -198,6 +202,7 @@ class Observer:
             look.name
             for look in looks
             if look.unsure
+            or look.untaken
             or look.state is not self._history.last(look.name).state
             or self._reasons.is_halted_anew(look)
         }
@@ -269,6 +274,19 @@ class Observer:
             self._timers.repeat(look.name, time.monotonic())
         elif not look.unsure:
             self._timers.drop(look.name)
+        self._see_that_it_loads(look)
+
+    def _see_that_it_loads(self, look: Look) -> None:
+        """Have an accepted edit loaded that the Act does not run with: a request may be lost."""
+        act, now = self._act(look.name), time.monotonic()
+        is_own = look.untaken is not None and look.untaken.is_own
+        if not is_own or look.state not in ANSWERING or self._edits.is_new(act):
+            self._overdue.pop(look.name, None)
+            return
+        if now >= self._overdue.setdefault(look.name, now + _LOADED):
+            self._overdue[look.name] = now + _LOADED
+            self._edits.load_again(act, self._known)
+        self._timers.put(look.name, self._overdue[look.name])
 
     def _follow(self, look: Look) -> None:
         for pid in look.pids:

@@ -19,6 +19,7 @@ from backstage.act import Act
 from backstage.layout.paths import VenuePaths
 from backstage.operations.new_venue import configure
 from backstage.shortcuts import new_venue
+from backstage.uwsgi import vassal_files
 from backstage.uwsgi.emperor import Emperor
 from backstage.venue import Venue
 from tests.endings import ENDING
@@ -139,6 +140,20 @@ def _is_within(process: psutil.Process, top: Path) -> bool:
     except psutil.Error:
         return False
     return any(word.startswith(f"{top}/") for word in words)
+
+
+def told_of_file(act: Act) -> str:
+    """What the Emperor and the Act's own record say of its vassal file, for a failure."""
+    paths, stats = act.paths, Emperor(act.paths.venue).stats()
+    file, record = paths.vassal.stat(), paths.loaded
+    return "; ".join(
+        (
+            str(stats.vassals.get(paths.vassal.name) if stats else None),
+            f"modified {file.st_mtime}, changed {file.st_ctime}",
+            f"recorded {record.read_text()!r}" if record.exists() else "nothing recorded",
+            f"kept the same: {vassal_files.kept(paths) == vassal_files.current(paths)}",
+        )
+    )
 
 
 def fetch(act: Act, path: str = "") -> tuple[int, str]:

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from backstage.errors import BackstageError
 from backstage.system.files import lock_holder
-from backstage.uwsgi import vassal_files
 from backstage.venue import Venue
 from tests.own_ports import own_ports
 
@@ -169,19 +168,6 @@ class Stage:
             if one.halted:
                 with suppress(ProcessLookupError):
                     os.kill(one.pid, signal.SIGCONT)
-
-    def known(self, name: str) -> str:
-        """What the Emperor and the Act's own record say of its vassal file, for a failure."""
-        paths, stats = self.venue.paths.act(name), self.venue.emperor.stats()
-        file, record = paths.vassal.stat(), paths.loaded
-        return "; ".join(
-            (
-                str(stats.vassals.get(paths.vassal.name) if stats else None),
-                f"modified {file.st_mtime}, changed {file.st_ctime}",
-                f"recorded {record.read_text()!r}" if record.exists() else "nothing recorded",
-                f"kept the same: {vassal_files.kept(paths) == vassal_files.current(paths)}",
-            )
-        )
 
     @property
     def watcher(self) -> int | None:

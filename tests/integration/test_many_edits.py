@@ -26,7 +26,7 @@ from backstage.shortcuts import new_act
 from backstage.system.deadlines import Deadline, until
 from tests.patience import PATIENCE
 
-from .conftest import MakeVenue
+from .conftest import MakeVenue, told_of_file
 
 EDITS = int(os.environ.get("BACKSTAGE_EDITS", "12"))
 SEED = int(os.environ.get("BACKSTAGE_SEED", "0")) or random.randrange(1, 10**6)
@@ -153,7 +153,8 @@ def edit_often(act: Act, chance: random.Random, *, watched: bool) -> list[str]:
         number = next(threads)
         way(act.paths.vassal, THREADS.sub(f"threads = {number}", act.vassal_text), aside)
         if not until(lambda number=number: ended_well(act, number, watched), Deadline(PATIENCE)):  # type: ignore[misc]
-            lost.append(f"{verb.__name__}, {pause:.3f} s later {way.__name__}: {act.snapshot()}")
+            what = f"{verb.__name__}, {pause:.3f} s later {way.__name__}"
+            lost.append(f"{what}: {act.snapshot()}; {told_of_file(act)}")
         if chance.random() < 0.5:
             # The next one meets what this one has left behind, a date from the future for example.
             continue

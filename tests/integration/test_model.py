@@ -19,7 +19,7 @@ from backstage.events.event import Event
 from backstage.facts.snapshots import Snapshot
 from backstage.facts.states import PASSING, State
 
-from .conftest import MakeVenue
+from .conftest import MakeVenue, told_of_file
 from .model_stage import NAMES, NEWCOMER, OPERATIONS, WORKERS, Stage
 from .model_truth import ActTruth, Truth, processes_of
 
@@ -179,7 +179,8 @@ def _lost(stage: Stage, name: str, one: ActTruth, *, is_read: bool) -> Iterator[
     if wished and one.threads != wished:
         untaken = stage.venue.act(name).snapshot().untaken
         if is_read or not untaken or not untaken.is_own:
-            yield f"{name}: {one.threads} threads, not {wished}; {untaken}; {stage.known(name)}"
+            told = told_of_file(stage.venue.act(name))
+            yield f"{name}: {one.threads} threads, not {wished}; {untaken}; {told}"
 
 
 def _wished_threads(file: Path) -> int | None:

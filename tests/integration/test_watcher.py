@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -124,6 +125,19 @@ def test_an_edit_is_taken_up_while_no_command_runs(
     assert has_threads(act, 6)
     edit(act.paths.vassal, 3)
     assert has_threads(act, 3)
+
+
+def test_an_edit_whose_reload_was_lost_is_loaded(house: Venue, act: Act) -> None:
+    """Whatever became of the request: what runs is compared with what is on disk."""
+    watching(house)
+    record = act.paths.loaded
+    assert comes_true(lambda: act.snapshot().untaken is None and act.state is State.RUNNING)
+    workers = {worker.pid for worker in psutil.Process(act.pid).children()}
+    former = re.sub(r"^[0-9a-f]{64}(?=  .*/vassals/)", "0" * 64, record.read_text(), flags=re.M)
+    record.write_text(former)
+    assert act.snapshot().untaken
+    assert comes_true(lambda: act.snapshot().untaken is None and act.state is State.RUNNING)
+    assert not workers & {worker.pid for worker in psutil.Process(act.pid).children()}
 
 
 def test_an_edit_that_cannot_work_is_refused(house: Venue, act: Act) -> None:
