@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import select
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,7 @@ CALLS = {
     "completion bash": "shell script",
     f"drain {ACT}": OUTCOME,
     f"undrain {ACT}": OUTCOME,
+    "notify test": "targets targets.target targets.error",
     "upgrade": "venue done changes waits files library restarted passed_over emperor",
     f"stop {ACT}": OUTCOME,
     f"retire {ACT}": "act retired",
@@ -65,8 +67,13 @@ CALLS = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _act(venue: Venue) -> None:
+def _act(venue: Venue) -> Iterator[None]:
+    settings = venue.paths.settings
+    text = settings.read_text()
+    settings.write_text(f"{text}notify: [{{command: 'true'}}]\n")
     new_act(venue, ACT)
+    yield
+    settings.write_text(text)
 
 
 def fields(document: object, within: str = "") -> set[str]:
