@@ -205,9 +205,9 @@ class _Reading:
 
     def _lines(self, content: str, *chain: _Part) -> Iterator[Line]:
         file, section = chain[-1]
-        signs = ini.signs_of(file, chain[0][0])
+        signs, shown = ini.signs_of(file, chain[0][0]), self._shown(file)
         for number, key, written in ini.settings(content, section):
-            line = Line(self._shown(file), number, key, ini.magic(written, signs))
+            line = Line(shown, number, key, ini.magic(written, signs))
             if key not in _AT_ONCE or line.hides:
                 yield line
                 continue

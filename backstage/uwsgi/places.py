@@ -35,8 +35,10 @@ def of(act_paths: ActPaths) -> Place | None:
     file = vassal_files.load(act_paths)
     if file is None:
         return None
-    script = includes.read_all(act_paths.venue, act_paths.vassal, file.text)
     address = file.address
+    if address and _PROTOCOLS.get(address.option) == HTTP:
+        return Place(HTTP, address)
+    script = includes.read_all(act_paths.venue, act_paths.vassal, file.text)
     if address and not address.option.startswith("https"):
         # A daemon that names its port is taken to speak HTTP.
         protocol = _PROTOCOLS.get(address.option, HTTP)
