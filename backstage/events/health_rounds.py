@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 
 from ..errors import SettingsError
-from ..facts.health import Generation, HealthRecord
+from ..facts.health import Generation, HealthCheck, HealthRecord
 from ..layout.paths import VenuePaths
 from ..layout.settings import Settings, read_settings
 from ..status import health_records
@@ -15,6 +15,7 @@ from ..status.inquiries import Inquiry, inquire
 from ..status.survey import Look
 from ..system import processes
 from ..system.wakeups import Wakeups
+from ..uwsgi import vassal_files
 from ..uwsgi.health_check import check_of
 
 # A well Act is asked again after so many seconds. Acts are asked together, at multiples of …
@@ -35,6 +36,8 @@ class HealthRounds:
         self._wakeups = wakeups
         self._looks: dict[str, Look] = {}
         self._records: dict[str, HealthRecord] = {}
+        # The health checks and what they follow from: to find one, all includes are read.
+        self._checks: dict[str, tuple[object, HealthCheck]] = {}
         # The processes that have no health check.
         self._unasked: dict[str, Generation] = {}
         self._asked: dict[str, Inquiry] = {}
@@ -110,7 +113,7 @@ class HealthRounds:
 
     def _ask(self, name: str, settings: Settings | None) -> bool:
         look, act = self._looks[name], self._paths.act(name)
-        check = check_of(act, settings)
+        check = self._check(name, settings)
         inquiry = inquire(act, check, *look.told_by)
         if inquiry is None:
             # It may get a health check later.
@@ -125,6 +128,17 @@ class HealthRounds:
         else:
             self._late[name] = 0.0
         return look.health is None
+
+    def _check(self, name: str, settings: Settings | None) -> HealthCheck:
+        """The Act's health check; that of an edited include counts when the Act has loaded it."""
+        act = self._paths.act(name)
+        facts = vassal_files.version(act), settings, self._looks[name].generation
+        known = self._checks.get(name)
+        if known and known[0] == facts:
+            return known[1]
+        check = check_of(act, settings)
+        self._checks[name] = facts, check
+        return check
 
     def _hear(self, name: str) -> bool:
         """Read what an Act says; return whether that is news."""
@@ -159,7 +173,7 @@ class HealthRounds:
 
     def _forget(self, name: str) -> None:
         self._drop(name)
-        for known in (self._due, self._pauses, self._records, self._unasked):
+        for known in (self._due, self._pauses, self._records, self._unasked, self._checks):
             known.pop(name, None)
 
     def _drop(self, name: str) -> None:
