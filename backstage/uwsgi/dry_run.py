@@ -129,7 +129,7 @@ def _judge(
         _read_by_uwsgi(act_paths, script, file)
         if not script.branches:
             _refuse_values(act_paths, script, before)
-            _refuse_ports(act_paths.venue, script, before)
+            _refuse_ports(act_paths, script, before)
             _refuse_application(act_paths, script, before)
     except _Found as found:
         return found.fault
@@ -239,7 +239,7 @@ def _refuse_values(act_paths: ActPaths, script: Script, before: Script) -> None:
             return
 
 
-def _refuse_ports(venue_paths: VenuePaths, script: Script, before: Script) -> None:
+def _refuse_ports(act_paths: ActPaths, script: Script, before: Script) -> None:
     had = {match["port"] for _, _, match in before.addresses()}
     for line, value, match in script.addresses():
         if not match["port"]:
@@ -248,13 +248,18 @@ def _refuse_ports(venue_paths: VenuePaths, script: Script, before: Script) -> No
         if port > _HIGHEST_PORT:
             raise _Found(line.blame(f"port {port} is above {_HIGHEST_PORT}"))
         if match["port"] not in had:
-            _refuse_port(venue_paths, line, ini.Address(match["host"], port, line.key))
+            _refuse_port(act_paths, line, ini.Address(match["host"], port, line.key))
 
 
-def _refuse_port(venue_paths: VenuePaths, line: Line, address: ini.Address) -> None:
+def _refuse_port(act_paths: ActPaths, line: Line, address: ini.Address) -> None:
     error = sockets.bind_error(address.port, address.bound_host)
     if error and error.errno == errno.EADDRINUSE:
-        holder = owners.holder(address.port, venue_paths)
+        pid = sockets.listener(address.port)
+        owner = owners.owner(pid, act_paths.venue) if pid else None
+        if owner and owner.is_act(act_paths):
+            # It may run with a file that came after the one that is known here.
+            return
+        holder = owners.holder(address.port, act_paths.venue)
         raise _Found(line.blame(f"port {address.port} is taken by {holder}"))
     if error and error.errno in {errno.EACCES, errno.EADDRNOTAVAIL}:
         what = f"cannot bind {address.bound_host}:{address.port}"

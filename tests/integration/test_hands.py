@@ -14,7 +14,7 @@ import pytest
 
 from backstage.act import Act
 from backstage.facts.states import State
-from backstage.shortcuts import new_act
+from backstage.shortcuts import new_act, new_venue
 from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
 from tests.patience import PATIENCE
@@ -78,6 +78,16 @@ def _edited_copy(path: Path) -> Path:
     source.write_text(path.read_text().replace(OLD, NEW))
     os.utime(source, (1_500_000_000, 1_500_000_000))
     return source
+
+
+@pytest.fixture(scope="module")
+def venue(stage: Path) -> Iterator[Venue]:
+    """A Venue without a watcher: only this process reads the events and takes up the edits."""
+    venue = new_venue("hands", stage, start=False)
+    venue.paths.settings.write_text("watcher: off\n")
+    venue.start()
+    yield venue
+    venue.stop()
 
 
 @pytest.fixture(scope="module")
