@@ -19,7 +19,7 @@ from .status import draining, explanation, trial
 from .status.evidence import LogMark, log_mark
 from .status.survey import Survey
 from .status.waiting import Waiter
-from .system import files, processes, programs, sockets, users
+from .system import files, processes, programs, users
 from .system.deadlines import Deadline
 from .uwsgi import dry_run, launch, log_reasons, ports, reloading, rewriting, tries, vassal_files
 from .uwsgi.resident import locked_act
@@ -364,12 +364,6 @@ class Act:
         used = vassal_files.kept(self.paths)
         if used is None or used == vassal_files.current(self.paths) or not self._waiter.listed():
             return
-        address = self._waiter.address()
-        if address and address != used.address:
-            holder = sockets.listener(address.port)
-            if holder in {process.pid for process in self._waiter.members()}:
-                # The Emperor has already loaded the edit.
-                return
         if fault := dry_run.fault(self.paths, running=used):
             message = "cannot be restarted and keeps running as before"
             raise ActFailed(self.name, message, str(fault))

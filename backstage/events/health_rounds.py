@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import time
 from contextlib import suppress
 
@@ -20,6 +21,8 @@ from ..uwsgi.health_check import check_of
 
 # A well Act is asked again after so many seconds. Acts are asked together, at multiples of …
 _USUAL, _BEAT = 30.0, 5.0
+# … and up to so many seconds, other ones in each process: those who come later find the answer.
+_LAG = 2.0
 # An ailing Act is asked again after so many seconds, then after twice as many, and so on.
 _SOON = 2.0
 # How long to wait for an exception to be logged, in seconds.
@@ -34,6 +37,7 @@ class HealthRounds:
     def __init__(self, venue_paths: VenuePaths, wakeups: Wakeups) -> None:
         self._paths = venue_paths
         self._wakeups = wakeups
+        self._lag = random.uniform(0, _LAG)
         self._looks: dict[str, Look] = {}
         self._records: dict[str, HealthRecord] = {}
         # The health checks and what they follow from: to find one, all includes are read.
@@ -98,12 +102,17 @@ class HealthRounds:
         return {name for name in heard if self._hear(name)}
 
     def changed(self, name: str) -> bool:
-        """Whether another process has written down that an Act says something else than before."""
+        """Whether another process has written down that an Act says something else than before.
+
+        If that says that it is well, it need not be asked here as well.
+        """
         look = self._looks.get(name)
         if look is None:
             return False
         record = health_records.read(self._paths.act(name), look.generation)
         before = look.health.ok if look.health else None
+        if record and record.ok and name in self._due:
+            self._put(name, record)
         return record is not None and record.ok is not before
 
     def close(self) -> None:
@@ -165,7 +174,7 @@ class HealthRounds:
         if record.ok:
             self._pauses.pop(name, None)
             moment = time.monotonic() + max(0.0, _USUAL - age)
-            self._due[name] = math.ceil(moment / _BEAT) * _BEAT
+            self._due[name] = round((moment - self._lag) / _BEAT) * _BEAT + self._lag
             return
         pause = self._pauses.get(name, _SOON)
         self._pauses[name] = min(2 * pause, _USUAL)

@@ -6,14 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ..facts.states import ANSWERING, State
+from ..facts.states import EXPLAINED, LASTING, State
 from .event import Event
-
-# In these states an Act has a lasting process: its replacement is an event.
-_LASTING = ANSWERING | {State.SLEEPING}
-
-# In these, another reason is news.
-_EXPLAINED = frozenset({State.FAILING, State.UNHEALTHY})
 
 
 @dataclass(frozen=True)
@@ -58,7 +52,7 @@ class History:
         self._last[name] = moment
         changes = _changes(last, moment)
         news = [(before, after, moment.reason) for before, after in changes]
-        if not news and moment.state in _EXPLAINED and moment.reason != last.reason:
+        if not news and moment.state in EXPLAINED and moment.reason != last.reason:
             news.append((moment.state, moment.state, moment.reason))
         if moment.remark:
             news.append((moment.state, moment.state, moment.remark))
@@ -85,7 +79,7 @@ def _changes(last: Moment, now: Moment) -> list[tuple[State, State]]:
 
 def _between(last: Moment, now: Moment) -> list[State]:
     """States that must have occurred between the two looks."""
-    if last.state is not now.state or now.state not in _LASTING:
+    if last.state is not now.state or now.state not in LASTING:
         return []
     if last.pid and now.pid and last.pid != now.pid:
         return [State.STARTING]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..facts.sightings import Halt
-from ..facts.states import ANSWERING, PASSING, State
+from ..facts.states import ANSWERING, EXPLAINED, LASTING, PASSING, State
 from ..layout.paths import ActPaths
 from ..logs import log_files
 from ..status.survey import Look, Survey
@@ -42,9 +42,7 @@ _HEALTH, _DRAIN = ".health", ".drain"
 # An Act that answers its port stays in these until it has said how well.
 _BEFORE = ANSWERING | {State.STARTING, State.RELOADING}
 _NOT_THERE = frozenset({State.STOPPED, State.WAITING})
-_QUIET = ANSWERING | {State.SLEEPING}
-_EXPLAINED = frozenset({State.FAILING, State.UNHEALTHY})
-_LASTING = _QUIET | {State.STOPPED}
+_QUIET = LASTING | {State.STOPPED}
 
 
 class Observer:
@@ -180,7 +178,7 @@ class Observer:
     def _look_for_more(self, names: set[str], now: float) -> bool:
         """Look for unreported changes; returns whether the Emperor has news."""
         names |= self._edits.unsettled(self._paths) - self._writing
-        names |= {name for name, state in self._history.states() if state not in _LASTING}
+        names |= {name for name, state in self._history.states() if state not in _QUIET}
         if now >= self._round_at:
             self._round_at = now + _ROUND_SECONDS
             names |= self._strange()
@@ -194,7 +192,7 @@ class Observer:
     def _strange(self) -> set[str]:
         """Those of the next few running Acts whose state or file has changed."""
         if not self._round:
-            lasting = (name for name, state in self._history.states() if state in _QUIET)
+            lasting = (name for name, state in self._history.states() if state in LASTING)
             self._round = sorted(lasting)
         names, self._round = self._round[:_ROUND], self._round[_ROUND:]
         looks = self._survey.glance_at(names, self._known).values()
@@ -202,7 +200,7 @@ class Observer:
             look.name
             for look in looks
             if look.unsure
-            or look.untaken
+            or _is_overdue(look)
             or look.state is not self._history.last(look.name).state
             or self._reasons.is_halted_anew(look)
         }
@@ -262,9 +260,9 @@ class Observer:
             # The Emperor noticed the change before we did.
             self._reasons.edited(look.name, edit)
         now = _moment(look, state, self._reasons.remark(look))
-        if state in _EXPLAINED or self._history.is_change(look.name, now):
+        if state in EXPLAINED or self._history.is_change(look.name, now):
             now = replace(now, reason=self._reasons.reason(look, state, last.state))
-        elif state in _QUIET and not look.unsure:
+        elif state in LASTING and not look.unsure:
             self._reasons.calm(look.name)
         for event in self._history.note(look.name, now, time.time()):
             self._tell(event)
@@ -279,8 +277,7 @@ class Observer:
     def _see_that_it_loads(self, look: Look) -> None:
         """Have an accepted edit loaded that the Act does not run with: a request may be lost."""
         act, now = self._act(look.name), time.monotonic()
-        is_own = look.untaken is not None and look.untaken.is_own
-        if not is_own or look.state not in ANSWERING or self._edits.is_new(act):
+        if not _is_overdue(look) or self._edits.is_new(act):
             self._overdue.pop(look.name, None)
             return
         if now >= self._overdue.setdefault(look.name, now + _LOADED):
@@ -300,6 +297,11 @@ class Observer:
 
     def _act(self, name: str) -> ActPaths:
         return self._paths.act(name)
+
+
+def _is_overdue(look: Look) -> bool:
+    """Whether the Act runs, but not with its vassal file as it is."""
+    return bool(look.untaken and look.untaken.is_own and look.state in ANSWERING)
 
 
 def _before_running(look: Look) -> State:

@@ -26,5 +26,9 @@ class State(Enum):
 PASSING = frozenset({State.STARTING, State.RELOADING, State.STOPPING})
 # It answers its port, well or not.
 ANSWERING = frozenset({State.RUNNING, State.UNHEALTHY})
+# Its processes last: their replacement is an event.
+LASTING = ANSWERING | {State.SLEEPING}
+# It has a reason, and another one is news.
+EXPLAINED = frozenset({State.FAILING, State.UNHEALTHY})
 # It is to run, and no visitor gets what they came for.
 TROUBLED = frozenset({State.WAITING, State.UNHEALTHY, State.FAILING})

@@ -254,9 +254,7 @@ def _refuse_ports(act_paths: ActPaths, script: Script, before: Script) -> None:
 def _refuse_port(act_paths: ActPaths, line: Line, address: ini.Address) -> None:
     error = sockets.bind_error(address.port, address.bound_host)
     if error and error.errno == errno.EADDRINUSE:
-        pid = sockets.listener(address.port)
-        owner = owners.owner(pid, act_paths.venue) if pid else None
-        if owner and owner.is_act(act_paths):
+        if owners.has_port(act_paths, address.port):
             # It may run with a file that came after the one that is known here.
             return
         holder = owners.holder(address.port, act_paths.venue)

@@ -38,6 +38,13 @@ def holder(port: int, here: VenuePaths) -> str:
     return f"{found.seen_from(here.top)} (pid {pid})" if found else sockets.holder(port)
 
 
+def has_port(act_paths: ActPaths, port: int) -> bool:
+    """Whether it is the Act that uses a port."""
+    pid = sockets.listener(port)
+    found = owner(pid, act_paths.venue) if pid else None
+    return found is not None and found.is_act(act_paths)
+
+
 def owner(pid: int, here: VenuePaths) -> Owner | None:
     """The Act that a process belongs to, in `here` or in a registered Venue; None if none."""
     line = list(processes.ancestry(pid))

@@ -72,32 +72,25 @@ def chain(act_paths: ActPaths, vassal: Vassal) -> bool:
     if is_due or recorded is None or recorded.withdrawn or loaded.untaken(act_paths, recorded):
         return False
     try:
-        is_told = _command(act_paths, _CHAIN)
+        _command(act_paths, _CHAIN)
         # Whoever watches sees by this that the Act is reloading.
         os.utime(act_paths.loaded, follow_symlinks=False)
     except OSError:
         # There is no pipe in Venues of older releases, or nobody reads from it.
         return False
-    return is_told
+    return True
 
 
-def _command(act_paths: ActPaths, command: bytes) -> bool:
-    """Whether the master's named pipe took a command. Raises OSError."""
-    pipe = _opened_pipe(act_paths)
+def _command(act_paths: ActPaths, command: bytes) -> None:
+    """Write to the master's named pipe. Raises OSError if the master does not read from it."""
+    pipe = os.open(act_paths.fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     try:
-        return os.write(pipe, command) == len(command)
+        if not stat.S_ISFIFO(os.fstat(pipe).st_mode):
+            # An Act with its own user may have put something else there.
+            raise FileNotFoundError(act_paths.fifo)
+        os.write(pipe, command)
     finally:
         os.close(pipe)
-
-
-def _opened_pipe(act_paths: ActPaths) -> int:
-    """Raises OSError if the master does not read from it."""
-    pipe = os.open(act_paths.fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    if stat.S_ISFIFO(os.fstat(pipe).st_mode):
-        return pipe
-    os.close(pipe)
-    # An Act with its own user may have put something else there.
-    raise FileNotFoundError(act_paths.fifo)
 
 
 def _due_second(last_mod: int) -> int | None:
@@ -118,18 +111,12 @@ def _tell(act_paths: ActPaths, pid: int) -> None:
     """
     if not processes.catches(pid, signal.SIGHUP):
         raise NotListening
+    loaded.withdraw(act_paths)
     try:
-        pipe = _opened_pipe(act_paths)
+        _command(act_paths, _GRACEFUL)
+    except BrokenPipeError as error:
+        raise NotListening from error
     except OSError:
         # Its template names no pipe.
-        loaded.withdraw(act_paths)
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGHUP)
-        return
-    try:
-        loaded.withdraw(act_paths)
-        os.write(pipe, _GRACEFUL)
-    except OSError as error:
-        raise NotListening from error
-    finally:
-        os.close(pipe)
