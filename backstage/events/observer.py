@@ -12,6 +12,7 @@ from ..facts.states import ANSWERING, EXPLAINED, LASTING, PASSING, State
 from ..layout.paths import ActPaths
 from ..logs import log_files
 from ..status.survey import Look, Survey
+from ..system import processes
 from ..system.file_changes import Change, FileChanges
 from ..system.timers import Timers
 from ..system.wakeups import Wakeups
@@ -253,12 +254,14 @@ class Observer:
         elif self._health.attend(look):
             # It answers its port; whether it answers well is not known yet.
             state = last.state if last.state in _BEFORE else _before_running(look)
-        if state is State.STARTING and last.state is State.RELOADING and last.pid == look.pid:
-            # A reload lasts until the Act answers or fails.
+        if state is State.STARTING and _is_reload(look, last):
             state = State.RELOADING
         if state is State.RELOADING and (edit := self._edits.pending(self._act(look.name))):
             # The Emperor noticed the change before we did.
             self._reasons.edited(look.name, edit)
+        if state is State.STARTING and last.pid and not processes.alive(last.pid):
+            # It may have died after the last wakeup was read.
+            self._reasons.ended(look.name, last.pid)
         now = _moment(look, state, self._reasons.remark(look))
         if state in EXPLAINED or self._history.is_change(look.name, now):
             now = replace(now, reason=self._reasons.reason(look, state, last.state))
@@ -297,6 +300,15 @@ class Observer:
 
     def _act(self, name: str) -> ActPaths:
         return self._paths.act(name)
+
+
+def _is_reload(look: Look, last: Moment) -> bool:
+    """Whether a starting Act only loads its files again: a reload lasts until it answers or fails.
+
+    Of one that the vassal was told itself, the Emperor knows nothing, but its record is withdrawn.
+    """
+    is_told = last.state in ANSWERING and look.loaded != last.loaded
+    return last.pid == look.pid and (last.state is State.RELOADING or is_told)
 
 
 def _is_overdue(look: Look) -> bool:

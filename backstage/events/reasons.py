@@ -42,7 +42,9 @@ class Reasons:
 
     def ended(self, name: str, pid: int) -> None:
         """A process of the Act has ended."""
-        self._ended.setdefault(name, []).append(pid)
+        ended = self._ended.setdefault(name, [])
+        if pid not in ended:
+            ended.append(pid)
 
     def calm(self, name: str) -> None:
         """Forget the ended processes: the Act keeps running."""

@@ -18,7 +18,7 @@ import pytest
 from backstage.act import Act
 from backstage.errors import ActFailed, NotInTime
 from backstage.facts.states import State
-from backstage.shortcuts import new_act, new_venue, use_venue
+from backstage.shortcuts import new_act, use_venue
 from backstage.system.deadlines import Deadline, until
 from backstage.uwsgi.emperor import Emperor
 from backstage.venue import Venue
@@ -27,16 +27,6 @@ from tests.patience import PATIENCE
 
 from .conftest import MakeVenue, fetch
 from .listening import RELOAD, START, STOP, Listener
-
-
-@pytest.fixture(scope="module")
-def venue(stage: Path) -> Iterator[Venue]:
-    """A Venue without a watcher: only this process reads the events and takes up the edits."""
-    venue = new_venue("read", stage, start=False)
-    venue.paths.settings.write_text("watcher: off\n")
-    venue.start()
-    yield venue
-    venue.stop()
 
 
 @pytest.fixture(scope="module")

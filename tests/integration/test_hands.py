@@ -14,7 +14,7 @@ import pytest
 
 from backstage.act import Act
 from backstage.facts.states import State
-from backstage.shortcuts import new_act, new_venue
+from backstage.shortcuts import new_act
 from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
 from tests.patience import PATIENCE
@@ -81,16 +81,6 @@ def _edited_copy(path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def venue(stage: Path) -> Iterator[Venue]:
-    """A Venue without a watcher: only this process reads the events and takes up the edits."""
-    venue = new_venue("hands", stage, start=False)
-    venue.paths.settings.write_text("watcher: off\n")
-    venue.start()
-    yield venue
-    venue.stop()
-
-
-@pytest.fixture(scope="module")
 def act(venue: Venue) -> Iterator[Act]:
     act = new_act(venue, "by_hand")
     yield act
@@ -111,7 +101,9 @@ def test_a_save_is_picked_up_and_comes_true(
         told = listener.until(State.RUNNING)
         assert NEW in act.paths.vassal.read_text()
         assert until(lambda: act.snapshot().threads == 6, Deadline(PATIENCE))
-        assert any("threads = 4 → 6" in event.reason for event in told), told
+        assert any("threads = 4 → 6" in event.reason for event in told), [
+            event.reason for event in told
+        ]
         assert {event.after for event in told} <= {State.RELOADING, State.RUNNING}, told
         act.paths.vassal.write_text(act.paths.vassal.read_text().replace(NEW, OLD))
         listener.until(State.RUNNING)
