@@ -14,7 +14,7 @@ from ..events import lines
 from ..events.event import Event
 from ..events.history import Moment
 from ..facts.past import DOWN, Tally
-from ..facts.states import ANSWERING, State
+from ..facts.states import LASTING, State
 from ..layout.paths import VenuePaths
 from ..status import tallies
 from ..system import processes
@@ -23,7 +23,6 @@ from .event_log import EventLog
 
 # The file that says that a watcher lives is dated anew after so many seconds.
 _SIGN = 10.0
-_LASTING = ANSWERING | {State.SLEEPING}
 
 
 def last_alive(venue_paths: VenuePaths) -> float:
@@ -101,7 +100,7 @@ class Chronicle:
         now = time.time()
         tally = known or Tally(since=now, counted=now)
         before, state = tally.state, moment.state
-        anew = before is state and state in _LASTING and _is_loaded_since(moment, tally, gap)
+        anew = before is state and state in LASTING and _is_loaded_since(moment, tally, gap)
         tally = _with_gap(tally, state, gap, now)
         self._tallies[name] = tally
         self._entered[name] = processes.boot_clock()

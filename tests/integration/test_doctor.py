@@ -20,6 +20,7 @@ from backstage.cli.exits import Exit
 from backstage.doctor.finding import Finding, Severity
 from backstage.errors import ActFailed, NoSuchAct
 from backstage.facts.states import State
+from backstage.facts.watching import Watching
 from backstage.projects import ask
 from backstage.shortcuts import new_act, new_venue, use_venue
 from backstage.system.deadlines import Deadline, until
@@ -62,6 +63,13 @@ def troubles(venue: Venue, *names: str, check: str = "") -> list[Finding]:
     return [each for each in found if not check or each.check == check]
 
 
+def trouble(venue: Venue, *names: str, check: str = "") -> Finding:
+    """The only one of the troubles."""
+    found = troubles(venue, *names, check=check)
+    assert len(found) == 1, found
+    return found[0]
+
+
 def type_(venue: Venue, finding: Finding) -> None:
     """Do as a finding says."""
     assert finding.command, finding
@@ -94,6 +102,7 @@ def unwatched(venue: Venue) -> Iterator[None]:
         assert until(lambda: venue.watcher.pid is None, Deadline(PATIENCE))
         yield
     venue.start()
+    assert until(lambda: venue.watcher.state is Watching.RUNNING, Deadline(PATIENCE))
 
 
 @contextmanager
@@ -149,11 +158,13 @@ def test_a_database_that_rests_is_read_without_a_trace(theatre: Venue, blog: Act
         assert files_of(theatre) == before
     database = blog.paths.top / "db.sqlite3"
     aside = database.rename(database.with_name("aside"))
-    (told,) = troubles(theatre, "blog")
-    assert "migrations not applied" in told.what
-    assert not database.exists()
-    aside.rename(database)
-    blog.start()
+    try:
+        told = trouble(theatre, "blog")
+        assert "migrations not applied" in told.what
+        assert not database.exists()
+    finally:
+        aside.rename(database)
+        blog.start()
 
 
 @pytest.mark.slow
@@ -175,7 +186,7 @@ def test_a_database_in_use_is_read_as_it_is(theatre: Venue, blog: Act) -> None:
         assert user.stdout
         user.stdout.readline()
         assert database.with_name("db.sqlite3-wal").stat().st_size
-        (told,) = troubles(theatre, "blog")
+        told = trouble(theatre, "blog")
         user.communicate(b"\n", timeout=PATIENCE)
     assert told.what == "1 migration not applied: sessions.0001_initial"
     assert not troubles(theatre, "blog")
@@ -194,7 +205,7 @@ def test_only_the_acts_that_are_named(theatre: Venue) -> None:
 @pytest.mark.slow
 def test_migrations_that_are_not_applied(theatre: Venue, blog: Act) -> None:
     blog.manage("migrate", "sessions", "zero")
-    (told,) = troubles(theatre, "blog")
+    told = trouble(theatre, "blog")
     assert (told.check, told.subject) == ("django", "blog")
     assert told.what == "1 migration not applied: sessions.0001_initial"
     type_(theatre, told)
@@ -204,7 +215,7 @@ def test_migrations_that_are_not_applied(theatre: Venue, blog: Act) -> None:
 @pytest.mark.slow
 def test_debug_that_is_on(theatre: Venue, blog: Act) -> None:
     with added(blog.paths.env_file, "DEBUG=on\n"):
-        (told,) = troubles(theatre, "blog")
+        told = trouble(theatre, "blog")
         assert (told.severity, told.subject) == (Severity.WARNING, "blog")
         with added(blog.paths.env_file, "ALLOWED_HOSTS=www.example.com\n"):
             debug, https = troubles(theatre, "blog")
@@ -230,7 +241,7 @@ def test_tls_answers_all_that_is_for_https(theatre: Venue, blog: Act) -> None:
 @pytest.mark.parametrize("key", ["hunter2", f"django-insecure-{'x7' * 30}", "ab" * 40])
 def test_a_weak_key(theatre: Venue, blog: Act, key: str) -> None:
     with changed(blog.paths.env_file, f"SECRET_KEY={key}"):
-        (told,) = troubles(theatre, "blog")
+        told = trouble(theatre, "blog")
         assert told.what.startswith("SECRET_KEY is weak")
         assert key not in str(told)
         type_(theatre, told)
@@ -243,7 +254,7 @@ def test_a_key_that_two_acts_have(theatre: Venue, blog: Act) -> None:
     """They are told apart although neither is shown."""
     shop = theatre["shop"].paths.env_file
     with changed(shop, blog.paths.env_file.read_text()):
-        (told,) = troubles(theatre)
+        told = trouble(theatre)
         assert (told.severity, told.subject) == (Severity.TROUBLE, "blog, shop")
         key = blog.paths.env_file.read_text().partition("SECRET_KEY=")[2].strip()
         assert key[:6] not in str(told)
@@ -257,7 +268,7 @@ def test_a_key_that_two_acts_have(theatre: Venue, blog: Act) -> None:
 def test_a_key_that_is_missing(theatre: Venue, blog: Act, text: str) -> None:
     """Also where the Act has been started again without one, and fails for it."""
     with changed(blog.paths.env_file, text):
-        (told,) = troubles(theatre, "blog")
+        told = trouble(theatre, "blog")
         assert told.what == "cannot be loaded: it has no SECRET_KEY"
         with pytest.raises(ActFailed):
             blog.restart(check=False)
@@ -285,7 +296,7 @@ def test_a_key_that_is_missing(theatre: Venue, blog: Act, text: str) -> None:
 def test_a_database_that_is_not_there(theatre: Venue, blog: Act, url: str) -> None:
     """Its password is told neither whole nor in part."""
     with added(blog.paths.env_file, f"DATABASE_URL={url}\n"):
-        (told,) = troubles(theatre, "blog")
+        told = trouble(theatre, "blog")
     assert told.subject == "blog"
     if not url.startswith("sqlite"):
         pieces = {PASSWORD[at : at + 4] for at in range(len(PASSWORD) - 3)}
@@ -304,7 +315,7 @@ def test_what_an_application_says_while_it_loads(theatre: Venue, blog: Act) -> N
 @pytest.mark.slow
 def test_settings_that_cannot_be_loaded(theatre: Venue, blog: Act) -> None:
     with added(blog.paths.top / "blog" / "settings.py", "\nimport stripe_of_nobody\n"):
-        (told,) = troubles(theatre, "blog")
+        told = trouble(theatre, "blog")
     assert "No module named 'stripe_of_nobody'" in told.what
     assert "settings.py, line" in told.what
     assert told.command == "backstage manage blog check --deploy"
@@ -314,7 +325,7 @@ def test_settings_that_cannot_be_loaded(theatre: Venue, blog: Act) -> None:
 def test_settings_that_hang(theatre: Venue, blog: Act, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ask, "_PATIENCE", 3.0)
     with added(blog.paths.top / "blog" / "settings.py", "\nimport time\ntime.sleep(600)\n"):
-        (told,) = troubles(theatre, "blog")
+        told = trouble(theatre, "blog")
     assert told.what == "cannot be examined: it did not load within 3 s"
 
 
@@ -334,7 +345,7 @@ def test_an_act_that_fails(theatre: Venue, blog: Act) -> None:
     with added(blog.paths.top / "blog" / "wsgi.py", "\nraise RuntimeError('on purpose')\n"):
         blog.restart(wait=None, check=False)
         blog.wait("failing")
-        (told,) = troubles(theatre, check="acts")
+        told = trouble(theatre, check="acts")
     assert (told.check, told.subject) == ("acts", "blog")
     assert "RuntimeError: on purpose" in told.what
     type_(theatre, told)
@@ -360,7 +371,7 @@ def test_an_edit_that_is_not_used(theatre: Venue, blog: Act) -> None:
         theatre.emperor.wake()
         blog.paths.vassal.write_text(f"{before}threds = 4\n")
         assert "edit refused" in next(events).reason
-        (told,) = troubles(theatre, check="acts")
+        told = trouble(theatre, check="acts")
         assert (told.severity, told.check) == (Severity.WARNING, "acts")
         assert "did you mean 'threads'" in told.what
         theatre.emperor.wake()
@@ -371,7 +382,7 @@ def test_an_edit_that_is_not_used(theatre: Venue, blog: Act) -> None:
 @pytest.mark.slow
 def test_no_emperor(theatre: Venue) -> None:
     theatre.stop()
-    (told,) = troubles(theatre, check="emperor")
+    told = trouble(theatre, check="emperor")
     assert told.what == "does not run, and neither do its wanted Acts (2)"
     type_(theatre, told)
     assert not troubles(theatre, check="emperor")
@@ -412,14 +423,14 @@ def test_a_uwsgi_without_some_features(theatre: Venue) -> None:
 def test_a_uwsgi_that_does_not_do(theatre: Venue, script: str) -> None:
     """It does not run, or runs another Python than the Venue's."""
     with replaced(theatre.path / "bin" / "uwsgi", script):
-        (told,) = troubles(theatre, check="uwsgi")
+        told = trouble(theatre, check="uwsgi")
     assert told.severity is Severity.TROUBLE
     assert "bin/pip install --force-reinstall" in told.command
 
 
 def test_a_python_that_is_gone(theatre: Venue) -> None:
     with replaced(theatre.path / "bin" / "python", "exit 127"):
-        (told,) = troubles(theatre, check="environment")
+        told = trouble(theatre, check="environment")
     assert (told.severity, told.subject) == (Severity.TROUBLE, "bin/python")
 
 
@@ -430,7 +441,7 @@ def test_a_django_that_is_out_of_date(theatre: Venue) -> None:
     series = ".".join(version.split(".")[:2])
     older = metadata.read_text().replace(f"Version: {version}", f"Version: {series}", 1)
     with changed(metadata, older):
-        (told,) = troubles(theatre, check="environment")
+        told = trouble(theatre, check="environment")
     assert (told.severity, told.subject) == (Severity.WARNING, "Django")
     assert f"'Django=={series}.*'" in told.command
 
@@ -457,7 +468,7 @@ def test_a_venue_that_was_moved(theatre: Venue, stage: Path) -> None:
 def test_others_who_may_write(theatre: Venue) -> None:
     theatre.paths.vassals.chmod(0o777)
     try:
-        (told,) = troubles(theatre, check="permissions")
+        told = trouble(theatre, check="permissions")
         type_(theatre, told)
         assert not troubles(theatre, check="permissions")
     finally:

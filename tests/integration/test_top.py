@@ -382,15 +382,16 @@ def test_where_nobody_looks_on_it_measures_for_a_second(
         command = [*COMMAND, "top", "--venue", str(venue.path), *words]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
-    fetch(acts[0], "healthz")
+    for _ in range(20):
+        fetch(acts[0], "healthz")
     with asked(acts[1]):
         envelope = json.loads(run("--json"))
         told = run()
     assert envelope["ok"]
     result = envelope["result"]
     rates = [act["requests_per_second"] for act in result["acts"]]
-    assert rates[0] == 0, "what it answered before does not count"
-    assert rates[1] > 0
+    # The watcher may have asked it for its health.
+    assert rates[0] < 5 < rates[1], "what it answered before does not count"
     assert result["requests_per_second"] == rates[1]
     assert [act["name"] for act in result["acts"]] == ["matinee", "soiree"]
     assert result["memory"] == sum(act["memory"] for act in result["acts"])
