@@ -110,10 +110,11 @@ class HealthRounds:
         if look is None:
             return False
         record = health_records.read(self._paths.act(name), look.generation)
-        before = look.health.ok if look.health else None
-        if record and record.ok and name in self._due:
+        if record is None or not record.generation.lasts(look.generation):
+            return False
+        if record.ok and name in self._due:
             self._put(name, record)
-        return record is not None and record.ok is not before
+        return look.health is None or record.ok is not look.health.ok
 
     def close(self) -> None:
         """Close all questions."""

@@ -29,17 +29,24 @@ class HealthCheck:
 class Generation:
     """The processes that ran when an Act was asked, each as `pid:start`.
 
-    `respawns` counts the reloads since the master began. Other processes may run other code.
+    `respawns` counts the reloads since the master began, and `loaded` is when it loaded its files
+    last, 0 if unknown. Other processes may run other code.
     """
 
     master: str
     respawns: int
+    loaded: int
     workers: frozenset[str]
+
+    def counts_on(self, now: Generation) -> bool:
+        """Whether uWSGI has not begun to count requests anew since then."""
+        same = (self.master, self.respawns, self.loaded)
+        return same == (now.master, now.respawns, now.loaded)
 
     def lasts(self, now: Generation) -> bool:
         """Whether what these processes said holds for the present ones too."""
-        same = (self.master, self.respawns) == (now.master, now.respawns)
-        return same and (self.workers == now.workers or bool(self.workers & now.workers))
+        some_remain = self.workers == now.workers or bool(self.workers & now.workers)
+        return self.counts_on(now) and some_remain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +54,8 @@ class HealthRecord:
     """What an Act said when it was asked the last time.
 
     `at` is when, in seconds since the system booted; `since` is when it began to say so, in seconds
-    since the epoch. `why` is the reason in one line if it does not answer well.
+    since the epoch. `why` is the reason in one line if it does not answer well. `asked` is how many
+    requests have asked it since uWSGI began to count them.
     """
 
     generation: Generation
@@ -55,3 +63,4 @@ class HealthRecord:
     since: float
     ok: bool
     why: str = ""
+    asked: int = 0

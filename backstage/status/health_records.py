@@ -21,13 +21,16 @@ _LONGEST = 65_536
 
 
 def read(act_paths: ActPaths, now: Generation) -> HealthRecord | None:
-    """What the processes of the generation `now` said last; None if they were not asked."""
+    """What the Act said last; None if it has loaded its files since.
+
+    Unless the record's generation lasts, the processes of the generation `now` were not asked yet.
+    """
     try:
         record = _record(json.loads(_content(act_paths)))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     is_past = record.at <= processes.boot_clock()
-    return record if is_past and record.generation.lasts(now) else None
+    return record if is_past and record.generation.counts_on(now) else None
 
 
 def write(act_paths: ActPaths, record: HealthRecord) -> None:
@@ -35,11 +38,13 @@ def write(act_paths: ActPaths, record: HealthRecord) -> None:
     noted = {
         "master": record.generation.master,
         "respawns": record.generation.respawns,
+        "loaded": record.generation.loaded,
         "workers": sorted(record.generation.workers),
         "at": record.at,
         "since": record.since,
         "ok": record.ok,
         "why": record.why,
+        "asked": record.asked,
     }
     with suppress(OSError):
         files.write_atomically(act_paths.health, json.dumps(noted), sync=False)
@@ -61,10 +66,14 @@ def _record(noted: dict[str, object]) -> HealthRecord:
         raise TypeError("no record")
     return HealthRecord(
         generation=Generation(
-            str(noted["master"]), int(str(noted["respawns"])), frozenset(map(str, workers))
+            master=str(noted["master"]),
+            respawns=int(str(noted["respawns"])),
+            loaded=int(str(noted["loaded"])),
+            workers=frozenset(map(str, workers)),
         ),
         at=float(str(noted["at"])),
         since=float(str(noted["since"])),
         ok=noted["ok"],
         why=one_line(str(noted["why"])),
+        asked=max(0, int(str(noted["asked"]))),
     )

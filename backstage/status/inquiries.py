@@ -52,12 +52,15 @@ class Inquiry:
         if answer is None:
             return None
         before = self._before
+        noted = health_records.read(self._paths, self._generation)
         record = HealthRecord(
             generation=self._generation,
             at=processes.boot_clock(),
             since=before.since if before and before.ok is answer.ok else time.time(),
             ok=answer.ok,
             why=self._why(answer, for_log),
+            # Other processes ask it too.
+            asked=(noted.asked if noted else 0) + (answer.status is not None),
         )
         health_records.write(self._paths, record)
         return record

@@ -45,7 +45,7 @@ _HEALTH_HOLDS = 60.0
 _TRIED = frozenset({State.FAILING, State.STARTING})
 
 
-_NOBODY = Generation("", 0, frozenset())
+_NOBODY = Generation("", 0, 0, frozenset())
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class Look:
     `refused` says why an edit of its file is not used, and `untaken` which edit it has not loaded
     yet. `loaded` is when it loaded its files, 0 if unknown. `halt` is its master or the Emperor, if
     a signal has halted it. `generation` identifies its processes and `health` is what these said
-    about themselves last; `may_sleep` tells whether it ends by itself when nothing asks it.
+    about themselves last; they have counted `health_requests`. `may_sleep` tells whether it ends
+    by itself when nothing asks it.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Look:
     halt: Halt | None = None
     generation: Generation = _NOBODY
     health: HealthRecord | None = None
+    health_requests: int = 0
     draining: bool = False
     may_sleep: bool = False
 
@@ -135,7 +137,7 @@ class Look:
             workers=len(self.workers),
             threads=workforce.threads,
             busy=workforce.busy,
-            requests=workforce.requests,
+            requests=max(0, workforce.requests - self.health_requests),
             latency=workforce.latency,
             memory=memory,
             cpu=self.cpu,
@@ -242,8 +244,10 @@ class Survey:
         facts = processes.facts(pid) if pid else None
         crew = [(worker, processes.facts(worker.pid)) for worker in _spawned(master)]
         kind = kind_of(file)
-        generation = _generation(pid, facts, vassal, crew)
-        health = health_records.read(act_paths, generation)
+        at = recorded.at if recorded and not recorded.withdrawn else 0
+        generation = _generation(pid, facts, vassal, at, crew)
+        noted = health_records.read(act_paths, generation)
+        health = noted if noted and noted.generation.lasts(generation) else None
         wanted = act_paths.vassal.is_file()
         draining = wanted and act_paths.drain.exists()
         seen = Sighting(
@@ -273,10 +277,11 @@ class Survey:
             address=file.address if file else None,
             refused=refused,
             untaken=untaken,
-            loaded=recorded.at if recorded and not recorded.withdrawn else 0,
+            loaded=at,
             halt=halt,
             generation=generation,
             health=health,
+            health_requests=noted.asked if noted else 0,
             draining=draining,
             may_sleep=bool(vassal and vassal.on_demand) or _is_idler(file),
         )
@@ -313,11 +318,13 @@ def _generation(
     pid: int | None,
     facts: processes.ProcessFacts | None,
     vassal: Vassal | None,
+    at: int,
     crew: Sequence[tuple[stats.WorkerStats, processes.ProcessFacts | None]],
 ) -> Generation:
     return Generation(
         master=f"{pid}:{facts.began if facts else 0}",
         respawns=vassal.respawns if vassal else 0,
+        loaded=at,
         workers=frozenset(f"{worker.pid}:{known.began}" for worker, known in crew if known),
     )
 

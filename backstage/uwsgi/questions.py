@@ -160,8 +160,8 @@ class PageQuestion:
         status = int(match[1])
         if status < _FIRST_ERROR if wish is None else status == wish:
             if self._check.text and self._check.text not in self._body.decode(errors="replace"):
-                return Answer(False, f"{path} does not contain {self._check.text!r}")
-            return Answer(True)
+                return Answer(False, f"{path} does not contain {self._check.text!r}", status=status)
+            return Answer(True, status=status)
         expected = "" if wish is None or status >= _FIRST_ERROR else f", not {wish}"
         return Answer(False, f"{path} says {status}{expected}", self._words(), status)
 

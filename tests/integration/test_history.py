@@ -96,7 +96,11 @@ def test_one_restart_is_one(house: Venue, act: Act, way: str) -> None:
     else:
         sed(act, "threads = .*", f"threads = {3 + restarts(act)}")
     assert settles(act, before + 1), (before, [str(event) for event in told(act)])
-    assert comes_true(lambda: act.snapshot().restarts == shown + 1)
+    assert comes_true(lambda: act.snapshot().restarts == shown + 1), (
+        shown,
+        act.snapshot().restarts,
+        [str(event) for event in told(act)],
+    )
     assert [event.after for event in told(act)].count(State.RUNNING) > 1
     table = call("status", "-o", "name,restarts,restarts-24h,down-24h", cwd=house.path).stdout
     assert re.search(rf"blog +{shown + 1} +{before + 1} +\d", table), table

@@ -14,7 +14,7 @@ from backstage.status import health_records
 from backstage.status.wording import one_line
 from backstage.system import processes
 
-NOW = Generation("812:5.0", 1, frozenset({"813:5.1", "814:5.1"}))
+NOW = Generation("812:5.0", 1, 7, frozenset({"813:5.1", "814:5.1"}))
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def blog(tmp_path: Path) -> ActPaths:
 def record(**changes: object) -> HealthRecord:
     moment = processes.boot_clock()
     made = HealthRecord(
-        generation=NOW, at=moment, since=1_800_000_000.5, ok=False, why="/ says 500"
+        generation=NOW, at=moment, since=1_800_000_000.5, ok=False, why="/ says 500", asked=3
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 
@@ -45,15 +45,23 @@ def test_what_is_written_is_read(blog: ActPaths) -> None:
         (replace(NOW, workers=frozenset({"814:5.1", "900:7.0"})), True),
         (replace(NOW, workers=frozenset({"813:9.9"})), False),
         (replace(NOW, workers=frozenset()), False),
-        (replace(NOW, respawns=2), False),
-        (replace(NOW, master="812:6.0"), False),
     ],
 )
 def test_it_holds_while_one_of_the_workers_is_there(
     blog: ActPaths, now: Generation, holds: bool
 ) -> None:
+    """The master goes on counting: a chain reload replaces workers only."""
     health_records.write(blog, record())
-    assert (health_records.read(blog, now) is not None) is holds
+    found = health_records.read(blog, now)
+    assert found
+    assert found.generation.lasts(now) is holds
+    assert found.asked == 3
+
+
+@pytest.mark.parametrize("change", [{"respawns": 2}, {"loaded": 8}, {"master": "812:6.0"}])
+def test_after_a_reload_it_counts_for_nothing(blog: ActPaths, change: dict[str, object]) -> None:
+    health_records.write(blog, record())
+    assert health_records.read(blog, replace(NOW, **change)) is None  # type: ignore[arg-type]
 
 
 def test_a_record_from_before_the_system_booted_counts_for_nothing(blog: ActPaths) -> None:
