@@ -12,12 +12,11 @@ from ..facts.health import Generation, HealthCheck, HealthRecord
 from ..layout.paths import VenuePaths
 from ..layout.settings import Settings, read_settings
 from ..status import health_records
-from ..status.inquiries import Inquiry, inquire
+from ..status.inquiries import Inquiry, inquire, question_for
 from ..status.survey import Look
 from ..system import processes
 from ..system.wakeups import Wakeups
 from ..uwsgi import vassal_files
-from ..uwsgi.health_check import check_of
 
 # A well Act is asked again after so many seconds. Acts are asked together, at multiples of …
 _USUAL, _BEAT = 30.0, 5.0
@@ -146,7 +145,7 @@ class HealthRounds:
         known = self._checks.get(name)
         if known and known[0] == facts:
             return known[1]
-        check = check_of(act, settings)
+        check = question_for(act, settings)
         self._checks[name] = facts, check
         return check
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -28,8 +29,9 @@ from .reasons import Reasons
 
 # The name that stands for the Emperor in wakeups.
 _EMPEROR = ""
-# How many running Acts to check every so many seconds, in turn: hanging Acts cause no wakeup.
-_ROUND, _ROUND_SECONDS = 5, 1.0
+# All running Acts are checked in so many seconds, a few each second: hanging ones cause no wakeup.
+_ROUND = 40
+_ROUND_SECONDS = 1.0
 # An editor's save may remove a file briefly: a removal counts after this many seconds.
 _GRACE = 0.005
 # A file that is being written, with no close event, is checked after this many seconds.
@@ -71,7 +73,7 @@ class Observer:
         self._known: EmperorStats | None = None
         self._emperor_pid: int | None = None
         self._halt: Halt | None = None
-        self._round: list[str] = []
+        self._round: list[list[str]] = []
         self._round_at = 0.0
         self._said = 0
         self._writing: set[str] = set()
@@ -193,9 +195,10 @@ class Observer:
     def _strange(self) -> set[str]:
         """Those of the next few running Acts whose state or file has changed."""
         if not self._round:
-            lasting = (name for name, state in self._history.states() if state in LASTING)
-            self._round = sorted(lasting)
-        names, self._round = self._round[:_ROUND], self._round[_ROUND:]
+            lasting = sorted(name for name, state in self._history.states() if state in LASTING)
+            few = math.ceil(len(lasting) / _ROUND)
+            self._round = [lasting[at : at + few] for at in range(0, len(lasting), few or 1)]
+        names = self._round.pop(0) if self._round else []
         looks = self._survey.glance_at(names, self._known).values()
         return {
             look.name

@@ -150,7 +150,12 @@ class VenuePaths:
 
     def act(self, name: str) -> ActPaths:
         """The files of one Act."""
-        return ActPaths(self, name)
+        return self._acts.setdefault(name, ActPaths(self, name))
+
+    @cached_property
+    def _acts(self) -> dict[str, ActPaths]:
+        """Those that were asked for: making their paths takes long."""
+        return {}
 
     def check_socket_room(self) -> None:
         """Raise NameNotAllowed if the path is too long for even the shortest Act's socket."""

@@ -10,11 +10,13 @@ from dataclasses import replace
 from ..errors import ActFailed, SettingsError
 from ..facts.health import Generation, HealthCheck, HealthRecord
 from ..layout.paths import ActPaths
+from ..layout.settings import Settings
 from ..logs import log_files
 from ..projects.env_file import EnvFile
 from ..system import processes
 from ..system.deadlines import Deadline, until
 from ..uwsgi import log_reasons, questions
+from ..uwsgi.health_check import check_of
 from ..uwsgi.questions import Answer, Question
 from . import health_records
 from .wording import one_line
@@ -89,6 +91,15 @@ class Inquiry:
         return log_reasons.exception_in(log).replace(f"{self._paths.top}/", "")
 
 
+def question_for(act_paths: ActPaths, settings: Settings | None = None) -> HealthCheck:
+    """The health check of an Act, for a host name that it accepts.
+
+    `settings` saves reading venue.yaml for each of many Acts.
+    """
+    check = check_of(act_paths, settings)
+    return replace(check, host=_host(act_paths, check)) if check.path else check
+
+
 def inquire(
     act_paths: ActPaths, check: HealthCheck, generation: Generation, before: HealthRecord | None
 ) -> Inquiry | None:
@@ -96,7 +107,7 @@ def inquire(
     if not check:
         return None
     try:
-        question = questions.ask(act_paths, replace(check, host=_host(act_paths, check)))
+        question = questions.ask(act_paths, check)
     except OSError:
         # No more files can be opened, or the command cannot be started.
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
 from ..errors import SettingsError
@@ -25,10 +24,9 @@ from ..system import processes, sockets
 from ..system.deadlines import Deadline
 from ..uwsgi import loaded, log_reasons, probes, stats, vassal_files
 from ..uwsgi.emperor import Emperor
-from ..uwsgi.health_check import check_of
 from ..uwsgi.ini import Address, VassalFile
 from . import health_records
-from .inquiries import Inquiry, inquire
+from .inquiries import Inquiry, inquire, question_for
 
 # How long to wait for all masters, which answer in microseconds, plus for each, in seconds.
 _PATIENCE_WITH_MASTERS = 0.05
@@ -167,7 +165,6 @@ class Survey:
     def __init__(self, venue_paths: VenuePaths) -> None:
         self.paths = venue_paths
         self.emperor = Emperor(venue_paths)
-        self._act = lru_cache(maxsize=4096)(venue_paths.act)
 
     def names(self) -> set[str]:
         """Every Act: all that have a vassal file, wanted or kept."""
@@ -195,7 +192,7 @@ class Survey:
         self, names: Iterable[str], emperor: stats.EmperorStats | None
     ) -> dict[str, Look]:
         """Look at several Acts, given the Emperor's stats, without probing any port."""
-        acts = [self._act(name) for name in names]
+        acts = [self.paths.act(name) for name in names]
         masters = _ask_masters(acts, emperor)
         halt = None if emperor else self.emperor.halt
         return {
@@ -209,14 +206,13 @@ class Survey:
         if not doubtful:
             return {}
         settings = _settings(self.paths)
-        checks = [check_of(self._act(look.name), settings) for look in doubtful]
+        checks = [question_for(self.paths.act(look.name), settings) for look in doubtful]
         with ExitStack() as closing:
             asked: list[tuple[Look, Inquiry]] = []
             for look, check in zip(doubtful, checks, strict=True):
                 # Commands are left to those who wait or watch.
-                inquiry = (
-                    None if check.command else inquire(self._act(look.name), check, *look.told_by)
-                )
+                act = self.paths.act(look.name)
+                inquiry = None if check.command else inquire(act, check, *look.told_by)
                 if inquiry:
                     closing.callback(inquiry.close)
                     asked.append((look, inquiry))

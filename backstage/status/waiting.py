@@ -15,13 +15,12 @@ from ..layout.paths import ActPaths
 from ..system import processes
 from ..system.deadlines import Deadline, until
 from ..uwsgi import questions, reloading, stats, vassal_files
-from ..uwsgi.health_check import check_of
 from ..uwsgi.ini import Address
 from ..uwsgi.log_reasons import dead_while_loading
 from ..uwsgi.probes import Probe
 from .evidence import BEGINNING, Evidence, LogMark, gather, log_mark
 from .failures import why_failing
-from .inquiries import inquire
+from .inquiries import inquire, question_for
 from .survey import Look, Survey
 
 # A reload that uWSGI missed, busy starting, is requested again after this many seconds.
@@ -124,7 +123,7 @@ class Waiter:
 
     def _check(self) -> HealthCheck | None:
         """The Act's health check; None if it has none, or can be asked nowhere."""
-        check = check_of(self._paths)
+        check = question_for(self._paths)
         return check if check and questions.is_askable(self._paths, check) else None
 
     def _ask(self, look: Look, check: HealthCheck, deadline: Deadline) -> HealthRecord | None:

@@ -38,8 +38,10 @@ def house(stage: Path) -> Iterator[Venue]:
 def act(house: Venue) -> Act:
     act = new_act(house, "blog")
     sed(act, "processes = .*", "processes = 2")
+    # A restart at once would be one with the reload that takes the edit up.
+    assert comes_true(lambda: act.snapshot().workers == 2 and last(act).after is State.RUNNING)
     act.restart()
-    assert comes_true(lambda: last(act).after is State.RUNNING)
+    assert settles(act, 2)
     return act
 
 

@@ -58,7 +58,7 @@ def answer(
 
 @pytest.mark.parametrize("status", [200, 204, 302, 404])
 def test_any_status_below_500_is_well(serve: Serve, status: int) -> None:
-    assert answer(serve(PLAIN % status)) == Answer(True)
+    assert answer(serve(PLAIN % status)) == Answer(True, status=status)
 
 
 def test_an_error_is_told_with_the_first_line_of_plain_text(serve: Serve) -> None:
@@ -72,7 +72,7 @@ def test_a_page_of_html_is_not_told(serve: Serve) -> None:
 
 def test_the_status_that_is_set_has_to_be_met(serve: Serve) -> None:
     check = HealthCheck(path="/up", status=204, timeout=PATIENCE)
-    assert answer(serve(PLAIN % 204), check) == Answer(True)
+    assert answer(serve(PLAIN % 204), check) == Answer(True, status=204)
     wrong = answer(serve(PLAIN % 200), check)
     assert wrong
     assert (wrong.ok, wrong.what) == (False, "/up says 200, not 204")
@@ -81,7 +81,7 @@ def test_the_status_that_is_set_has_to_be_met(serve: Serve) -> None:
 def test_the_text_that_is_set_has_to_be_there(serve: Serve) -> None:
     check = HealthCheck(path="/up", text="all well", timeout=PATIENCE)
     body = b"x" * 100_000
-    assert answer(serve(PLAIN % 200, body, b"all well"), check) == Answer(True)
+    assert answer(serve(PLAIN % 200, body, b"all well"), check) == Answer(True, status=200)
     assert answer(serve(PLAIN % 200, body), check) == Answer(
         False, "/up does not contain 'all well'"
     )
@@ -107,7 +107,7 @@ def test_of_an_endless_answer_only_the_beginning_is_read(serve: Serve) -> None:
 def test_an_answer_of_a_known_length_is_not_waited_for_longer(serve: Serve) -> None:
     hold = threading.Event()
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
-    assert answer(serve(head, b"ok", hold=hold)) == Answer(True)
+    assert answer(serve(head, b"ok", hold=hold)) == Answer(True, status=200)
     hold.set()
 
 
@@ -123,7 +123,7 @@ def test_silence_becomes_an_answer_when_its_time_is_over(serve: Serve) -> None:
 def test_a_page_that_never_ends_is_judged_by_its_status(serve: Serve) -> None:
     hold = threading.Event()
     check = HealthCheck(path="/events", timeout=0.3)
-    assert answer(serve(PLAIN % 200 + b"data: 1\n", hold=hold), check) == Answer(True)
+    assert answer(serve(PLAIN % 200 + b"data: 1\n", hold=hold), check) == Answer(True, status=200)
     hold.set()
 
 
@@ -148,7 +148,7 @@ def test_a_unix_socket_is_asked_too_and_the_request_names_the_host(tmp_path: Pat
 
         threading.Thread(target=work, daemon=True).start()
         check = HealthCheck(path="/up", host="example.org", timeout=PATIENCE)
-        assert answer(path, check) == Answer(True)
+        assert answer(path, check) == Answer(True, status=200)
     assert asked[0].startswith(b"GET /up HTTP/1.0\r\nHost: example.org\r\n")
 
 
