@@ -29,6 +29,7 @@ from tests.patience import PATIENCE
 
 from .calling import call, environment, terminal
 from .conftest import processes_within
+from .saving import renamed_with_an_old_date
 
 PASSWORD = "pa/ss@w0rd-9f"
 # The tests find what they have broken, whatever this machine is like.
@@ -367,9 +368,7 @@ def test_acts_that_could_not_be_started_again(theatre: Venue) -> None:
 def test_an_edit_that_is_not_used(theatre: Venue, blog: Act) -> None:
     before = blog.paths.vassal.read_text()
     with theatre.events(timeout=PATIENCE) as events:
-        # It looks again in a second, and not between the edit and its examination.
-        theatre.emperor.wake()
-        blog.paths.vassal.write_text(f"{before}threds = 4\n")
+        renamed_with_an_old_date(blog.paths.vassal, f"{before}threds = 4\n")
         assert "edit refused" in next(events).reason
         told = trouble(theatre, check="acts")
         assert (told.severity, told.check) == (Severity.WARNING, "acts")

@@ -27,6 +27,7 @@ from tests.patience import PATIENCE
 
 from .conftest import MakeVenue, fetch
 from .listening import RELOAD, START, STOP, Listener
+from .saving import renamed_with_an_old_date
 
 
 @pytest.fixture(scope="module")
@@ -124,13 +125,9 @@ def test_the_second_save_within_a_second_counts(listener: Listener) -> None:
     assert until(lambda: threads(listener.act) == 4, Deadline(PATIENCE))
 
 
-def test_an_older_file_counts(listener: Listener, tmp_path: Path) -> None:
-    """As rsync -t and git checkout leave it."""
+def test_an_older_file_counts(listener: Listener) -> None:
     vassal = listener.act.paths.vassal
-    old = tmp_path / "old.ini"
-    old.write_text(vassal.read_text().replace("threads = 4", "threads = 5"))
-    os.utime(old, (1_500_000_000, 1_500_000_000))
-    old.rename(vassal)
+    renamed_with_an_old_date(vassal, vassal.read_text().replace("threads = 4", "threads = 5"))
     listener.sees(*RELOAD)
     assert threads(listener.act) == 5
     edit(listener.act, "threads = 5", "threads = 4")
@@ -141,7 +138,7 @@ def test_an_invalid_edit_is_named_and_what_runs_goes_on(listener: Listener) -> N
     act = listener.act
     pid, first = act.pid, worker(act)
     good = act.paths.vassal.read_text()
-    edit(act, "threads = 4", "threds = 6")
+    renamed_with_an_old_date(act.paths.vassal, good.replace("threads = 4", "threds = 6"))
     told = listener.next()
     assert (told.before, told.after) == (State.RUNNING, State.RUNNING), told
     line = good[: good.index("threads = 4")].count("\n") + 1

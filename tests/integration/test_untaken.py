@@ -24,6 +24,7 @@ from tests.patience import PATIENCE
 
 from .calling import call
 from .conftest import fetch
+from .saving import renamed_with_an_old_date
 
 THREADS = re.compile(r"^threads = .*$", re.MULTILINE)
 # Each edit asks for another number of threads.
@@ -58,14 +59,6 @@ def written(path: Path, text: str) -> None:
 def renamed(path: Path, text: str) -> None:
     new = path.with_suffix(".new")
     new.write_text(text)
-    new.replace(path)
-
-
-def renamed_with_an_old_date(path: Path, text: str) -> None:
-    """As `mv` of a backup, `cp -p`, `rsync -a` and `git checkout` do."""
-    new = path.with_suffix(".new")
-    new.write_text(text)
-    os.utime(new, (1_500_000_000, 1_500_000_000))
     new.replace(path)
 
 

@@ -30,6 +30,7 @@ from ..operations.aged import age
 from ..own_ports import own_ports
 from ..patience import PATIENCE
 from .calling import BACKSTAGE, call, environment
+from .saving import renamed_with_an_old_date
 from .visiting import visited
 
 pytestmark = pytest.mark.slow
@@ -180,10 +181,7 @@ def test_the_emperor_is_replaced_when_told(old: Venue) -> None:
     assert states(old) == {"blog": State.RUNNING, "shop": State.RUNNING, "idle": State.STOPPED}
     assert old.watcher.state is Watching.RUNNING
     vassal = old["shop"].paths.vassal
-    copy = old.path / "copy"
-    copy.write_text(vassal.read_text().replace("threads = 5", "threads = 3"))
-    os.utime(copy, (1_500_000_000, 1_500_000_000))
-    copy.replace(vassal)
+    renamed_with_an_old_date(vassal, vassal.read_text().replace("threads = 5", "threads = 3"))
     assert comes_true(lambda: old["shop"].snapshot().threads == 3)
     told = upgrade_venue(old)
     assert (told.changes, told.waits) == (False, False)

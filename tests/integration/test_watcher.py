@@ -28,6 +28,7 @@ from ..conftest import Spawn
 from ..patience import PATIENCE
 from .calling import call
 from .conftest import processes_within
+from .saving import renamed_with_an_old_date
 
 pytestmark = pytest.mark.slow
 
@@ -101,11 +102,8 @@ def old_copy(path: Path, threads: int) -> None:
 
 
 def moved_in(path: Path, threads: int) -> None:
-    copy = path.parents[1] / "copy"
-    shutil.copy(path, copy)
-    sed(copy, threads)
-    os.utime(copy, (1_500_000_000, 1_500_000_000))
-    copy.replace(path)
+    text = re.sub("^threads = .*", f"threads = {threads}", path.read_text(), flags=re.MULTILINE)
+    renamed_with_an_old_date(path, text)
 
 
 def from_the_future(path: Path, threads: int) -> None:
@@ -141,15 +139,11 @@ def test_an_edit_whose_reload_was_lost_is_loaded(house: Venue, act: Act) -> None
 
 
 def test_an_edit_that_cannot_work_is_refused(house: Venue, act: Act) -> None:
-    """Dated in the past, so that the Emperor cannot load it before the watcher has read it."""
     watching(house)
     assert comes_true(lambda: act.state is State.RUNNING)
     pid, text = act.pid, act.paths.vassal.read_text()
-    copy = house.path / "copy"
     for line in ("thraeds = 4", "threads = 3"):
-        copy.write_text(text.replace("threads = 3", line))
-        os.utime(copy, (1_500_000_000, 1_500_000_000))
-        copy.replace(act.paths.vassal)
+        renamed_with_an_old_date(act.paths.vassal, text.replace("threads = 3", line))
         is_bad = line.startswith("thraeds")
         assert comes_true(lambda is_bad=is_bad: (act.snapshot().refused is not None) is is_bad)
         assert comes_true(lambda: act.state is State.RUNNING)
