@@ -81,7 +81,7 @@ class HealthRounds:
         if name in self._asked:
             return look.health is None
         if look.health is None:
-            return self._ask(name, _settings(self._paths))
+            return self._ask(name, _settings(self._paths), look.noted)
         if name not in self._due and not look.may_sleep:
             self._put(name, look.health)
         return False
@@ -95,35 +95,41 @@ class HealthRounds:
         settings = _settings(self._paths) if due else None
         for name in due:
             del self._due[name]
-            self._ask(name, settings)
+            noted = health_records.read(self._paths.act(name), self._looks[name].generation)
+            if not self._is_told(name, noted):
+                self._ask(name, settings, noted)
         late = {name for name, moment in self._late.items() if moment <= now}
         heard = {name.removesuffix(_MARK) for name in woken} | late
         return {name for name in heard if self._hear(name)}
 
     def changed(self, name: str) -> bool:
-        """Whether another process has written down that an Act says something else than before.
-
-        If that says that it is well, it need not be asked here as well.
-        """
+        """Whether another process has written down that an Act says something else than before."""
         look = self._looks.get(name)
         if look is None:
             return False
-        record = health_records.read(self._paths.act(name), look.generation)
-        if record is None or not record.generation.lasts(look.generation):
+        noted = health_records.read(self._paths.act(name), look.generation)
+        if noted is None or not noted.generation.lasts(look.generation):
             return False
-        if record.ok and name in self._due:
-            self._put(name, record)
-        return look.health is None or record.ok is not look.health.ok
+        return look.health is None or noted.ok is not look.health.ok
 
     def close(self) -> None:
         """Close all questions."""
         for name in list(self._asked):
             self._drop(name)
 
-    def _ask(self, name: str, settings: Settings | None) -> bool:
+    def _is_told(self, name: str, noted: HealthRecord | None) -> bool:
+        """Whether another process has just heard that an Act is well; if so, puts asking off."""
+        if not noted or not noted.ok or processes.boot_clock() - noted.at > _USUAL / 2:
+            return False
+        if not noted.generation.lasts(self._looks[name].generation):
+            return False
+        self._put(name, noted)
+        return True
+
+    def _ask(self, name: str, settings: Settings | None, noted: HealthRecord | None) -> bool:
         look, act = self._looks[name], self._paths.act(name)
         check = self._check(name, settings)
-        inquiry = inquire(act, check, *look.told_by)
+        inquiry = inquire(act, check, look.generation, noted)
         if inquiry is None:
             # It may get a health check later.
             self._due[name] = time.monotonic() + _USUAL

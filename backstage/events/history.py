@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -65,6 +65,15 @@ class History:
     def moments(self) -> dict[str, Moment]:
         """The last look at every Act; may be called from any thread."""
         return dict(self._last)
+
+    def others_than(self, states: Collection[State]) -> set[str]:
+        """The Acts that were last seen neither running nor in one of these states."""
+        # Most of them run, and to hash a state takes longer than to compare it.
+        return {
+            name
+            for name, moment in self._last.items()
+            if moment.state is not State.RUNNING and moment.state not in states
+        }
 
     def states(self) -> Iterator[tuple[str, State]]:
         """Every Act with its last seen state."""

@@ -29,9 +29,10 @@ from .reasons import Reasons
 
 # The name that stands for the Emperor in wakeups.
 _EMPEROR = ""
-# All running Acts are checked in so many seconds, a few each second: hanging ones cause no wakeup.
-_ROUND = 40
-_ROUND_SECONDS = 1.0
+# All running Acts are checked in so many seconds, some every _STEP: hanging ones cause no wakeup.
+_ROUND, _STEP = 100.0, 2.0
+# How often to look for edits of which no notice came, in seconds.
+_SEARCH = 10.0
 # An editor's save may remove a file briefly: a removal counts after this many seconds.
 _GRACE = 0.005
 # A file that is being written, with no close event, is checked after this many seconds.
@@ -75,6 +76,7 @@ class Observer:
         self._halt: Halt | None = None
         self._round: list[list[str]] = []
         self._round_at = 0.0
+        self._search_at = 0.0
         self._said = 0
         self._writing: set[str] = set()
         # When an Act that does not run with its file is to load it again.
@@ -180,10 +182,12 @@ class Observer:
 
     def _look_for_more(self, names: set[str], now: float) -> bool:
         """Look for unreported changes; returns whether the Emperor has news."""
-        names |= self._edits.unsettled(self._paths) - self._writing
-        names |= {name for name, state in self._history.states() if state not in _QUIET}
+        if now >= self._search_at or not self._changes.is_reliable:
+            self._search_at = now + _SEARCH
+            names |= self._edits.unsettled(self._paths) - self._writing
+        names |= self._history.others_than(_QUIET)
         if now >= self._round_at:
-            self._round_at = now + _ROUND_SECONDS
+            self._round_at = now + _STEP
             names |= self._strange()
         said = log_files.size(self._paths.emperor_log)
         stirred = said != self._said or self._survey.emperor.pid != self._emperor_pid
@@ -196,7 +200,7 @@ class Observer:
         """Those of the next few running Acts whose state or file has changed."""
         if not self._round:
             lasting = sorted(name for name, state in self._history.states() if state in LASTING)
-            few = math.ceil(len(lasting) / _ROUND)
+            few = math.ceil(len(lasting) * _STEP / _ROUND)
             self._round = [lasting[at : at + few] for at in range(0, len(lasting), few or 1)]
         names = self._round.pop(0) if self._round else []
         looks = self._survey.glance_at(names, self._known).values()

@@ -10,6 +10,7 @@ import json
 import os
 import stat
 from contextlib import suppress
+from dataclasses import replace
 
 from ..facts.health import Generation, HealthRecord
 from ..layout.paths import ActPaths
@@ -33,8 +34,11 @@ def read(act_paths: ActPaths, now: Generation) -> HealthRecord | None:
     return record if is_past and record.generation.counts_on(now) else None
 
 
-def write(act_paths: ActPaths, record: HealthRecord) -> None:
-    """Record what an Act said; who cannot write in run/ records nothing."""
+def write(act_paths: ActPaths, record: HealthRecord, before: HealthRecord | None = None) -> None:
+    """Record what an Act said; who cannot write in run/ records nothing.
+
+    If it has said the same before, those who watch the Venue are not told.
+    """
     noted = {
         "master": record.generation.master,
         "respawns": record.generation.respawns,
@@ -46,8 +50,13 @@ def write(act_paths: ActPaths, record: HealthRecord) -> None:
         "why": record.why,
         "asked": record.asked,
     }
+    content = json.dumps(noted).encode()
+    if before and before == replace(record, at=before.at, asked=before.asked):
+        with suppress(OSError):
+            files.overwrite(act_paths.health, content)
+            return
     with suppress(OSError):
-        files.write_atomically(act_paths.health, json.dumps(noted), sync=False)
+        files.write_atomically(act_paths.health, content, sync=False)
 
 
 def _content(act_paths: ActPaths) -> bytes:

@@ -29,19 +29,19 @@ _FIRST_ERROR = 500
 
 
 class Inquiry:
-    """One question to the processes of a generation, which last said `before`; close it."""
+    """One question to the processes of a generation; `noted` is the Act's last record. Close it."""
 
     def __init__(
         self,
         act_paths: ActPaths,
         question: Question,
         generation: Generation,
-        before: HealthRecord | None,
+        noted: HealthRecord | None,
     ) -> None:
         self._paths = act_paths
         self._question = question
         self._generation = generation
-        self._before = before
+        self._before = noted if noted and noted.generation.lasts(generation) else None
         self._logged = log_files.size(act_paths.log)
 
     def record(self, wait: float, *, for_log: float = 0.0) -> HealthRecord | None:
@@ -54,6 +54,7 @@ class Inquiry:
         if answer is None:
             return None
         before = self._before
+        # Others may have asked it meanwhile.
         noted = health_records.read(self._paths, self._generation)
         record = HealthRecord(
             generation=self._generation,
@@ -61,10 +62,9 @@ class Inquiry:
             since=before.since if before and before.ok is answer.ok else time.time(),
             ok=answer.ok,
             why=self._why(answer, for_log),
-            # Other processes ask it too.
             asked=(noted.asked if noted else 0) + (answer.status is not None),
         )
-        health_records.write(self._paths, record)
+        health_records.write(self._paths, record, noted)
         return record
 
     def fileno(self) -> int:
@@ -101,7 +101,7 @@ def question_for(act_paths: ActPaths, settings: Settings | None = None) -> Healt
 
 
 def inquire(
-    act_paths: ActPaths, check: HealthCheck, generation: Generation, before: HealthRecord | None
+    act_paths: ActPaths, check: HealthCheck, generation: Generation, noted: HealthRecord | None
 ) -> Inquiry | None:
     """Ask an Act; None if it is not to be asked, or nowhere."""
     if not check:
@@ -111,7 +111,7 @@ def inquire(
     except OSError:
         # No more files can be opened, or the command cannot be started.
         return None
-    return Inquiry(act_paths, question, generation, before) if question else None
+    return Inquiry(act_paths, question, generation, noted) if question else None
 
 
 def _host(act_paths: ActPaths, check: HealthCheck) -> str:

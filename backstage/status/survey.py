@@ -55,8 +55,8 @@ class Look:
     `refused` says why an edit of its file is not used, and `untaken` which edit it has not loaded
     yet. `loaded` is when it loaded its files, 0 if unknown. `halt` is its master or the Emperor, if
     a signal has halted it. `generation` identifies its processes and `health` is what these said
-    about themselves last; they have counted `health_requests`. `may_sleep` tells whether it ends
-    by itself when nothing asks it.
+    about themselves last; `noted` may be from workers that they have replaced. `may_sleep` tells
+    whether it ends by itself when nothing asks it.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Look:
     halt: Halt | None = None
     generation: Generation = _NOBODY
     health: HealthRecord | None = None
-    health_requests: int = 0
+    noted: HealthRecord | None = None
     draining: bool = False
     may_sleep: bool = False
 
@@ -89,8 +89,8 @@ class Look:
 
     @property
     def told_by(self) -> tuple[Generation, HealthRecord | None]:
-        """The processes that can be asked, and what they said the last time."""
-        return self.generation, self.health
+        """The processes that can be asked, and what was noted the last time."""
+        return self.generation, self.noted
 
     @property
     def may_be_asked(self) -> bool:
@@ -135,7 +135,7 @@ class Look:
             workers=len(self.workers),
             threads=workforce.threads,
             busy=workforce.busy,
-            requests=max(0, workforce.requests - self.health_requests),
+            requests=max(0, workforce.requests - (self.noted.asked if self.noted else 0)),
             latency=workforce.latency,
             memory=memory,
             cpu=self.cpu,
@@ -156,7 +156,8 @@ class Look:
     def told(self, health: HealthRecord | None) -> Look:
         """The same look, now that the Act has said how it is; None if it has no health check."""
         seen = replace(self.seen, healthy=health.ok if health else None)
-        return replace(self, seen=seen, health=health, state=judge(seen, self.kind))
+        noted = health or self.noted
+        return replace(self, seen=seen, health=health, noted=noted, state=judge(seen, self.kind))
 
 
 class Survey:
@@ -277,7 +278,7 @@ class Survey:
             halt=halt,
             generation=generation,
             health=health,
-            health_requests=noted.asked if noted else 0,
+            noted=noted,
             draining=draining,
             may_sleep=bool(vassal and vassal.on_demand) or _is_idler(file),
         )

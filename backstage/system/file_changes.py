@@ -21,7 +21,7 @@ _log = logging.getLogger("backstage")
 
 # Even without notifications, everything is checked at this interval, in seconds, so that nothing is
 # missed and new files and directories are watched from then on …
-INTERVAL = 1.0
+INTERVAL = 2.0
 # … and at this interval where inotify is unavailable.
 _POLL = 0.1
 
@@ -64,6 +64,7 @@ class FileChanges:
         self._hints: list[inotify.Hint] = []
         self._lock = threading.Lock()
         self._due = -math.inf
+        self._lost = self._was_lost = False
         self.interval = INTERVAL
 
     def open(self) -> None:
@@ -82,11 +83,17 @@ class FileChanges:
             if not hint.name and hint.path not in self._writes:
                 # A directory is gone, or notifications were lost.
                 self._due = -math.inf
+                self._lost = True
         return [Change(hint.path / hint.name, hint.complete) for hint in hints]
 
     def pause(self, now: float) -> float:
         """Seconds until the next full check, on the clock of `time.monotonic`."""
         return max(0.0, self._due - now)
+
+    @property
+    def is_reliable(self) -> bool:
+        """Whether every change since the full check before the present one was reported."""
+        return self._watch is not None and not self._was_lost
 
     def is_due(self, now: float) -> bool:
         """Whether a full check is due now; if so, the next one is due an interval later."""
@@ -94,6 +101,7 @@ class FileChanges:
             return False
         self._add_watches()
         self._due = now + self.interval
+        self._was_lost, self._lost = self._lost, False
         return True
 
     def close(self) -> None:
@@ -108,11 +116,11 @@ class FileChanges:
             return
         try:
             for path in self._contents:
-                self._watch.add(path, inotify.CONTENTS)
+                self._lost |= self._watch.add(path, inotify.CONTENTS)
             for path in self._names:
-                self._watch.add(path, inotify.NAMES)
+                self._lost |= self._watch.add(path, inotify.NAMES)
             for path in self._writes:
-                self._watch.add(path, inotify.WRITES)
+                self._lost |= self._watch.add(path, inotify.WRITES)
         except OSError as error:
             self._fall_back(error)
 

@@ -56,18 +56,18 @@ class Watch:
         self._reader = InotifyFD()
         self._reader.start()
 
-    def add(self, path: Path, mask: Mask) -> None:
-        """Watch a path unless it, with its present inode, is watched already.
+    def add(self, path: Path, mask: Mask) -> bool:
+        """Watch a path unless it, with its present inode, is watched already; whether it was not.
 
         Does nothing if the path does not exist. Raises OSError if it cannot be watched.
         """
         try:
             inode = path.stat().st_ino
         except FileNotFoundError:
-            return
+            return False
         known = self._watched.get(path)
         if known and known.inode == inode and known.active:
-            return
+            return False
         if known and known.active:
             known.active = False
             self._reader.remove_callbacks([(known.descriptor, known.identity)])
@@ -79,6 +79,7 @@ class Watch:
         if watched.descriptor == -1:
             watched.active = False
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return True
 
     def close(self) -> None:
         """End the thread and release the inotify instance."""

@@ -203,15 +203,19 @@ def test_known_health_costs_no_requests(venue: Venue, blog: Act) -> None:
 
 def test_its_requests_are_not_counted(blog: Act) -> None:
     """A record that is old makes each look ask anew."""
+
+    def are_left_out() -> bool:
+        counted, noted = blog.snapshot().requests, json.loads(blog.paths.health.read_text())
+        for asked in range(5):
+            old = {**noted, "at": noted["at"] - 1000, "asked": noted["asked"] + asked}
+            blog.paths.health.write_text(json.dumps(old))
+            blog.snapshot()
+        assert json.loads(blog.paths.health.read_text())["asked"] == noted["asked"] + 5
+        return until(lambda: blog.snapshot().requests == counted, Deadline(5.0))
+
     blog.restart()
-    counted = blog.snapshot().requests
-    noted = json.loads(blog.paths.health.read_text())
-    for _ in range(5):
-        old = {**json.loads(blog.paths.health.read_text()), "at": noted["at"] - 1000}
-        blog.paths.health.write_text(json.dumps(old))
-        blog.snapshot()
-    assert json.loads(blog.paths.health.read_text())["asked"] >= noted["asked"] + 5
-    assert until(lambda: blog.snapshot().requests == counted, Deadline(PATIENCE))
+    # The watcher may have asked meanwhile, which it does twice a minute.
+    assert any(are_left_out() for _ in range(3))
 
 
 def test_an_act_that_came_by_hand_is_asked_when_somebody_looks(venue: Venue, blog: Act) -> None:
