@@ -28,7 +28,7 @@ from .trial_report import Report
 # How long it may take to load new code and to answer, in seconds, if the caller waits no longer.
 PATIENCE = 30.0
 # States in which an Act serves, or would with the next request.
-_SERVING = frozenset({State.RUNNING, State.SLEEPING})
+_SERVING = frozenset({State.RUNNING, State.UNHEALTHY, State.SLEEPING})
 _GROUPS = "/sys/fs/cgroup/"
 _NICE = 5
 _FIRST_PAGE = HealthCheck(path="/")
@@ -58,7 +58,9 @@ def try_out(act_paths: ActPaths, look: Look, wait: float | None, text: str = "")
         return Trial.NOT_PLAIN
     settings = read_settings(act_paths.venue.settings)
     patience = max(PATIENCE, wait or 0.0)
-    pages = _pages(_check(act_paths, settings, file))
+    # While an Act does not answer well, its new code is not asked to answer better.
+    is_well = look.state is not State.UNHEALTHY
+    pages = _pages(_check(act_paths, settings, file)) if is_well else []
     task = {**task, "word": ask.word(), "pages": pages, "nice": _NICE}
     return _carry_out(act_paths, settings.act(act_paths.name), task, patience).judge()
 

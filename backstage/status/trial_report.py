@@ -50,7 +50,7 @@ class Report:
         status = found.get("status")
         raise CheckFailed(
             self.act,
-            _clean([_fault(path, found)]),
+            _clean([self._fault(path, found)]),
             path=path,
             status=status if isinstance(status, int) else None,
             output=self._said,
@@ -70,6 +70,20 @@ class Report:
                 if isinstance(fact, dict):
                     yield fact
 
+    def _fault(self, path: str, found: Mapping[str, Any]) -> str:
+        """The fault as one line, for example: '/ answers 500: ValueError: … (views.py, line 3)'."""
+        trace = str(found.get("traceback") or "")
+        error = log_reasons.reason_from(_clean(trace.splitlines(), _LONGEST))
+        if not path:
+            return error or "it cannot be loaded"
+        if "status" not in found:
+            return f"{path} is not answered: {error}"
+        told = f"{path} answers {found['status']}"
+        if found.get("good"):
+            return f"{told} without the text it should have"
+        error = error or log_reasons.exception_in(self._said)
+        return ": ".join(filter(None, (told, str(found.get("line") or ""), error)))
+
     def _unfinished(self, path: str) -> str:
         what = f"{path} is not answered" if path else "it does not load"
         if self.starved:
@@ -82,21 +96,6 @@ class Report:
         told = f"{what}: its process ended by itself with exit code {self.status}"
         words = log_reasons.reason_from(self._said) or "".join(self._said.splitlines()[-1:])
         return f"{told}, saying: {words}" if words else told
-
-
-def _fault(path: str, found: Mapping[str, Any]) -> str:
-    """The fault as one line, for example: '/ answers 500: ValueError: … (views.py, line 3)'."""
-    trace = str(found.get("traceback") or "")
-    error = log_reasons.reason_from(_clean(trace.splitlines(), _LONGEST))
-    if not path:
-        return error or "it cannot be loaded"
-    if "status" not in found:
-        return f"{path} is not answered: {error}"
-    told = f"{path} answers {found['status']}"
-    why = ": ".join(filter(None, (str(found.get("line") or ""), error)))
-    if found.get("good"):
-        return f"{told} without the text it should have"
-    return f"{told}: {why}" if why else told
 
 
 def _clean(lines: Iterable[str], most: int = _TAIL) -> str:

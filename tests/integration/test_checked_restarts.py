@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from backstage.system.deadlines import Deadline, until
 
 from .calling import call
 from .conftest import fetch, processes_within
+from .releases import add_later_app, changed
 
 MANIFEST = """
 STORAGES = {
@@ -29,21 +29,6 @@ STORAGES = {
         "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
     },
 }
-"""
-MODEL = """
-from django.db import models
-class Later(models.Model):
-    pass
-"""
-MIGRATION = """
-from django.db import migrations, models
-class Migration(migrations.Migration):
-    initial = True
-    dependencies = []
-    operations = [migrations.CreateModel(
-        name="Later",
-        fields=[("id", models.BigAutoField(primary_key=True))],
-    )]
 """
 # Prints where and as whom it runs; beside it, what differs between uWSGI and another Python.
 TELLING = """
@@ -121,20 +106,6 @@ def visitors(act: Act) -> Iterator[Visitors]:
     visitors.leave()
 
 
-@contextmanager
-def changed(act: Act, **files: str) -> Iterator[None]:
-    """The Act's project with these additions to its files, `urls` for urls.py."""
-    paths = {act.paths.top / act.name / f"{name}.py": text for name, text in files.items()}
-    before = {path: path.read_text() for path in paths}
-    try:
-        for path, text in paths.items():
-            path.write_text(before[path] + text)
-        yield
-    finally:
-        for path, text in before.items():
-            path.write_text(text)
-
-
 def refusal(act: Act, **files: str) -> CheckFailed:
     """How a restart with these additions is refused, nothing of the Act having changed."""
     pids, log = pids_of(act), act.paths.log.read_text()
@@ -188,15 +159,13 @@ def test_releases_that_cannot_answer(act: Act, visitors: Visitors) -> None:
 
 def test_releases_whose_database_is_not_ready(act: Act, visitors: Visitors) -> None:
     gone = refusal(act, settings='DATABASES["default"]["NAME"] = "/nowhere/db.sqlite3"\n')
-    assert gone.reason == "/readyz answers 503: the database does not answer"
+    assert gone.reason == (
+        "/readyz answers 503: the database does not answer: "
+        "django.db.utils.OperationalError: unable to open database file"
+    )
     assert (gone.path, gone.status) == ("/readyz", 503)
     assert "unable to open database file" in gone.log_tail
-    app = act.paths.top / "later"
-    (app / "migrations").mkdir(parents=True)
-    (app / "__init__.py").touch()
-    (app / "migrations" / "__init__.py").touch()
-    (app / "models.py").write_text(MODEL)
-    (app / "migrations" / "0001_initial.py").write_text(MIGRATION)
+    add_later_app(act)
     behind = refusal(act, settings='INSTALLED_APPS.append("later")\n')
     assert behind.reason == (
         "/readyz answers 503: unapplied migrations: 1, first later.0001_initial "
