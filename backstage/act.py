@@ -144,13 +144,18 @@ class Act:
         before. With `wait=None` it does not wait for the end; raises NotInTime if the Act has not
         ended after `wait` seconds, and what `drain` raises: then it is not stopped.
         """
-        if drain and self.state in ANSWERING:
+        if not drain or self.state not in ANSWERING:
+            self._end(wait)
+            return
+        is_drained = self.paths.drain.exists()
+        try:
             self.drain(wait)
             time.sleep(drain)
-        with self._acting("stopping"):
-            self._emperor.refuse_halted()
-            self._stop(_deadline(wait))
-            self.paths.drain.unlink(missing_ok=True)
+            self._end(wait)
+        except BaseException:
+            if not is_drained:
+                self.undrain()
+            raise
 
     def drain(self, wait: float | None = 30.0) -> None:
         """Have visitors sent elsewhere: the health path says 503, every request is still served.
@@ -341,6 +346,12 @@ class Act:
         self._waiter.await_renewal(moment, deadline, log)
         self._waiter.await_running(deadline, log)
         self._waiter.await_health(deadline, log)
+
+    def _end(self, wait: float | None) -> None:
+        with self._acting("stopping"):
+            self._emperor.refuse_halted()
+            self._stop(_deadline(wait))
+            self.paths.drain.unlink(missing_ok=True)
 
     def _stop(self, deadline: Deadline | None) -> None:
         """Remove the vassal file, and wait for the Act to end if there is a deadline."""

@@ -67,11 +67,13 @@ def carry_out(
     known: SimpleQueue[Outcome | BaseException] = SimpleQueue()
 
     def work() -> None:
-        while waiting:
+        while True:
             try:
-                known.put(_carry_out(verb, waiting.popleft(), wait, drain, check))
-            except IndexError:  # another thread has taken the last one
+                act = waiting.popleft()
+            except IndexError:
                 return
+            try:
+                known.put(_carry_out(verb, act, wait, drain, check))
             except BaseException as error:  # noqa: BLE001 raised again where the outcomes are read
                 known.put(error)
 

@@ -20,7 +20,7 @@ from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
 from .status import explanation
 from .status.survey import Survey
-from .system import lazy
+from .system import files, lazy
 from .uwsgi import resident
 from .uwsgi.emperor import Emperor
 
@@ -32,11 +32,14 @@ if TYPE_CHECKING:
     from .events import past_events
     from .logs import journal, source
     from .logs.journal import Journal
+    from .system import as_user, users
     from .virtualenvs import apprise_copy, private_copy
 else:
     act_module = lazy.module("backstage.act")
     examination = lazy.module("backstage.doctor.examination")
     journal = lazy.module("backstage.logs.journal")
+    as_user = lazy.module("backstage.system.as_user")
+    users = lazy.module("backstage.system.users")
     apprise_copy = lazy.module("backstage.virtualenvs.apprise_copy")
     past_events = lazy.module("backstage.events.past_events")
     private_copy = lazy.module("backstage.virtualenvs.private_copy")
@@ -214,16 +217,24 @@ class Venue:
     def start(self) -> None:
         """Start the Emperor, if it is not running, and with it every wanted Act.
 
-        Returns when the Emperor watches the vassal files. Raises EmperorFailed, UnsafeDirectory.
+        Returns when the Emperor watches the vassal files. Raises EmperorFailed, UnsafeDirectory;
+        and EnvironmentFailed or CannotWrite if the watcher cannot be provided with what it needs,
+        once the Emperor is there all the same.
         """
         settings = self.settings
+        try:
+            as_user.run_as(users.stand_in(self.path), lambda: self._provide_watcher(settings))
+        finally:
+            self._survey.emperor.start()
+
+    def _provide_watcher(self, settings: Settings) -> None:
         wanted = settings.watcher
-        if wanted and self.paths.residents.is_dir() and not self.paths.library.exists():
-            private_copy.make(self.paths)
-        if wanted and any(target.url for target in settings.notify):
-            apprise_copy.provide(self.paths)
-        resident.arrange(self.paths, wanted=wanted)
-        self._survey.emperor.start()
+        with files.telling_disk_trouble(f"starting the watcher of {self.path}"):
+            if wanted and self.paths.residents.is_dir() and not self.paths.library.exists():
+                private_copy.make(self.paths)
+            if wanted and any(target.url for target in settings.notify):
+                apprise_copy.provide(self.paths)
+            resident.arrange(self.paths, wanted=wanted)
 
     def stop(self, wait: float = 30.0) -> None:
         """Stop the Emperor and every process of every Act; wanted Acts stay wanted.

@@ -117,10 +117,11 @@ def test_who_leaves_early_lets_no_further_act_begin() -> None:
     assert not dummies[2].begun.wait(0.2)
 
 
-def test_what_nobody_expected_is_raised() -> None:
-    broken = Dummy("broken", error=ZeroDivisionError())
+@pytest.mark.parametrize("error", [ZeroDivisionError(), IndexError()])
+def test_what_nobody_expected_is_raised(error: Exception) -> None:
+    broken = Dummy("broken", error=error)
     broken.go.set()
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(type(error)):
         list(carry_out(Verb.START, acts(broken), None))
 
 

@@ -27,7 +27,7 @@ _FEATURES = (
     ({"-DUWSGI_CAP"}, "capabilities", "libcap-dev", "the options cap and emperor-cap"),
 )
 # The files in which a moved Venue still names its old directory.
-_PLACES_NAMED = "emperor.ini pyvenv.cfg bin templates vassals kept"
+_PLACES_NAMED = "emperor.ini pyvenv.cfg bin templates vassals kept .backstage/shipped.json"
 _MARK = "BACKSTAGE_VENUE="
 
 
@@ -80,7 +80,7 @@ def _moved(venue_paths: VenuePaths) -> Iterator[Finding]:
             before = value.removeprefix(_MARK)
             command = (
                 f"cd {quote(str(venue_paths.top))} && "
-                f"grep -rlIFZ {quote(before)} {_PLACES_NAMED} | "
+                f"grep -rlIFZs {quote(before)} {_PLACES_NAMED} | "
                 f"xargs -0 sed -i {quote(f's|{before}|{venue_paths.top}|g')}"
             )
             what = f"was created in {before}, and its files still name that directory"

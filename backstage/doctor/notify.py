@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import stat
+import sys
 from collections.abc import Iterator
 from datetime import datetime
+from shlex import join
 
 from ..facts.watching import Watching
 from ..layout.settings import read_settings
@@ -14,7 +16,6 @@ from ..uwsgi import resident
 from .finding import Finding, Remedy, note, ok, warning
 
 _NOTIFY = "notify"
-_INSTALL = "pip install 'django_backstage[notify]' && backstage venue start"
 _NOBODY = frozenset({Watching.OFF, Watching.UNSUPPORTED})
 
 
@@ -29,9 +30,11 @@ def examine(survey: Survey) -> Iterator[Finding]:
     if seen.state in _NOBODY:
         yield warning(_NOTIFY, "nobody is told: there is no watcher", Remedy("see `watcher`"))
     if by_url and not paths.apprise:
-        yield warning(_NOTIFY, "this Venue has no copy of Apprise", Remedy(command=_INSTALL))
+        yield warning(_NOTIFY, "this Venue has no copy of Apprise", Remedy(command=_install()))
     if by_url and paths.settings.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        remedy = Remedy("if a URL in it has a password,", "chmod 600 venue.yaml")
+        remedy = Remedy(
+            "if a URL in it has a password,", join(["chmod", "600", str(paths.settings)])
+        )
         yield note(_NOTIFY, "others can read venue.yaml", remedy)
     known = {target.key: target.shown for target in settings.notify}
     failures = [each for each in notice_memory.read(paths).failures if each.key in known]
@@ -42,3 +45,9 @@ def examine(survey: Survey) -> Iterator[Finding]:
     if not failures:
         targets = len(settings.notify)
         yield ok(_NOTIFY, f"tells {targets} target{'s' * (targets > 1)} of Acts in trouble")
+
+
+def _install() -> str:
+    # Into the environment of this library, whichever is active.
+    pip = join([sys.executable, "-m", "pip", "install", "apprise>=1.9"])
+    return f"{pip} && backstage venue start"

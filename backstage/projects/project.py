@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..layout.paths import ActPaths
+from ..system.files import open_regular
 from ..uwsgi import includes, vassal_files
 from ..uwsgi.includes import Script
 from .dotenv import DotEnv
@@ -16,6 +18,8 @@ from .masking import secrets_in, veiled
 
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["']\]?\s*[,=]\s*["']([\w.]+)["']""")
 _HOMES = ("virtualenv", "home", "venv", "pyhome")
+# More than a .env or a manage.py has, in bytes.
+_LONGEST = 1_000_000
 _PYTHON_PATHS = ("pythonpath", "python-path", "pp")
 
 
@@ -35,9 +39,7 @@ class Project:
     @property
     def dotenv(self) -> str:
         """The text of its .env; '' if there is none."""
-        with suppress(OSError):
-            return (self.directory / ".env").read_text(errors="replace")
-        return ""
+        return _text(self.directory / ".env")
 
     def harmless(self, text: str) -> str:
         """A text from the project in one line, without its secrets."""
@@ -71,9 +73,15 @@ def project_of(act_paths: ActPaths) -> Project | None:
 def _settings_in(entries: Iterable[Path]) -> str:
     """The settings module that the first of these files names; '' if none does."""
     for entry in entries:
-        with suppress(OSError):
-            if found := _SETTINGS.search(entry.read_text(errors="replace")):
-                return found[1]
+        if found := _SETTINGS.search(_text(entry)):
+            return found[1]
+    return ""
+
+
+def _text(file: Path) -> str:
+    """The beginning of a file that an Act's user may have replaced; '' if it cannot be read."""
+    with suppress(OSError), os.fdopen(open_regular(file), "rb") as text:
+        return text.read(_LONGEST).decode(errors="replace")
     return ""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import ActFailed
+from ..errors import ActFailed, EnvironmentFailed
 from ..layout.paths import ActPaths
 from ..layout.shipped_files import project_files, shelf
 from ..system import programs, users
@@ -91,7 +91,9 @@ def _write_scaffold(act_paths: ActPaths, scaffold: Path) -> None:
 
 def _django_version(site_packages: Path) -> str:
     # From the name of its metadata: reading the metadata takes longer than writing the project.
-    installed = next(site_packages.glob("[Dd]jango-[0-9]*.dist-info"))
+    installed = next(site_packages.glob("[Dd]jango-[0-9]*.dist-info"), None)
+    if installed is None:
+        raise EnvironmentFailed(f"there is no Django in {site_packages}")
     return installed.name.removesuffix(".dist-info").partition("-")[2]
 
 

@@ -74,8 +74,9 @@ def why(act_paths: ActPaths, look: Look) -> str:
         return look.health.why if look.health else ""
     workforce = look.seen.workforce
     if workforce and workforce.halted and not workforce.threads:
-        pids = ", ".join(str(pid) for pid in look.workers)
-        return f"its worker (pid {pids}) is halted by a signal; type: kill -CONT {pids}"
+        pids = [str(pid) for pid in look.workers]
+        told = f"its worker (pid {', '.join(pids)}) is halted by a signal"
+        return f"{told}; type: kill -CONT {' '.join(pids)}"
     if look.seen.answers is False and workforce and workforce.busy:
         return f"it does not answer: all of its {workforce.busy} threads are busy"
     return failures.why_failing(evidence.gather(act_paths), look.address)

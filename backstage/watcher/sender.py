@@ -23,7 +23,6 @@ else:
 
 # How long a command may take, in seconds.
 _PATIENCE = 10.0
-_INSTALL = "pip install 'django_backstage[notify]' && backstage venue start"
 _TYPES = {"trouble": "failure", "over": "success", "held": "warning", "test": "info"}
 
 
@@ -63,7 +62,7 @@ def _send(url: str, notice: dict[str, str]) -> str:
         ):
             return ""
     except ModuleNotFoundError as error:
-        return f"no module {error.name} in this Venue; type: {_INSTALL}"
+        return f"no module {error.name} in this Venue; type: backstage doctor"
     except Exception as error:  # noqa: BLE001 - a plugin's error is that target's alone
         heard.words.append(f"{type(error).__name__}: {error}")
     finally:

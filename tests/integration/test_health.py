@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -319,6 +320,25 @@ def test_a_stop_can_drain_first_and_a_start_ends_it(venue: Venue, blog: Act) -> 
     blog.paths.drain.write_text("left over\n")
     blog.start()
     assert fetch(blog, "readyz") == (200, "ok\n")
+
+
+def test_a_stop_that_is_broken_off_leaves_no_act_drained(
+    blog: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_seconds: float) -> None:
+        assert blog.paths.drain.exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("backstage.act.time", SimpleNamespace(sleep=interrupt))
+    with pytest.raises(KeyboardInterrupt):
+        blog.stop(drain=60.0)
+    assert blog.state is State.RUNNING
+    assert not blog.paths.drain.exists()
+    blog.drain()
+    with pytest.raises(KeyboardInterrupt):
+        blog.stop(drain=60.0)
+    assert blog.paths.drain.exists(), "it was drained before"
+    blog.undrain()
 
 
 @pytest.mark.parametrize("health", ["/", "/admin/login/", "none"])

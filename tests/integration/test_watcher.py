@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import pytest
 
 from backstage.act import Act
 from backstage.doctor.finding import Finding
+from backstage.errors import CannotWrite
 from backstage.facts.states import State
 from backstage.facts.watching import Watching
 from backstage.shortcuts import new_act, new_venue
@@ -245,6 +247,23 @@ def test_one_that_is_broken_disturbs_nobody(house: Venue, act: Act) -> None:
     house.start()
     watching(house)
     assert act.pid == master
+
+
+def test_what_it_lacks_keeps_no_emperor_from_starting(
+    house: Venue, act: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_paths: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    house.stop()
+    house.paths.library.unlink()
+    monkeypatch.setattr("backstage.virtualenvs.private_copy.make", fail)
+    with pytest.raises(CannotWrite, match=r"the watcher of .*No space left"):
+        house.start()
+    assert comes_true(lambda: act.state is State.RUNNING)
+    monkeypatch.undo()
+    house.start()
+    watching(house)
 
 
 def test_the_setting_turns_it_off_and_on(house: Venue, act: Act) -> None:

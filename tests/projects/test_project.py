@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,17 @@ def found(act: ActPaths, *lines: str) -> Project:
     project = project_of(act)
     assert project
     return project
+
+
+def test_a_dotenv_that_would_keep_its_reader_waiting_counts_for_nothing(act: ActPaths) -> None:
+    """Its Act's user may have made it, and root examines it."""
+    act.env_file.unlink(missing_ok=True)
+    os.mkfifo(act.env_file)
+    project = found(act)
+    assert project.dotenv == ""
+    act.env_file.unlink()
+    act.env_file.symlink_to("/dev/zero")
+    assert project.dotenv == ""
 
 
 def test_a_project_is_run_as_its_vassal_file_says(act: ActPaths, tmp_path: Path) -> None:

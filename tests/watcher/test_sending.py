@@ -148,10 +148,7 @@ def test_without_apprise_only_urls_fail(
     """What to type is said."""
     monkeypatch.setattr(VenuePaths, "apprise", None)
     url, command = sent(paths, Target(url=web.url), Target(command="true"))
-    assert url == (
-        "no module apprise in this Venue; type: pip install 'django_backstage[notify]' && "
-        "backstage venue start"
-    )
+    assert url == "no module apprise in this Venue; type: backstage doctor"
     assert command == ""
 
 

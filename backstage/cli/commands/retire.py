@@ -10,7 +10,11 @@ from ..results import Result
 from ..session import Session
 
 
-@command("retire", examples="backstage retire blog", exits=(Exit.SYSTEM, Exit.LATE, Exit.BUSY))
+@command(
+    "retire",
+    examples="backstage retire blog",
+    exits=(Exit.FAILED, Exit.SYSTEM, Exit.LATE, Exit.BUSY),
+)
 @act_argument
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def retire(session: Session, act_name: str, yes: bool) -> Result:

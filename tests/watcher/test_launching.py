@@ -1,0 +1,32 @@
+"""`templates/launch` begins the watcher; root trusts nothing that others could change."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from backstage.layout.shipped_files import shelf
+
+NOBODY = 65534
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_root_writes_no_log_where_another_user_may_have_put_a_link(tmp_path: Path) -> None:
+    own, precious = tmp_path / ".backstage", tmp_path / "precious"
+    own.mkdir()
+    (own / "library").mkdir()
+    precious.write_text("precious\n")
+    (own / "watcher.log").symlink_to(precious)
+    os.chown(own, NOBODY, NOBODY)
+    text = (shelf("scaffolds") / "venue" / "templates" / "launch").read_text()
+    script = tmp_path / "launch"
+    script.write_text(text.replace("@VENUE@", str(tmp_path)))
+    words = ["/bin/sh", script, "--ini", ".watcher.ini"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "belongs to another user" in done.stderr
+    assert precious.read_text() == "precious\n"
+    assert (own / "watcher.log").is_symlink()
