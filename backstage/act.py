@@ -274,7 +274,8 @@ class Act:
             for path in (self.paths.top, self.paths.kept):
                 if path.exists():
                     path.rename(goal / path.name)
-            for path in (self.paths.launch, *self.paths.recorded, self.paths.own_run):
+            left = (self.paths.launch, self.paths.preparing, self.paths.own_run)
+            for path in (*left, *self.paths.recorded):
                 files.remove_tree(path)
         return goal
 
