@@ -188,16 +188,18 @@ class Act:
             trial.try_out(self.paths, self._waiter.look(), wait)
         log, deadline = log_mark(self.paths), _deadline(wait)
         with self._acting("restarting"):
+            self._emperor.refuse_halted()
+            if self.wanted:
+                self._waiter.refuse_halted()
+                self._refuse_faulty()
+            # Once these are written, the next restart would not know that the Act has others.
             relaunch = launch.prepare(self.paths) and self._waiter.listed()
             self._emperor.start()
             tries.forget(self.paths)
             moment = processes.boot_clock()
             if relaunch:
-                self._stop(deadline)
-                self._want(deadline)
+                self._relaunch(deadline)
             elif self.wanted:
-                self._waiter.refuse_halted()
-                self._refuse_faulty()
                 self._reload()
             else:
                 self._want(deadline)
@@ -331,11 +333,25 @@ class Act:
         address = self._waiter.address()
         if address and not self._waiter.listed():
             ports.refuse_taken(address.port, self.paths.venue, address.bound_host)
+        self._put_back()
+
+    def _put_back(self) -> None:
         if not self.wanted:
             if not self.paths.kept.exists():
                 advice = f"make one with new_act(venue, {self.name!r})"
                 raise ActFailed(self.name, f"has no vassal file to start from; {advice}")
             vassal_files.put_back(self.paths)
+
+    def _relaunch(self, deadline: Deadline | None) -> None:
+        """Have the Emperor end the Act and start it anew, even if this call is interrupted."""
+        files.refuse_writable_by_others(self.paths.venue.vassals)
+        members = self._waiter.members()
+        try:
+            self._stop(None)
+        finally:
+            self._put_back()
+        if deadline:
+            self._waiter.await_end(members, deadline, returning=True)
 
     def _await_new(self, moment: float, deadline: Deadline, log: LogMark) -> None:
         """Return when every worker began after `moment`, and they answer well."""

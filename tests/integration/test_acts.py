@@ -234,6 +234,69 @@ def test_a_start_waits_for_the_run_before_no_longer_than_it_was_told(visit: Visi
         visit.act.start(wait=0.5)
 
 
+@pytest.fixture
+def relaunched(monkeypatch: pytest.MonkeyPatch) -> list[ActPaths]:
+    """The Acts whose limits were found to have changed: a restart has to stop them for that."""
+    asked: list[ActPaths] = []
+
+    def prepare(act_paths: ActPaths) -> bool:
+        asked.append(act_paths)
+        return True
+
+    monkeypatch.setattr("backstage.act.launch.prepare", prepare)
+    return asked
+
+
+def test_other_limits_do_not_stop_an_act_that_takes_longer_to_end_than_the_call_waits(
+    visit: Visit, relaunched: list[ActPaths]
+) -> None:
+    """It runs with them as soon as it has finished its request."""
+    act, before = visit.act, visit.act.pid
+    with pytest.raises(NotInTime, match="has not ended yet"):
+        act.restart(wait=0.5, check=False)
+    assert act.wanted
+    visit.finish()
+    act.wait(State.RUNNING)
+    assert relaunched == [act.paths]
+    pids = {before, act.pid}
+    act.restart(check=False)
+    assert len(pids | {act.pid}) == 3
+    assert fetch(act)[0] == 200
+
+
+def test_an_interrupted_restart_for_other_limits_leaves_the_act_wanted(
+    visit: Visit, relaunched: list[ActPaths], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for moment in ("await_notice", "await_end"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"backstage.act.Waiter.{moment}", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                visit.act.restart(check=False)
+        assert visit.act.wanted
+    visit.finish()
+    visit.act.wait(State.RUNNING)
+
+
+def test_other_limits_are_not_taken_while_the_vassal_file_cannot_work(
+    own: Act, relaunched: list[ActPaths]
+) -> None:
+    """Nor does the faulty file replace the good one that the Act runs with."""
+    text, before = own.paths.kept.read_text(), own.pid
+    dated = own.paths.vassal.stat().st_mtime_ns
+    other = own.paths.vassal.with_name("other.part")
+    other.write_text(f"{text}threds = 8\n")
+    # The Emperor does not notice it.
+    os.utime(other, ns=(dated, dated))
+    other.replace(own.paths.vassal)
+    with pytest.raises(ActFailed, match=r"keeps running as before.*unknown option 'threds'"):
+        own.restart(check=False)
+    assert (own.pid, own.paths.kept.read_text(), relaunched) == (before, text, [])
+    assert fetch(own)[0] == 200
+
+
 @pytest.mark.slow
 def test_a_restart_knows_workers_that_only_a_crowd_calls(own: Act) -> None:
     """uWSGI's `cheaper` keeps most of the workers from being there at all."""
