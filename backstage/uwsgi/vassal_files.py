@@ -17,10 +17,11 @@ from ..layout.paths import ActPaths
 from ..system import files
 from .ini import VassalFile
 
+_NANO = 1_000_000_000
 # Longer than any tick of the kernel's clock, in nanoseconds.
 TICK = 100_000_000
 # A file that is open for writing but has not changed for this long, in nanoseconds, counts as is.
-_AT_REST = 1_000_000_000
+_AT_REST = _NANO
 # A file is dated at least this many seconds back: the Emperor, which compares whole seconds, then
 # notices even an edit that follows at once.
 _BACK = 2
@@ -37,11 +38,11 @@ class Version:
     @property
     def second(self) -> int:
         """The mtime in whole seconds, as the Emperor compares it."""
-        return self.mtime // 1_000_000_000
+        return self.mtime // _NANO
 
     def dated(self, second: int) -> int:
         """The same mtime moved to that second; vim ignores a change by whole seconds."""
-        return second * 1_000_000_000 + self.mtime % 1_000_000_000
+        return second * _NANO + self.mtime % _NANO
 
 
 class Overtaken(Exception):
@@ -157,13 +158,30 @@ def refusal(act_paths: ActPaths) -> Fault | None:
 def date(act_paths: ActPaths, present: Version, mtime: int) -> Version:
     """Give the file in `vassals/` an mtime, in nanoseconds since the epoch.
 
-    Returns its new version. Raises Overtaken if the file is no longer the version `present`.
+    Returns its new version. A file of another user is replaced by a copy of our own, as only its
+    owner can date it; the target of a link keeps its mtime then. Raises Overtaken if the file is no
+    longer the version `present`.
     """
     if version(act_paths) != present:
         raise Overtaken
-    if present.mtime != mtime:
+    if present.mtime == mtime:
+        return present
+    try:
         os.utime(act_paths.vassal, ns=(mtime, mtime))
+    except PermissionError:
+        return present if act_paths.vassal.is_symlink() else _make_own(act_paths, present, mtime)
     return replace(present, mtime=mtime)
+
+
+def _make_own(act_paths: ActPaths, present: Version, mtime: int) -> Version:
+    path = act_paths.vassal
+    data, facts = path.read_bytes(), path.stat()
+    if _version_of(facts) != present:
+        raise Overtaken
+    files.write_atomically(path, data, mode=stat.S_IMODE(facts.st_mode), mtime=mtime // _NANO)
+    # Exactly: a float has no room for nanoseconds.
+    os.utime(path, ns=(mtime, mtime))
+    return replace(present, inode=path.stat().st_ino, mtime=mtime)
 
 
 def read(path: Path) -> VassalFile | None:

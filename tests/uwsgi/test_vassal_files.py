@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from dataclasses import replace
@@ -194,6 +195,43 @@ def test_what_was_changed_meanwhile_is_not_dated(act: ActPaths) -> None:
     with pytest.raises(Overtaken):
         vassal_files.date(act, present, 1_600_000_000_000_000_000)
     assert not act.vassal.exists()
+
+
+def only_its_owner_can_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the kernel say so of the present file, as of one of another user."""
+    foreign, utime = path.stat().st_ino, os.utime
+
+    def refuse(path: Path, *args: object, **options: object) -> None:
+        if path.stat().st_ino == foreign:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
+        utime(path, *args, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr("backstage.uwsgi.vassal_files.os.utime", refuse)
+
+
+def test_a_file_of_another_user_is_dated_as_a_copy(
+    act: ActPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(act.vassal, NEW)
+    act.vassal.chmod(0o640)
+    before, mtime = now(act), 1_700_000_000 * NANO + 999_999_999
+    only_its_owner_can_date(act.vassal, monkeypatch)
+    dated = vassal_files.date(act, before, mtime)
+    assert dated == now(act)
+    assert (dated.mtime, dated.inode != before.inode) == (mtime, True)
+    assert (act.vassal.read_text(), act.vassal.stat().st_mode & 0o777) == (NEW, 0o640)
+
+
+def test_a_link_to_a_file_of_another_user_stays_a_link(
+    act: ActPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = act.venue.top / "elsewhere.ini"
+    write(target, NEW)
+    act.vassal.symlink_to(target)
+    before = now(act)
+    only_its_owner_can_date(target, monkeypatch)
+    assert vassal_files.date(act, before, 1_700_000_000 * NANO) == before == now(act)
+    assert act.vassal.is_symlink()
 
 
 def test_while_it_is_written_a_file_is_as_it_was(act: ActPaths) -> None:
