@@ -77,7 +77,7 @@ class Act:
     @property
     def wanted(self) -> bool:
         """Whether the vassal file exists, so that the Emperor keeps the Act running."""
-        return self.paths.vassal.exists()
+        return vassal_files.is_there(self.paths.vassal)
 
     @property
     def url(self) -> str:

@@ -58,8 +58,17 @@ def act_of(file_name: str) -> str:
 def names(directory: Path) -> set[str]:
     """The Acts that have a file in `vassals/` or `kept/`."""
     with suppress(FileNotFoundError), os.scandir(directory) as entries:
-        return {act_of(entry.name) for entry in entries if entry.is_file()} - {""}
+        return {act_of(entry.name) for entry in entries if is_there(entry)} - {""}
     return set()
+
+
+def is_there(entry: os.DirEntry[str] | Path) -> bool:
+    """Whether this is a vassal file that can be reached."""
+    try:
+        return entry.is_file()
+    except OSError:
+        # A link to itself, or into a directory that may not be entered.
+        return False
 
 
 def load(act_paths: ActPaths) -> VassalFile | None:
@@ -73,10 +82,10 @@ def current(act_paths: ActPaths) -> VassalFile | None:
 
 
 def version(act_paths: ActPaths) -> Version | None:
-    """The version of the file in `vassals/`, if it exists."""
+    """The version of the file in `vassals/`, if it exists and can be reached."""
     try:
         facts = act_paths.vassal.stat()
-    except FileNotFoundError:
+    except OSError:
         return None
     return _version_of(facts)
 
@@ -131,7 +140,7 @@ def write(path: Path, content: str, *, mtime: float = math.inf) -> None:
 
     `mtime` is in seconds since the epoch; the file is never dated later than two seconds ago.
     """
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+    mode = stat.S_IMODE(path.stat().st_mode) if is_there(path) else 0o644
     latest = math.floor(time.time()) - _BACK
     files.write_atomically(path, content, mode=mode, mtime=min(mtime, latest))
 

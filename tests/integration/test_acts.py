@@ -114,6 +114,24 @@ def test_verbs_are_idempotent(act: Act) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("target", ["itself", "x" * 300])
+def test_an_act_whose_vassal_file_leads_nowhere_hides_no_other(
+    venue: Venue, act: Act, fresh_name: str, target: str
+) -> None:
+    """All others are seen and watched; it is stopped until a start puts the kept file back."""
+    broken = new_act(venue, fresh_name, start=False)
+    broken.paths.vassal.symlink_to(target if target != "itself" else broken.paths.vassal)
+    states = {each.name: each.state for each in venue.snapshot()}
+    assert (states[act.name], states[broken.name]) == (State.RUNNING, State.STOPPED)
+    with venue.events(timeout=PATIENCE) as events:
+        act.restart(wait=None, check=False)
+        assert next(event for event in events if event.act == act.name)
+    new_act(venue, f"{fresh_name}_next", start=False).retire()
+    broken.start()
+    assert fetch(broken)[0] == 200
+    broken.retire()
+
+
 def test_stopping_blog_leaves_blog2_alone(venue: Venue) -> None:
     blog, blog2 = new_act(venue, "blog"), new_act(venue, "blog2")
     pid = blog2.pid

@@ -57,6 +57,18 @@ def test_nothing_there_is_nothing(act: ActPaths) -> None:
         vassal_files.put_back(act)
 
 
+@pytest.mark.parametrize("target", ["blog.ini", f"{'x' * 300}/blog.ini"])
+def test_a_link_that_leads_nowhere_is_no_file(act: ActPaths, target: str) -> None:
+    """Nor does it hide the files of other Acts."""
+    write(act.venue.act("shop").vassal, NEW)
+    # As into a directory that may not be entered, the kernel refuses to follow it.
+    act.vassal.symlink_to(target)
+    assert vassal_files.names(act.venue.vassals) == {"shop"}
+    assert set(vassal_files.versions(act.venue.vassals)) == {"shop"}
+    assert vassal_files.version(act) is vassal_files.current(act) is None
+    assert not vassal_files.is_there(act.vassal)
+
+
 def test_the_file_in_use_counts_before_the_kept_one(act: ActPaths) -> None:
     write(act.kept, OLD)
     assert vassal_files.load(act) == VassalFile("blog", OLD)
