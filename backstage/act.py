@@ -364,8 +364,7 @@ class Act:
         members = self._waiter.members()
         if self.wanted:
             tries.forget(self.paths)
-        vassal_files.keep(self.paths)
-        self.paths.vassal.unlink(missing_ok=True)
+        vassal_files.put_away(self.paths)
         self._waiter.await_notice()
         if deadline:
             self._waiter.await_end(members, deadline)

@@ -129,13 +129,31 @@ def keep(act_paths: ActPaths, file: VassalFile | None = None) -> None:
         write(act_paths.kept, file.text, mtime=act_paths.vassal.stat().st_mtime)
 
 
+def put_away(act_paths: ActPaths) -> None:
+    """Move the file in `vassals/`, if there is one, to where a start will find it.
+
+    At one stroke, so that no edit by hand comes between: a program that is just writing into the
+    file writes on into the kept one. Of a link the target is kept, and what cannot be read is not.
+    """
+    path = act_paths.vassal
+    if path.is_symlink() or not is_there(path) or not os.access(path, os.R_OK):
+        keep(act_paths)
+        path.unlink(missing_ok=True)
+        return
+    try:
+        path.replace(act_paths.kept)
+    except FileNotFoundError:
+        if is_there(path):
+            raise
+
+
 def put_back(act_paths: ActPaths) -> None:
     """Put the kept file into `vassals/`, with its date. Raises FileNotFoundError without one."""
-    text = act_paths.kept.read_bytes().decode()
-    write(act_paths.vassal, text, mtime=act_paths.kept.stat().st_mtime)
+    content = act_paths.kept.read_bytes()
+    write(act_paths.vassal, content, mtime=act_paths.kept.stat().st_mtime)
 
 
-def write(path: Path, content: str, *, mtime: float = math.inf) -> None:
+def write(path: Path, content: str | bytes, *, mtime: float = math.inf) -> None:
     """Write a vassal file; it keeps the permissions of the file that it replaces.
 
     `mtime` is in seconds since the epoch; the file is never dated later than two seconds ago.

@@ -140,6 +140,48 @@ def test_what_is_put_back_has_its_date_but_never_that_of_the_present_second(
         assert second(act.vassal) == second(act.kept)
 
 
+def test_an_edit_that_is_being_saved_is_put_away_whole(act: ActPaths) -> None:
+    """Whatever is written once the Act's end has begun."""
+    write(act.kept, OLD)
+    with act.vassal.open("w") as editor:
+        editor.write(NEW)
+        editor.flush()
+        vassal_files.put_away(act)
+        editor.write("; the end\n")
+    assert act.kept.read_text() == f"{NEW}; the end\n"
+    assert not act.vassal.exists()
+    vassal_files.put_away(act)
+    assert vassal_files.kept(act)
+
+
+def test_what_is_put_away_and_back_is_the_same_to_the_last_byte(act: ActPaths) -> None:
+    content = NEW.encode() + b"; caf\xe9\r\n"
+    act.vassal.write_bytes(content)
+    vassal_files.put_away(act)
+    vassal_files.put_back(act)
+    assert (act.vassal.read_bytes(), act.kept.read_bytes()) == (content, content)
+
+
+def test_of_a_link_the_target_is_put_away(act: ActPaths) -> None:
+    """And of a link that leads nowhere, nothing."""
+    target = act.venue.top / "elsewhere.ini"
+    write(target, NEW)
+    act.vassal.symlink_to("../elsewhere.ini")
+    vassal_files.put_away(act)
+    assert (act.kept.is_symlink(), act.kept.read_text(), target.read_text()) == (False, NEW, NEW)
+    act.vassal.symlink_to("nowhere.ini")
+    vassal_files.put_away(act)
+    assert (act.vassal.is_symlink(), act.kept.read_text()) == (False, NEW)
+
+
+def test_without_a_place_to_put_it_a_file_stays(act: ActPaths) -> None:
+    write(act.vassal, NEW)
+    act.kept.parent.rmdir()
+    with pytest.raises(FileNotFoundError):
+        vassal_files.put_away(act)
+    assert act.vassal.read_text() == NEW
+
+
 def test_keeping_what_is_kept_writes_nothing(act: ActPaths) -> None:
     write(act.vassal, NEW, 1_700_000_000.25)
     write(act.kept, NEW, 1_600_000_000.25)
