@@ -77,7 +77,7 @@ class Act:
     @property
     def wanted(self) -> bool:
         """Whether the vassal file exists, so that the Emperor keeps the Act running."""
-        return self.paths.vassal.exists()
+        return vassal_files.is_there(self.paths.vassal)
 
     @property
     def url(self) -> str:
@@ -193,16 +193,18 @@ class Act:
             trial.try_out(self.paths, self._waiter.look(), wait)
         log, deadline = log_mark(self.paths), _deadline(wait)
         with self._acting("restarting"):
+            self._emperor.refuse_halted()
+            if self.wanted:
+                self._waiter.refuse_halted()
+                self._refuse_faulty()
+            # Once these are written, the next restart would not know that the Act has others.
             relaunch = launch.prepare(self.paths) and self._waiter.listed()
             self._emperor.start()
             tries.forget(self.paths)
             moment = processes.boot_clock()
             if relaunch:
-                self._stop(deadline)
-                self._want(deadline)
+                self._relaunch(deadline)
             elif self.wanted:
-                self._waiter.refuse_halted()
-                self._refuse_faulty()
                 self._reload()
             else:
                 self._want(deadline)
@@ -279,7 +281,8 @@ class Act:
             for path in (self.paths.top, self.paths.kept):
                 if path.exists():
                     path.rename(goal / path.name)
-            for path in (self.paths.launch, *self.paths.recorded, self.paths.own_run):
+            left = (self.paths.launch, self.paths.preparing, self.paths.own_run)
+            for path in (*left, *self.paths.recorded):
                 files.remove_tree(path)
         return goal
 
@@ -335,11 +338,25 @@ class Act:
         address = self._waiter.address()
         if address and not self._waiter.listed():
             ports.refuse_taken(address.port, self.paths.venue, address.bound_host)
+        self._put_back()
+
+    def _put_back(self) -> None:
         if not self.wanted:
             if not self.paths.kept.exists():
                 advice = f"make one with new_act(venue, {self.name!r})"
                 raise ActFailed(self.name, f"has no vassal file to start from; {advice}")
             vassal_files.put_back(self.paths)
+
+    def _relaunch(self, deadline: Deadline | None) -> None:
+        """Have the Emperor end the Act and start it anew, even if this call is interrupted."""
+        files.refuse_writable_by_others(self.paths.venue.vassals)
+        members = self._waiter.members()
+        try:
+            self._stop(None)
+        finally:
+            self._put_back()
+        if deadline:
+            self._waiter.await_end(members, deadline, returning=True)
 
     def _await_new(self, moment: float, deadline: Deadline, log: LogMark) -> None:
         """Return when every worker began after `moment`, and they answer well."""
@@ -358,8 +375,7 @@ class Act:
         members = self._waiter.members()
         if self.wanted:
             tries.forget(self.paths)
-        vassal_files.keep(self.paths)
-        self.paths.vassal.unlink(missing_ok=True)
+        vassal_files.put_away(self.paths)
         self._waiter.await_notice()
         if deadline:
             self._waiter.await_end(members, deadline)

@@ -7,9 +7,11 @@ keeps running. The content is never touched.
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Collection
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 
 from ..facts.faults import Fault
@@ -24,13 +26,18 @@ from ..uwsgi.reloading import NotListening
 from ..uwsgi.stats import EmperorStats
 from ..uwsgi.vassal_files import Overtaken, Version
 
+# What the kernel says where this user may not write, or where there is no Venue any more.
+_NOT_OURS = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST}
+)
+
 
 @dataclass(frozen=True)
 class Edit:
     """The result of an edit; `change` says what is new in the file, `refused` why it is not used.
 
-    It is `undecided` while another call works on the Act, and may be that call's change: look again
-    later.
+    It is `undecided` while another call works on the Act, and may be that call's change, and when
+    the system is short of something: look again later.
     """
 
     change: str = ""
@@ -116,19 +123,24 @@ class Edits:
         if act_paths.name not in self._before or self._before[act_paths.name][0] != version:
             self._before[act_paths.name] = version, vassal.last_mod if vassal else 0
         file = vassal_files.current(act_paths)
-        with suppress(OSError), locked_if_free(act_paths.lock) as free:
+        with ExitStack() as holding:
+            try:
+                free = holding.enter_context(_locked_if_ours(act_paths))
+            except OSError as error:
+                if error.errno not in _NOT_OURS:
+                    return Edit(undecided=True)
+                # A process of the Venue's owner handles the edit.
+                self._conclude(act_paths, version, file)
+                return Edit()
             if not free:
                 return Edit(change=self._change(act_paths, file), undecided=True)
             try:
                 edit = self._decide(act_paths, version, file, known)
-            except (Overtaken, NotListening):
+            except (OSError, Overtaken, NotListening):
                 return Edit(undecided=True)
             if in_place and not edit.refused:
                 self._doubtful.add(act_paths.name)
             return edit
-        # We may not write in this Venue: a process of its owner handles the edit.
-        self._conclude(act_paths, version, file)
-        return Edit()
 
     def confirm(self, act_paths: ActPaths, known: EmperorStats) -> None:
         """Make the Emperor read a file again if it read it before it was completely written.
@@ -226,6 +238,13 @@ class Edits:
         self._used[act_paths.name] = file
         with suppress(OSError):
             vassal_files.keep(act_paths, file)
+
+
+def _locked_if_ours(act_paths: ActPaths) -> AbstractContextManager[bool]:
+    """Like `locked_if_free`; raises PermissionError if this user may not date vassal files."""
+    if not os.access(act_paths.venue.vassals, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), act_paths.venue.vassals)
+    return locked_if_free(act_paths.lock)
 
 
 def _is_older(act_paths: ActPaths, pids: Collection[int]) -> bool:

@@ -44,9 +44,8 @@ def note(act_paths: ActPaths, look: Look, reason: str) -> None:
 
 def _give_up(act_paths: ActPaths, now: Tries, reason: str) -> None:
     why = reason or "its log does not say why"
-    vassal_files.keep(act_paths)
     tries.record(act_paths, Tries(now.version, count=now.count, gave_up=why))
-    act_paths.vassal.unlink(missing_ok=True)
+    vassal_files.put_away(act_paths)
 
 
 def _limit(act_paths: ActPaths) -> int:

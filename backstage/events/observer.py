@@ -173,7 +173,7 @@ class Observer:
         name = vassal_files.act_of(change.path.name)
         if not name:
             return
-        if not self._act(name).vassal.exists():
+        if not vassal_files.is_there(self._act(name).vassal):
             self._files.put(name, now + _GRACE)
         elif change.complete:
             names.add(name)

@@ -14,6 +14,9 @@ from ..system.files import remove_tree, telling_disk_trouble, write_atomically
 from ..uwsgi import launch, ports
 from ..venue import Venue
 
+# A file in the project that a call is making; `kept/NAME.preparing` says which file, by its inode.
+_MADE_HERE = ".backstage-preparing"
+
 
 def create(venue: Venue, name: str, *, template: str | Path, port: int | None, start: bool) -> Act:
     """Create the Act, or finish a half-built one, or open an existing one."""
@@ -44,7 +47,7 @@ def _build_act(
         remove_tree(act_paths.unfinished)
         remove_tree(act_paths.top)
         scaffold.write(act_paths, template)
-        write_atomically(act_paths.preparing, "This Act is not complete: call new_act again.\n")
+        _mark(act_paths)
         act_paths.unfinished.rename(act_paths.top)
     if not act_paths.kept.exists():
         ports.claim(act_paths, port)
@@ -56,13 +59,32 @@ def _build_act(
     if start:
         # Its database is migrated only now.
         act.start()
+    if not adopted:
+        (act_paths.top / _MADE_HERE).unlink(missing_ok=True)
     act_paths.preparing.unlink(missing_ok=True)
     return act
 
 
+def _mark(act_paths: ActPaths) -> None:
+    """Mark the new project as one that may be removed until it is complete."""
+    write_atomically(act_paths.unfinished / _MADE_HERE, "")
+    made = (act_paths.unfinished / _MADE_HERE).stat().st_ino
+    text = f"This Act is not complete: call new_act again.\n{made}\n"
+    write_atomically(act_paths.preparing, text)
+
+
 def _is_adopted(act_paths: ActPaths) -> bool:
-    """Whether the user put a project there; it is then kept unchanged."""
-    return act_paths.top.exists() and not act_paths.preparing.exists()
+    """Whether the user put a project there; it is then kept unchanged.
+
+    It may have come in the place of one that a killed call had made.
+    """
+    if not act_paths.top.exists():
+        return False
+    try:
+        made = act_paths.preparing.read_text(encoding="utf-8").split()[-1]
+        return str((act_paths.top / _MADE_HERE).lstat().st_ino) != made
+    except (FileNotFoundError, IndexError):
+        return True
 
 
 def _unmake_act(venue: Venue, act_paths: ActPaths, *, keep_project: bool) -> None:

@@ -245,7 +245,7 @@ class Survey:
         generation = _generation(pid, facts, vassal, at, crew)
         noted = health_records.read(act_paths, generation)
         health = noted if noted and noted.generation.lasts(generation) else None
-        wanted = act_paths.vassal.is_file()
+        wanted = vassal_files.is_there(act_paths.vassal)
         draining = wanted and act_paths.drain.exists()
         seen = Sighting(
             wanted=wanted,
@@ -393,7 +393,8 @@ def _ask_masters(
         vassal = emperor.vassals.get(act.vassal.name) if emperor else None
         if emperor and not vassal:
             continue
-        is_busy = vassal and (not vassal.accepting or vassal.cursed or not act.vassal.exists())
+        is_wanted = vassal_files.is_there(act.vassal)
+        is_busy = vassal and (not vassal.accepting or vassal.cursed or not is_wanted)
         (busy if is_busy else prompt).append(act.stats)
     patience = _PATIENCE_WITH_MASTERS + _PATIENCE_WITH_EACH * len(prompt)
     answers = stats.read_vassals(prompt, patience)

@@ -176,10 +176,13 @@ class Waiter:
         if halt := self.glance().halt:
             raise ActFailed(self._paths.name, "cannot be restarted", str(halt))
 
-    def await_end(self, members: list[processes.Process], deadline: Deadline) -> None:
+    def await_end(
+        self, members: list[processes.Process], deadline: Deadline, *, returning: bool = False
+    ) -> None:
         """Return when the Emperor has forgotten the Act and none of `members` is left.
 
-        Children that outlive their master are killed. Raises NotInTime.
+        The Emperor may have started a `returning` Act anew by then. Children that outlive their
+        master are killed. Raises NotInTime.
         """
 
         def ended() -> bool:
@@ -190,7 +193,7 @@ class Waiter:
                 processes.kill_remaining(left, Deadline(1.0))
             elif left:
                 processes.wake_lone_master(members)
-            return not left and not self.listed()
+            return not left and (returning or not self.listed())
 
         if not until(ended, deadline, pause=_TENDING):
             pids = ", ".join(str(process.pid) for process in processes.running(members))

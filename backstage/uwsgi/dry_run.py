@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -133,6 +133,9 @@ def _judge(
             _refuse_application(act_paths, script, before)
     except _Found as found:
         return found.fault
+    except OSError as error:
+        what = ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+        return _whole(act_paths, f"the file cannot be checked: {what}")
     return None
 
 
@@ -270,19 +273,27 @@ def _refuse_application(act_paths: ActPaths, script: Script, before: Script) -> 
         return
     chdir = _path(script, venue_paths.vassals, "chdir")
     folder = chdir[1] if chdir else venue_paths.vassals
-    if chdir and not folder.is_dir():
+    if chdir and not _holds(chdir[0], folder.is_dir):
         raise _Found(chdir[0].blame(f"no directory {folder}"))
     home = _path(script, venue_paths.vassals, *_HOMES)
-    if home and not home[1].is_dir():
+    if home and not _holds(home[0], home[1].is_dir):
         raise _Found(home[0].blame(f"no virtual environment in {home[1]}"))
     if script.last("chdir") and not chdir:
         return
     file = _path(script, folder, *_FILES)
-    if file and not file[1].is_file():
+    if file and not _holds(file[0], file[1].is_file):
         raise _Found(file[0].blame(f"no file {file[1]}"))
     python = home[1] / "bin" / "python" if home else venue_paths.python
     if python.exists():
         _refuse_module(act_paths, script, folder, python)
+
+
+def _holds(line: Line, question: Callable[[], bool]) -> bool:
+    """The answer to a question about the path in a line; a fault if this user may not know it."""
+    try:
+        return question()
+    except OSError as error:
+        raise _Found(line.blame(f"{error.filename}: {error.strerror}")) from error
 
 
 def _refuse_module(act_paths: ActPaths, script: Script, folder: Path, python: Path) -> None:

@@ -72,7 +72,8 @@ def of_files(files: Iterable[Path]) -> set[int]:
     for path in files:
         try:
             address = VassalFile(path.stem, path.read_text(errors="replace")).address
-        except FileNotFoundError:
+        except OSError:
+            # Gone in the meantime, or a link that leads nowhere: no Act runs with it.
             continue
         if address:
             held.add(address.port)

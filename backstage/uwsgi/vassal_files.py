@@ -17,10 +17,11 @@ from ..layout.paths import ActPaths
 from ..system import files
 from .ini import VassalFile
 
+_NANO = 1_000_000_000
 # Longer than any tick of the kernel's clock, in nanoseconds.
 TICK = 100_000_000
 # A file that is open for writing but has not changed for this long, in nanoseconds, counts as is.
-_AT_REST = 1_000_000_000
+_AT_REST = _NANO
 # A file is dated at least this many seconds back: the Emperor, which compares whole seconds, then
 # notices even an edit that follows at once.
 _BACK = 2
@@ -37,11 +38,11 @@ class Version:
     @property
     def second(self) -> int:
         """The mtime in whole seconds, as the Emperor compares it."""
-        return self.mtime // 1_000_000_000
+        return self.mtime // _NANO
 
     def dated(self, second: int) -> int:
         """The same mtime moved to that second; vim ignores a change by whole seconds."""
-        return second * 1_000_000_000 + self.mtime % 1_000_000_000
+        return second * _NANO + self.mtime % _NANO
 
 
 class Overtaken(Exception):
@@ -57,8 +58,17 @@ def act_of(file_name: str) -> str:
 def names(directory: Path) -> set[str]:
     """The Acts that have a file in `vassals/` or `kept/`."""
     with suppress(FileNotFoundError), os.scandir(directory) as entries:
-        return {act_of(entry.name) for entry in entries if entry.is_file()} - {""}
+        return {act_of(entry.name) for entry in entries if is_there(entry)} - {""}
     return set()
+
+
+def is_there(entry: os.DirEntry[str] | Path) -> bool:
+    """Whether this is a vassal file that can be reached."""
+    try:
+        return entry.is_file()
+    except OSError:
+        # A link to itself, or into a directory that may not be entered.
+        return False
 
 
 def load(act_paths: ActPaths) -> VassalFile | None:
@@ -72,10 +82,10 @@ def current(act_paths: ActPaths) -> VassalFile | None:
 
 
 def version(act_paths: ActPaths) -> Version | None:
-    """The version of the file in `vassals/`, if it exists."""
+    """The version of the file in `vassals/`, if it exists and can be reached."""
     try:
         facts = act_paths.vassal.stat()
-    except FileNotFoundError:
+    except OSError:
         return None
     return _version_of(facts)
 
@@ -119,18 +129,36 @@ def keep(act_paths: ActPaths, file: VassalFile | None = None) -> None:
         write(act_paths.kept, file.text, mtime=act_paths.vassal.stat().st_mtime)
 
 
+def put_away(act_paths: ActPaths) -> None:
+    """Move the file in `vassals/`, if there is one, to where a start will find it.
+
+    At one stroke, so that no edit by hand comes between: a program that is just writing into the
+    file writes on into the kept one. Of a link the target is kept, and what cannot be read is not.
+    """
+    path = act_paths.vassal
+    if path.is_symlink() or not is_there(path) or not os.access(path, os.R_OK):
+        keep(act_paths)
+        path.unlink(missing_ok=True)
+        return
+    try:
+        path.replace(act_paths.kept)
+    except FileNotFoundError:
+        if is_there(path):
+            raise
+
+
 def put_back(act_paths: ActPaths) -> None:
     """Put the kept file into `vassals/`, with its date. Raises FileNotFoundError without one."""
-    text = act_paths.kept.read_bytes().decode()
-    write(act_paths.vassal, text, mtime=act_paths.kept.stat().st_mtime)
+    content = act_paths.kept.read_bytes()
+    write(act_paths.vassal, content, mtime=act_paths.kept.stat().st_mtime)
 
 
-def write(path: Path, content: str, *, mtime: float = math.inf) -> None:
+def write(path: Path, content: str | bytes, *, mtime: float = math.inf) -> None:
     """Write a vassal file; it keeps the permissions of the file that it replaces.
 
     `mtime` is in seconds since the epoch; the file is never dated later than two seconds ago.
     """
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+    mode = stat.S_IMODE(path.stat().st_mode) if is_there(path) else 0o644
     latest = math.floor(time.time()) - _BACK
     files.write_atomically(path, content, mode=mode, mtime=min(mtime, latest))
 
@@ -157,13 +185,30 @@ def refusal(act_paths: ActPaths) -> Fault | None:
 def date(act_paths: ActPaths, present: Version, mtime: int) -> Version:
     """Give the file in `vassals/` an mtime, in nanoseconds since the epoch.
 
-    Returns its new version. Raises Overtaken if the file is no longer the version `present`.
+    Returns its new version. A file of another user is replaced by a copy of our own, as only its
+    owner can date it; the target of a link keeps its mtime then. Raises Overtaken if the file is no
+    longer the version `present`.
     """
     if version(act_paths) != present:
         raise Overtaken
-    if present.mtime != mtime:
+    if present.mtime == mtime:
+        return present
+    try:
         os.utime(act_paths.vassal, ns=(mtime, mtime))
+    except PermissionError:
+        return present if act_paths.vassal.is_symlink() else _make_own(act_paths, present, mtime)
     return replace(present, mtime=mtime)
+
+
+def _make_own(act_paths: ActPaths, present: Version, mtime: int) -> Version:
+    path = act_paths.vassal
+    data, facts = path.read_bytes(), path.stat()
+    if _version_of(facts) != present:
+        raise Overtaken
+    files.write_atomically(path, data, mode=stat.S_IMODE(facts.st_mode), mtime=mtime // _NANO)
+    # Exactly: a float has no room for nanoseconds.
+    os.utime(path, ns=(mtime, mtime))
+    return replace(present, inode=path.stat().st_ino, mtime=mtime)
 
 
 def read(path: Path) -> VassalFile | None:

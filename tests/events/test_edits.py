@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -324,6 +325,25 @@ def test_where_nothing_may_be_written_an_edit_is_left_alone(
     assert edits.settle(act, known()) == Edit()
     assert mtime(act.vassal) == (ACTED, EDITED)
     assert not edits.is_new(act)
+
+
+@pytest.mark.parametrize("failing", ["dry_run.fault", "locked_if_free", "vassal_files.date"])
+def test_what_the_system_is_short_of_is_no_reason_to_take_an_edit(
+    act: ActPaths, edits: Edits, save: Save, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """It is examined as soon as that is possible, and not loaded before."""
+    save("threads = 4\n", BAD, second=ACTED)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"backstage.events.edits.{failing}", fail)
+        assert edits.settle(act, known()) == Edit(undecided=True)
+        edits.load_again(act, known())
+    assert mtime(act.vassal) == (ACTED, EDITED)
+    assert edits.is_new(act)
+    assert edits.settle(act, known()) == Edit(refused=FAULT)
 
 
 # What has changed

@@ -114,6 +114,24 @@ def test_verbs_are_idempotent(act: Act) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("target", ["itself", "x" * 300])
+def test_an_act_whose_vassal_file_leads_nowhere_hides_no_other(
+    venue: Venue, act: Act, fresh_name: str, target: str
+) -> None:
+    """All others are seen and watched; it is stopped until a start puts the kept file back."""
+    broken = new_act(venue, fresh_name, start=False)
+    broken.paths.vassal.symlink_to(target if target != "itself" else broken.paths.vassal)
+    states = {each.name: each.state for each in venue.snapshot()}
+    assert (states[act.name], states[broken.name]) == (State.RUNNING, State.STOPPED)
+    with venue.events(timeout=PATIENCE) as events:
+        act.restart(wait=None, check=False)
+        assert next(event for event in events if event.act == act.name)
+    new_act(venue, f"{fresh_name}_next", start=False).retire()
+    broken.start()
+    assert fetch(broken)[0] == 200
+    broken.retire()
+
+
 def test_stopping_blog_leaves_blog2_alone(venue: Venue) -> None:
     blog, blog2 = new_act(venue, "blog"), new_act(venue, "blog2")
     pid = blog2.pid
@@ -232,6 +250,69 @@ def test_a_start_waits_for_the_run_before_no_longer_than_it_was_told(visit: Visi
     visit.act.stop(wait=None)
     with pytest.raises(NotInTime):
         visit.act.start(wait=0.5)
+
+
+@pytest.fixture
+def relaunched(monkeypatch: pytest.MonkeyPatch) -> list[ActPaths]:
+    """The Acts whose limits were found to have changed: a restart has to stop them for that."""
+    asked: list[ActPaths] = []
+
+    def prepare(act_paths: ActPaths) -> bool:
+        asked.append(act_paths)
+        return True
+
+    monkeypatch.setattr("backstage.act.launch.prepare", prepare)
+    return asked
+
+
+def test_other_limits_do_not_stop_an_act_that_takes_longer_to_end_than_the_call_waits(
+    visit: Visit, relaunched: list[ActPaths]
+) -> None:
+    """It runs with them as soon as it has finished its request."""
+    act, before = visit.act, visit.act.pid
+    with pytest.raises(NotInTime, match="has not ended yet"):
+        act.restart(wait=0.5, check=False)
+    assert act.wanted
+    visit.finish()
+    act.wait(State.RUNNING)
+    assert relaunched == [act.paths]
+    pids = {before, act.pid}
+    act.restart(check=False)
+    assert len(pids | {act.pid}) == 3
+    assert fetch(act)[0] == 200
+
+
+def test_an_interrupted_restart_for_other_limits_leaves_the_act_wanted(
+    visit: Visit, relaunched: list[ActPaths], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for moment in ("await_notice", "await_end"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"backstage.act.Waiter.{moment}", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                visit.act.restart(check=False)
+        assert visit.act.wanted
+    visit.finish()
+    visit.act.wait(State.RUNNING)
+
+
+def test_other_limits_are_not_taken_while_the_vassal_file_cannot_work(
+    own: Act, relaunched: list[ActPaths]
+) -> None:
+    """Nor does the faulty file replace the good one that the Act runs with."""
+    text, before = own.paths.kept.read_text(), own.pid
+    dated = own.paths.vassal.stat().st_mtime_ns
+    other = own.paths.vassal.with_name("other.part")
+    other.write_text(f"{text}threds = 8\n")
+    # The Emperor does not notice it.
+    os.utime(other, ns=(dated, dated))
+    other.replace(own.paths.vassal)
+    with pytest.raises(ActFailed, match=r"keeps running as before.*unknown option 'threds'"):
+        own.restart(check=False)
+    assert (own.pid, own.paths.kept.read_text(), relaunched) == (before, text, [])
+    assert fetch(own)[0] == 200
 
 
 @pytest.mark.slow

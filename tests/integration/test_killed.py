@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,20 @@ pytestmark = pytest.mark.slow
 
 VENUE = "import sys; from backstage.shortcuts import *; new_venue(sys.argv[1], sys.argv[2])"
 ACT = "import sys; from backstage.shortcuts import *; new_act(use_venue(sys.argv[2]), sys.argv[1])"
+
+OWN = """\
+def application(environ, start_response):
+    start_response('200 OK', [])
+    return [b'mine']
+"""
+
+# Killed before the new project has got its database.
+ACT_KILLED = f"""
+import os
+from backstage.operations import new_act
+new_act.scaffold.preparing = lambda *_, **__: os.kill(os.getpid(), 9)
+{ACT.replace("; ", chr(10))}
+"""
 
 # As parts of the time that the whole call takes.
 MOMENTS = (0.15, 0.35, 0.5, 0.65, 0.8, 0.95)
@@ -78,6 +93,35 @@ def test_new_act(venue: Venue, act_duration: float, moment: float) -> None:
     assert fetch(act, "readyz")[0] == 200
     assert fetch(act, "static/admin/css/base.css")[0] == 200
     assert not list(venue.paths.acts.glob(".*"))
+    assert not act.paths.preparing.exists()
+    act.retire()
+
+
+@pytest.mark.parametrize("between", ["nothing", "retire", "replace", "copy"])
+def test_a_project_of_the_users_own_is_never_taken_for_a_half_made_one(
+    venue: Venue, between: str
+) -> None:
+    """What the killed call has made is made anew; whatever else is there by then stays."""
+    name = f"k_{between}"
+    killed = subprocess.run([sys.executable, "-c", ACT_KILLED, name, str(venue.path)])
+    assert killed.returncode == -signal.SIGKILL
+    project, other = venue.paths.acts / name, venue.path / f"{name}_other"
+    wsgi = project / name / "wsgi.py"
+    assert venue.paths.act(name).preparing.exists()
+    if between == "retire":
+        retired = venue[name].retire()
+        assert not venue.paths.act(name).preparing.exists()
+        (retired / name).rename(project)
+    elif between == "replace":
+        project.rename(other)
+        wsgi.parent.mkdir(parents=True)
+    elif between == "copy":
+        project.rename(other)
+        shutil.copytree(other, project)
+    wsgi.write_text(OWN)
+    act = new_act(venue, name)
+    assert (wsgi.read_text() == OWN) == (between != "nothing")
+    assert (fetch(act) == (200, "mine")) == (between != "nothing")
     assert not act.paths.preparing.exists()
     act.retire()
 

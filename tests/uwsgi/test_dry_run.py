@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -76,6 +77,19 @@ def rehearse(act: ActPaths) -> Rehearse:
     return edit
 
 
+def test_a_file_that_cannot_be_checked_counts_as_faulty(
+    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when this process has too many files open to try it."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("backstage.uwsgi.dry_run.programs.run", refuse)
+    why = "vassals/blog.ini: the file cannot be checked: Too many open files"
+    assert rehearse("max-requests = 77\nmaster = true\n") == why
+
+
 @pytest.mark.parametrize("running", [True, False])
 def test_nothing_speaks_against_what_can_work(act: ActPaths, running: bool) -> None:
     file = VassalFile("blog", act.vassal.read_text())
@@ -125,6 +139,7 @@ def test_edits_that_can_work(rehearse: Rehearse, added: str) -> None:
         ("http-socket = 203.0.113.1:8009",
          "cannot bind 203.0.113.1:8009: Cannot assign requested address"),
         ("chdir = no", "no directory {venue}/vassals/no"),
+        (f"chdir = /{'x' * 300}", f"/{'x' * 300}: File name too long"),
         ("chdir = %(nobody)", "the placeholder %(nobody) is not set"),
         ("wsgi-file = no.py", "no file {venue}/acts/blog/no.py"),
         ("venv = %d../no", "no virtual environment in {venue}/no"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from dataclasses import replace
@@ -54,6 +55,18 @@ def test_nothing_there_is_nothing(act: ActPaths) -> None:
     vassal_files.keep(act)
     with pytest.raises(FileNotFoundError):
         vassal_files.put_back(act)
+
+
+@pytest.mark.parametrize("target", ["blog.ini", f"{'x' * 300}/blog.ini"])
+def test_a_link_that_leads_nowhere_is_no_file(act: ActPaths, target: str) -> None:
+    """Nor does it hide the files of other Acts."""
+    write(act.venue.act("shop").vassal, NEW)
+    # As into a directory that may not be entered, the kernel refuses to follow it.
+    act.vassal.symlink_to(target)
+    assert vassal_files.names(act.venue.vassals) == {"shop"}
+    assert set(vassal_files.versions(act.venue.vassals)) == {"shop"}
+    assert vassal_files.version(act) is vassal_files.current(act) is None
+    assert not vassal_files.is_there(act.vassal)
 
 
 def test_the_file_in_use_counts_before_the_kept_one(act: ActPaths) -> None:
@@ -127,6 +140,48 @@ def test_what_is_put_back_has_its_date_but_never_that_of_the_present_second(
         assert second(act.vassal) == second(act.kept)
 
 
+def test_an_edit_that_is_being_saved_is_put_away_whole(act: ActPaths) -> None:
+    """Whatever is written once the Act's end has begun."""
+    write(act.kept, OLD)
+    with act.vassal.open("w") as editor:
+        editor.write(NEW)
+        editor.flush()
+        vassal_files.put_away(act)
+        editor.write("; the end\n")
+    assert act.kept.read_text() == f"{NEW}; the end\n"
+    assert not act.vassal.exists()
+    vassal_files.put_away(act)
+    assert vassal_files.kept(act)
+
+
+def test_what_is_put_away_and_back_is_the_same_to_the_last_byte(act: ActPaths) -> None:
+    content = NEW.encode() + b"; caf\xe9\r\n"
+    act.vassal.write_bytes(content)
+    vassal_files.put_away(act)
+    vassal_files.put_back(act)
+    assert (act.vassal.read_bytes(), act.kept.read_bytes()) == (content, content)
+
+
+def test_of_a_link_the_target_is_put_away(act: ActPaths) -> None:
+    """And of a link that leads nowhere, nothing."""
+    target = act.venue.top / "elsewhere.ini"
+    write(target, NEW)
+    act.vassal.symlink_to("../elsewhere.ini")
+    vassal_files.put_away(act)
+    assert (act.kept.is_symlink(), act.kept.read_text(), target.read_text()) == (False, NEW, NEW)
+    act.vassal.symlink_to("nowhere.ini")
+    vassal_files.put_away(act)
+    assert (act.vassal.is_symlink(), act.kept.read_text()) == (False, NEW)
+
+
+def test_without_a_place_to_put_it_a_file_stays(act: ActPaths) -> None:
+    write(act.vassal, NEW)
+    act.kept.parent.rmdir()
+    with pytest.raises(FileNotFoundError):
+        vassal_files.put_away(act)
+    assert act.vassal.read_text() == NEW
+
+
 def test_keeping_what_is_kept_writes_nothing(act: ActPaths) -> None:
     write(act.vassal, NEW, 1_700_000_000.25)
     write(act.kept, NEW, 1_600_000_000.25)
@@ -194,6 +249,43 @@ def test_what_was_changed_meanwhile_is_not_dated(act: ActPaths) -> None:
     with pytest.raises(Overtaken):
         vassal_files.date(act, present, 1_600_000_000_000_000_000)
     assert not act.vassal.exists()
+
+
+def only_its_owner_can_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the kernel say so of the present file, as of one of another user."""
+    foreign, utime = path.stat().st_ino, os.utime
+
+    def refuse(path: Path, *args: object, **options: object) -> None:
+        if path.stat().st_ino == foreign:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), path)
+        utime(path, *args, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr("backstage.uwsgi.vassal_files.os.utime", refuse)
+
+
+def test_a_file_of_another_user_is_dated_as_a_copy(
+    act: ActPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(act.vassal, NEW)
+    act.vassal.chmod(0o640)
+    before, mtime = now(act), 1_700_000_000 * NANO + 999_999_999
+    only_its_owner_can_date(act.vassal, monkeypatch)
+    dated = vassal_files.date(act, before, mtime)
+    assert dated == now(act)
+    assert (dated.mtime, dated.inode != before.inode) == (mtime, True)
+    assert (act.vassal.read_text(), act.vassal.stat().st_mode & 0o777) == (NEW, 0o640)
+
+
+def test_a_link_to_a_file_of_another_user_stays_a_link(
+    act: ActPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = act.venue.top / "elsewhere.ini"
+    write(target, NEW)
+    act.vassal.symlink_to(target)
+    before = now(act)
+    only_its_owner_can_date(target, monkeypatch)
+    assert vassal_files.date(act, before, 1_700_000_000 * NANO) == before == now(act)
+    assert act.vassal.is_symlink()
 
 
 def test_while_it_is_written_a_file_is_as_it_was(act: ActPaths) -> None:
