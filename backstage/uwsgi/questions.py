@@ -62,7 +62,7 @@ class Question(Protocol):
 def ask(act_paths: ActPaths, check: HealthCheck) -> Question | None:
     """Ask an Act; None if it has no place where it could be asked."""
     if check.command:
-        return CommandQuestion(act_paths, check)
+        return _command(act_paths, check)
     place = places.of(act_paths)
     return PageQuestion(place, check) if place else None
 
@@ -172,10 +172,26 @@ class PageQuestion:
         return next(iter(self._body[:_ENOUGH].decode(errors="replace").splitlines()), "")
 
 
-class CommandQuestion:
-    """One run of a command in the Act's directory, as the Act's user."""
+class AnsweredQuestion:
+    """One that needs not be asked."""
 
-    def __init__(self, act_paths: ActPaths, check: HealthCheck) -> None:
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def answer(self, wait: float) -> Answer:
+        return self._answer
+
+    def fileno(self) -> int:
+        return -1
+
+    def close(self) -> None:
+        pass
+
+
+class CommandQuestion:
+    """One run of a command in the Act's directory, as the user `uid` if it is not None."""
+
+    def __init__(self, act_paths: ActPaths, check: HealthCheck, uid: int | None = None) -> None:
         venue = act_paths.venue
         self._check = check
         self._deadline = Deadline(check.timeout)
@@ -185,7 +201,7 @@ class CommandQuestion:
             ["/bin/sh", "-c", check.command],
             cwd=act_paths.top,
             env=programs.service_environment(venue.top),
-            uid=users.stand_in(venue.top, act_paths.top),
+            uid=uid,
             leads=True,
         )
         self._said = bytearray()
@@ -250,6 +266,15 @@ class CommandQuestion:
                 with suppress(FileNotFoundError):
                     self._news.unregister(self._output)
         return has_ended
+
+
+def _command(act_paths: ActPaths, check: HealthCheck) -> Question:
+    """A command that is run as the Act's user, or refused to root if others may have written it."""
+    venue = act_paths.venue
+    uid = users.stand_in(venue.top, act_paths.top)
+    if uid is None and users.am_root() and (why := users.why_not_as_root(venue.settings)):
+        return AnsweredQuestion(Answer(False, f"`{check.command}` is {why}"))
+    return CommandQuestion(act_paths, check, uid)
 
 
 def _connected(place: Path) -> socket.socket | None:

@@ -16,9 +16,9 @@ import pytest
 
 from backstage.facts.health import HealthCheck
 from backstage.layout.paths import ActPaths, VenuePaths
-from backstage.system import processes
+from backstage.system import processes, users
 from backstage.system.deadlines import Deadline, until
-from backstage.uwsgi import places
+from backstage.uwsgi import places, questions
 from backstage.uwsgi.ini import Address
 from backstage.uwsgi.places import Place
 from backstage.uwsgi.questions import Answer, CommandQuestion, PageQuestion
@@ -254,7 +254,7 @@ def test_a_command_has_ended_though_another_process_holds_its_output(tmp_path: P
     """Which nobody waits for."""
     act = VenuePaths(tmp_path).act("blog")
     act.top.mkdir(parents=True)
-    command = "sleep 60 & echo $! > pid; echo last; exit 3"
+    command = "sleep 60 & echo $! > pid; echo last; sleep 0.5; exit 3"
     with closing(CommandQuestion(act, HealthCheck(command=command, timeout=60))) as question:
         deadline = Deadline(PATIENCE)
         answer = question.answer(PATIENCE)
@@ -262,3 +262,29 @@ def test_a_command_has_ended_though_another_process_holds_its_output(tmp_path: P
     os.kill(int(written(act)), signal.SIGKILL)
     assert answer == Answer(False, f"`{command}` ends with exit code 3", "last")
     assert not is_late
+
+
+def test_root_runs_no_command_that_others_can_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Act says so instead, and what to type."""
+    act = VenuePaths(tmp_path).act("blog")
+    act.top.mkdir(parents=True)
+    settings = act.venue.settings
+    settings.touch()
+    monkeypatch.setattr(users, "am_root", lambda: True)
+    monkeypatch.setattr(users, "stand_in", lambda *_: None)
+    monkeypatch.setattr(users, "ROOT", os.geteuid())
+    found = list[Answer | None]()
+    for mode in (0o664, 0o646, 0o644):
+        settings.chmod(mode)
+        question = questions.ask(act, HealthCheck(command="touch ran", timeout=PATIENCE))
+        assert question
+        with closing(question):
+            found.append(question.answer(PATIENCE))
+        assert (act.top / "ran").exists() is (mode == 0o644)
+    why = (
+        "`touch ran` is not run as root: venue.yaml can be changed by others; "
+        f"type: chown root '{settings}' && chmod go-w '{settings}'"
+    )
+    assert found == [Answer(False, why), Answer(False, why), Answer(True)]
