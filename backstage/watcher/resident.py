@@ -59,11 +59,12 @@ class _Wish:
 
     @property
     def settings(self) -> Settings:
-        with suppress(OSError, SettingsError):
+        with suppress(OSError):
             changed = self._path.stat().st_mtime_ns
             if changed != self._read:
+                with suppress(SettingsError):
+                    self._settings = read_settings(self._path)
                 self._read = changed
-                self._settings = read_settings(self._path)
         return self._settings
 
     def is_off(self) -> bool:
