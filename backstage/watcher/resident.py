@@ -33,7 +33,7 @@ def watch(top: Path, emperor: Emperor) -> None:
     with venue.events() as events:
         emperor.tell_ready()
         with emperor.waiting():
-            history.begin(events.began, Gap.until_now(left, venue.emperor.pid))
+            history.begin(events.began, Gap.until_now(paths, left, venue.emperor.pid))
             notifier.begin(events.began)
         emperor.farewell = partial(chronicle.show_alive, paths)
         while not wish.is_off():
