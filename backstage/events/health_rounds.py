@@ -7,7 +7,7 @@ import random
 import time
 from contextlib import suppress
 
-from ..errors import SettingsError
+from ..errors import BackstageError, SettingsError
 from ..facts.health import Generation, HealthCheck, HealthRecord
 from ..layout.paths import VenuePaths
 from ..layout.settings import Settings, read_settings
@@ -26,6 +26,8 @@ _LAG = 2.0
 _SOON = 2.0
 # How long to wait for an exception to be logged, in seconds.
 _FOR_LOG = 0.05
+# What an Act can bring about by its files, its owner among them: the others are asked all the same.
+_ITS_OWN_TROUBLE = (BackstageError, OSError, KeyError)
 # Ends the names under which answers wake the observer; no Act's name has such a character.
 _MARK = "?"
 
@@ -128,12 +130,13 @@ class HealthRounds:
 
     def _ask(self, name: str, settings: Settings | None, noted: HealthRecord | None) -> bool:
         look, act = self._looks[name], self._paths.act(name)
-        check = self._check(name, settings)
-        inquiry = inquire(act, check, look.generation, noted)
+        try:
+            check = self._check(name, settings)
+            inquiry = inquire(act, check, look.generation, noted)
+        except _ITS_OWN_TROUBLE:
+            inquiry = None
         if inquiry is None:
-            # It may get a health check later.
-            self._due[name] = time.monotonic() + _USUAL
-            self._unasked[name] = look.generation
+            self._put_off(name)
             return False
         self._unasked.pop(name, None)
         self._asked[name] = inquiry
@@ -161,7 +164,12 @@ class HealthRounds:
         if inquiry is None:
             return False
         self._wakeups.unwatch(inquiry)
-        record = inquiry.record(0, for_log=_FOR_LOG)
+        try:
+            record = inquiry.record(0, for_log=_FOR_LOG)
+        except _ITS_OWN_TROUBLE:
+            self._drop(name)
+            self._put_off(name)
+            return self._looks[name].health is None
         if record is None:
             self._wakeups.watch(inquiry, name + _MARK)
             return False
@@ -173,6 +181,11 @@ class HealthRounds:
         if not record.ok or not look.may_sleep:
             self._put(name, record)
         return before is None or (before.ok, before.why) != (record.ok, record.why)
+
+    def _put_off(self, name: str) -> None:
+        """Count an Act as not to be asked; it may get a health check later."""
+        self._due[name] = time.monotonic() + _USUAL
+        self._unasked[name] = self._looks[name].generation
 
     def _put(self, name: str, record: HealthRecord) -> None:
         """Set when to ask the Act again."""

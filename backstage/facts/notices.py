@@ -139,12 +139,27 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Undelivered:
+    """A notice that targets still miss, told by their keys; it was `tried` so often."""
+
+    notice: Notice
+    keys: tuple[str, ...]
+    tried: int = 0
+
+
+@dataclass(frozen=True)
 class Memory:
-    """What outlives a watcher: troubles by Act, when notices were sent, and what failed last."""
+    """What outlives a watcher: troubles by Act, when notices were sent, and what failed last.
+
+    Also the notices that are to be sent, and until when it is not said again that there are too
+    many, by the clock that nobody sets.
+    """
 
     troubles: Mapping[str, Trouble] = field(default_factory=dict)
     sent: tuple[float, ...] = ()
     failures: tuple[Failure, ...] = ()
+    undelivered: tuple[Undelivered, ...] = ()
+    held: float = 0.0
 
 
 def _duration(seconds: float) -> str:

@@ -66,12 +66,12 @@ class Tally:
         )
 
     def lasted(self, seconds: float, until: float) -> Tally:
-        """The tally after so many seconds down; negative ones are none."""
+        """The tally after so many seconds down that ended at `until`; negative ones are none."""
         steps = dict(self.steps)
         for moment, part in _parts(min(seconds, DAY), until):
             restarts, down = steps.get(_step(moment), (0, 0.0))
             steps[_step(moment)] = restarts, min(_STEP, down + part)
-        return replace(self, steps=_kept(steps, until))
+        return replace(self, steps=steps)
 
     def past(self, now: float, *, is_down: bool) -> Past:
         """The last day at `now`; if the Act `is_down`, with the time that is not counted yet."""

@@ -12,8 +12,8 @@ from ..system.files import open_regular
 
 _log = logging.getLogger("backstage")
 
-# There is no file, or a link in the directory of an Act's own user.
-_NOT_THERE = frozenset({errno.ENOENT, errno.ELOOP})
+# There is no file, or what an Act can put in its place: a link, a directory, a socket.
+_NOT_THERE = frozenset({errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENXIO})
 _ENOUGH = 64 * 1024
 _BLOCK = 32 * 1024
 # In bytes; a longer line comes in pieces.
@@ -21,10 +21,10 @@ _LONGEST = 1024 * 1024
 
 
 def size(path: Path) -> int:
-    """The length of a log in bytes; 0 if there is none."""
+    """The length of a log in bytes; 0 if there is none that can be read."""
     try:
         return path.stat().st_size
-    except FileNotFoundError:
+    except OSError:
         return 0
 
 

@@ -11,10 +11,13 @@ from pathlib import Path
 from ..errors import ActFailed, SettingsError
 from ..layout.paths import ActPaths
 from ..system import users
-from ..system.files import telling_disk_trouble, write_atomically
+from ..system.files import open_regular, telling_disk_trouble, write_atomically
 from ..uwsgi.resident import locked_act
 from . import dotenv
 from .dotenv import DotEnv
+
+# In bytes; an Act can make the file as long as it likes.
+_LONGEST = 1_000_000
 
 
 class EnvFile(Mapping[str, str]):
@@ -22,7 +25,7 @@ class EnvFile(Mapping[str, str]):
 
     A change takes effect with the Act's next restart. A variable that is already in the environment
     of the Act's process overrides .env. Raises ActFailed if the Act has no project directory,
-    SettingsError if the file is not text.
+    SettingsError if the file is not text, or longer than 1 MB.
     """
 
     def __init__(self, act_paths: ActPaths) -> None:
@@ -109,16 +112,17 @@ class EnvFile(Mapping[str, str]):
 
     def _content(self) -> bytes:
         try:
-            # Never blocks, as a FIFO would.
-            flags = os.O_RDONLY | os.O_NONBLOCK | (os.O_NOFOLLOW if self._is_foreign else 0)
-            with os.fdopen(os.open(self.path, flags), "rb") as file:
-                return file.read()
+            with os.fdopen(open_regular(self.path), "rb") as file:
+                content = file.read(_LONGEST + 1)
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
             owner = users.name_of(self.path.lstat().st_uid)
-            why = f"is {owner}'s link, which root does not follow; do this as {owner}"
+            why = f"is {owner}'s link, which {users.mine()} does not follow; do this as {owner}"
             raise SettingsError(self.path, None, why) from error
+        if len(content) > _LONGEST:
+            raise SettingsError(self.path, None, "has more than 1 MB, so it is not read")
+        return content
 
     def _write(self, before: DotEnv, after: DotEnv) -> None:
         if after == before:

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from ..errors import ActFailed, SettingsError
+from ..errors import BackstageError
 from ..facts.health import Generation, HealthCheck, HealthRecord
 from ..layout.paths import ActPaths
 from ..layout.settings import Settings
@@ -117,7 +117,7 @@ def inquire(
 def _host(act_paths: ActPaths, check: HealthCheck) -> str:
     """A name that Django accepts: each other one would be an error in the Act's log."""
     allowed = ""
-    with suppress(ActFailed, SettingsError, OSError):
+    with suppress(BackstageError, OSError):
         allowed = EnvFile(act_paths).get("ALLOWED_HOSTS", "")
     names = [name.strip() for name in allowed.split(",")]
     usable = [name for name in names if _HOST.fullmatch(name)]

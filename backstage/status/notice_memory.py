@@ -10,7 +10,7 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from ..facts.notices import Failure, Memory, Trouble
+from ..facts.notices import Failure, Kind, Memory, Notice, Trouble, Undelivered
 from ..facts.states import State
 from ..layout.paths import VenuePaths
 from ..system import files
@@ -37,6 +37,11 @@ def write(venue_paths: VenuePaths, memory: Memory) -> None:
         },
         "sent": memory.sent,
         "failures": [asdict(failure) for failure in memory.failures],
+        "undelivered": [
+            {**asdict(each), "notice": {**asdict(each.notice), "kind": str(each.notice.kind)}}
+            for each in memory.undelivered
+        ],
+        "held": memory.held,
     }
     files.write_atomically(venue_paths.notices, json.dumps(noted), mode=0o600, sync=False)
 
@@ -49,7 +54,14 @@ def _memory(noted: dict[str, Any]) -> Memory:
             Failure(str(each["key"]), str(each["error"]), float(str(each["at"])))
             for each in noted["failures"]
         ),
+        undelivered=tuple(map(_undelivered, noted["undelivered"])),
+        held=float(str(noted["held"])),
     )
+
+
+def _undelivered(noted: dict[str, Any]) -> Undelivered:
+    notice = {**noted["notice"], "kind": Kind(noted["notice"]["kind"])}
+    return Undelivered(Notice(**notice), tuple(map(str, noted["keys"])), int(noted["tried"]))
 
 
 def _trouble(noted: dict[str, object]) -> Trouble:

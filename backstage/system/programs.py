@@ -79,17 +79,19 @@ def start(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     uid: int | None = None,
+    leads: bool = False,
 ) -> Started:
     """Start a program that does not outlive this one; read its output with `.communicate()`.
 
-    As root, `uid` is the user to run it as.
+    As root, `uid` is the user to run it as. One that `leads` has a session of its own: a signal to
+    its process group reaches what it has started too.
     """
     return subprocess.Popen(
         [*_DIES_WITH_US, *_as_user(uid), *(str(word) for word in command)],
         cwd=cwd,
         env=at_home(env, uid),
         # A program with root's terminal could type into it.
-        start_new_session=uid is not None or users.has_become(),
+        start_new_session=leads or uid is not None or users.has_become(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -93,6 +93,15 @@ def stand_in(venue: Path, act: Path | None = None) -> int | None:
     return None
 
 
+def why_not_as_root(path: Path) -> str:
+    """Why root does not run a command that stands in this file; '' if only root can change it."""
+    facts = path.stat()
+    if facts.st_uid == ROOT and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return ""
+    remedy = f"chown root '{path}' && chmod go-w '{path}'"
+    return f"not run as root: {path.name} can be changed by others; type: {remedy}"
+
+
 def has_become() -> bool:
     """Whether this process was root's and has become another user's."""
     return _Became.somebody

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import select
+import signal
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Protocol
 
 from ..facts.health import HealthCheck
 from ..layout.paths import ActPaths
-from ..system import programs, users
+from ..system import processes, programs, users
 from ..system.deadlines import Deadline
 from . import places
 from .places import Place
@@ -61,7 +62,7 @@ class Question(Protocol):
 def ask(act_paths: ActPaths, check: HealthCheck) -> Question | None:
     """Ask an Act; None if it has no place where it could be asked."""
     if check.command:
-        return CommandQuestion(act_paths, check)
+        return _command(act_paths, check)
     place = places.of(act_paths)
     return PageQuestion(place, check) if place else None
 
@@ -171,21 +172,45 @@ class PageQuestion:
         return next(iter(self._body[:_ENOUGH].decode(errors="replace").splitlines()), "")
 
 
-class CommandQuestion:
-    """One run of a command in the Act's directory, as the Act's user."""
+class AnsweredQuestion:
+    """One that needs not be asked."""
 
-    def __init__(self, act_paths: ActPaths, check: HealthCheck) -> None:
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def answer(self, wait: float) -> Answer:
+        return self._answer
+
+    def fileno(self) -> int:
+        return -1
+
+    def close(self) -> None:
+        pass
+
+
+class CommandQuestion:
+    """One run of a command in the Act's directory, as the user `uid` if it is not None."""
+
+    def __init__(self, act_paths: ActPaths, check: HealthCheck, uid: int | None = None) -> None:
         venue = act_paths.venue
         self._check = check
         self._deadline = Deadline(check.timeout)
+        # Ready when there is more of its output, and when it has ended.
+        self._news = select.epoll()
         self._process = programs.start(
             ["/bin/sh", "-c", check.command],
             cwd=act_paths.top,
             env=programs.service_environment(venue.top),
-            uid=users.stand_in(venue.top, act_paths.top),
+            uid=uid,
+            leads=True,
         )
         self._said = bytearray()
-        os.set_blocking(self.fileno(), False)
+        self._end: int | None = None
+        try:
+            self._follow()
+        except OSError:
+            self.close()
+            raise
 
     def answer(self, wait: float) -> Answer | None:
         deadline = Deadline(min(wait, self._deadline.remaining))
@@ -202,30 +227,54 @@ class CommandQuestion:
         return Answer(False, f"`{self._check.command}` ends with exit code {code}", "".join(words))
 
     def fileno(self) -> int:
-        assert self._process.stdout is not None
-        return self._process.stdout.fileno()
+        return self._news.fileno()
 
     def close(self) -> None:
         if self._process.poll() is None:
-            self._process.kill()
+            # What it has started would wait on, for a site that hangs.
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+        self._news.close()
+        if self._end is not None:
+            os.close(self._end)
+            self._end = None
         if self._process.stdout:
             self._process.stdout.close()
 
+    @property
+    def _output(self) -> int:
+        assert self._process.stdout is not None
+        return self._process.stdout.fileno()
+
+    def _follow(self) -> None:
+        os.set_blocking(self._output, False)
+        self._news.register(self._output, select.EPOLLIN)
+        self._end = processes.watch_end(self._process.pid)
+        if self._end is not None:
+            self._news.register(self._end, select.EPOLLIN)
+
     def _listen(self, wait: float) -> bool:
         """Read what it prints; return whether it has ended."""
-        waiting = select.poll()
-        waiting.register(self.fileno(), select.POLLIN)
-        if waiting.poll(wait * 1000):
-            chunk = b""
-            with suppress(BlockingIOError):
-                chunk = os.read(self.fileno(), _CHUNK)
+        self._news.poll(wait)
+        # What it printed before is in the pipe by now, and one read takes all that a pipe holds.
+        has_ended = self._process.poll() is not None
+        with suppress(BlockingIOError):
+            chunk = os.read(self._output, _CHUNK)
             self._said = (self._said + chunk)[-_ENOUGH:]
             if not chunk:
-                # It has closed its output, so it is about to end.
-                with suppress(programs.TookTooLong):
-                    self._process.wait(min(wait, 0.05))
-        return self._process.poll() is not None
+                # Its closed output would be ready for ever.
+                with suppress(FileNotFoundError):
+                    self._news.unregister(self._output)
+        return has_ended
+
+
+def _command(act_paths: ActPaths, check: HealthCheck) -> Question:
+    """A command that is run as the Act's user, or refused to root if others may have written it."""
+    venue = act_paths.venue
+    uid = users.stand_in(venue.top, act_paths.top)
+    if uid is None and users.am_root() and (why := users.why_not_as_root(venue.settings)):
+        return AnsweredQuestion(Answer(False, f"`{check.command}` is {why}"))
+    return CommandQuestion(act_paths, check, uid)
 
 
 def _connected(place: Path) -> socket.socket | None:

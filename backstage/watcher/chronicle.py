@@ -42,18 +42,19 @@ def show_alive(venue_paths: VenuePaths) -> None:
 
 @dataclass(frozen=True)
 class Gap:
-    """The time without a watcher: since when, how long, and whether the Emperor is a new one."""
+    """The time without a watcher: since when, and for how many seconds no Emperor ran, if known."""
 
     since: float
-    seconds: float
-    is_new_emperor: bool
+    away: float
 
     @classmethod
-    def until_now(cls, since: float, emperor: int | None) -> Gap:
-        seconds = max(0.0, time.time() - since) if since else 0.0
-        began = processes.boot_clock() - seconds
-        is_new = bool(emperor and since and processes.started_after(emperor, began))
-        return cls(since, seconds, is_new)
+    def until_now(cls, venue_paths: VenuePaths, since: float, emperor: int | None) -> Gap:
+        """The gap since a moment, by what is known of the Emperor that runs now."""
+        facts = processes.facts(emperor) if emperor and since else None
+        if facts is None or _is_turned_on_since(venue_paths, since):
+            return cls(since, 0.0)
+        began = time.time() - (processes.boot_clock() - facts.began)
+        return cls(since, max(0.0, began - since))
 
     @property
     def told(self) -> str:
@@ -61,6 +62,14 @@ class Gap:
             return "seen when the first watcher started"
         moment = datetime.fromtimestamp(self.since).strftime("%Y-%m-%d %H:%M:%S")
         return f"seen when the watcher started; nobody watched since {moment}"
+
+
+def _is_turned_on_since(venue_paths: VenuePaths, moment: float) -> bool:
+    """Whether the watcher may have been off: otherwise it ends with its Emperor only."""
+    try:
+        return venue_paths.watcher.stat().st_mtime > moment
+    except OSError:
+        return True
 
 
 class Chronicle:
@@ -150,16 +159,14 @@ class Chronicle:
 def _with_gap(tally: Tally, state: State, gap: Gap, now: float) -> Tally:
     """The tally with the time down that is not counted yet, if the Act is found in `state`.
 
-    A new Emperor has started every Act anew. Otherwise an Act was down while nobody watched if it
-    was before, and still is.
+    Without an Emperor every Act was down. Otherwise it was while nobody watched if it was before,
+    and still is.
     """
     if State.STOPPED in {tally.state, state}:
         return tally
     was_down = tally.state in DOWN
-    through = gap.is_new_emperor or (was_down and state in DOWN)
-    until = now if through else gap.since
-    seconds = until - tally.counted if was_down else gap.seconds * through
-    return tally.lasted(seconds, until)
+    until = now if was_down and state in DOWN else gap.since + gap.away
+    return tally.lasted(until - tally.counted if was_down else gap.away, until)
 
 
 def _is_loaded_since(moment: Moment, tally: Tally, gap: Gap) -> bool:

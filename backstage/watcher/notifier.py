@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ..events.event import Event
 from ..events.history import Moment
-from ..facts.notices import Delivery, Failure, Memory, Notice, Target
+from ..facts.notices import Delivery, Failure, Memory, Target, Undelivered
 from ..facts.states import State
 from ..layout.paths import VenuePaths
 from ..status import notice_memory
@@ -20,7 +20,7 @@ from ..status.wording import one_line
 from ..system import processes
 from ..uwsgi import tries
 from .sending import Sending
-from .troubles import Troubles
+from .troubles import HOUR, Troubles
 
 # A target that could not be told is tried so often, after so many seconds each.
 _TRIES, _AGAIN = 3, 60.0
@@ -32,12 +32,10 @@ _MOST_WAITING = 100
 
 @dataclass(frozen=True)
 class _Job:
-    """A notice for some targets, to be sent at `due`, by the clock that nobody sets."""
+    """A notice to be sent at `due`, by the clock that nobody sets."""
 
-    notice: Notice
-    targets: Sequence[Target]
+    what: Undelivered
     due: float
-    tried: int = 0
 
 
 class Notifier:
@@ -59,8 +57,10 @@ class Notifier:
             for act, trouble in self._kept.troubles.items()
         }
         sent = [moment for moment in self._kept.sent if moment <= now]
-        self._troubles = Troubles(str(venue_paths.top), known, sent)
-        self._jobs: deque[_Job] = deque(maxlen=_MOST_WAITING)
+        held = self._kept.held if self._kept.held <= now + HOUR else 0.0
+        self._troubles = Troubles(str(venue_paths.top), known, sent, held)
+        jobs = [_Job(what, now) for what in self._kept.undelivered]
+        self._jobs: deque[_Job] = deque(jobs, maxlen=_MOST_WAITING)
         self._sending: tuple[_Job, Sending] | None = None
 
     def begin(self, acts: Mapping[str, Moment]) -> None:
@@ -79,18 +79,20 @@ class Notifier:
         targets = self._targets()
         if targets:
             for notice in self._troubles.due(now, time.time()):
-                self._jobs.append(_Job(notice, targets, now))
+                keys = tuple(target.key for target in targets)
+                self._jobs.append(_Job(Undelivered(notice, keys), now))
         self._conclude(now)
-        if self._sending is None:
-            self._start(now)
+        if self._sending is None and targets:
+            self._start(targets, now)
         self._keep()
 
     @property
     def pause(self) -> float:
         """Seconds until the next beat has something to do."""
         now = processes.boot_clock()
-        moments = [max(0.0, job.due - now) for job in self._jobs]
+        moments: list[float] = []
         if self._targets():
+            moments += [max(0.0, job.due - now) for job in self._jobs]
             moments.append(self._troubles.pause(now))
         return _BEAT if self._sending else min(moments, default=math.inf)
 
@@ -105,15 +107,19 @@ class Notifier:
             at=time.time(),
         )
 
-    def _start(self, now: float) -> None:
+    def _start(self, targets: Sequence[Target], now: float) -> None:
         job = next((job for job in self._jobs if job.due <= now), None)
         if job is None:
             return
         self._jobs.remove(job)
+        missing = [target for target in targets if target.key in job.what.keys]
+        if not missing:
+            # They are not to be told any more.
+            return
         try:
-            self._sending = job, Sending(self._paths, job.targets, job.notice)
+            self._sending = job, Sending(self._paths, missing, job.what.notice)
         except OSError as error:
-            self._failed(job, [Delivery(target, str(error)) for target in job.targets], now)
+            self._failed(job, [Delivery(target, str(error)) for target in missing], now)
 
     def _conclude(self, now: float) -> None:
         if self._sending is None or not self._sending[1].is_over:
@@ -131,13 +137,17 @@ class Notifier:
         for each in failed:
             self._failures[each.target.key] = Failure(each.target.key, each.error, time.time())
             self._say(f"cannot tell {each.target.shown}: {each.error}")
-        if job.tried + 1 < _TRIES:
-            targets = [each.target for each in failed]
-            self._jobs.append(_Job(job.notice, targets, now + _AGAIN, job.tried + 1))
+        tried = job.what.tried + 1
+        if tried < _TRIES:
+            keys = tuple(each.target.key for each in failed)
+            self._jobs.append(_Job(replace(job.what, keys=keys, tried=tried), now + _AGAIN))
 
     def _keep(self) -> None:
         failures = tuple(self._failures.values())
-        memory = Memory(dict(self._troubles.acts), self._troubles.sent, failures)
+        jobs = [*([self._sending[0]] if self._sending else []), *self._jobs]
+        undelivered = tuple(job.what for job in jobs)
+        troubles = self._troubles
+        memory = Memory(dict(troubles.acts), troubles.sent, failures, undelivered, troubles.held)
         if memory != self._kept:
             self._kept = memory
             try:

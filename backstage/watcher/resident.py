@@ -33,7 +33,7 @@ def watch(top: Path, emperor: Emperor) -> None:
     with venue.events() as events:
         emperor.tell_ready()
         with emperor.waiting():
-            history.begin(events.began, Gap.until_now(left, venue.emperor.pid))
+            history.begin(events.began, Gap.until_now(paths, left, venue.emperor.pid))
             notifier.begin(events.began)
         emperor.farewell = partial(chronicle.show_alive, paths)
         while not wish.is_off():
@@ -59,11 +59,12 @@ class _Wish:
 
     @property
     def settings(self) -> Settings:
-        with suppress(OSError, SettingsError):
+        with suppress(OSError):
             changed = self._path.stat().st_mtime_ns
             if changed != self._read:
+                with suppress(SettingsError):
+                    self._settings = read_settings(self._path)
                 self._read = changed
-                self._settings = read_settings(self._path)
         return self._settings
 
     def is_off(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -29,8 +28,9 @@ class Sending:
 
     def __init__(self, venue_paths: VenuePaths, targets: Sequence[Target], notice: Notice) -> None:
         self.notice = notice
-        self._refused = {target for target in targets if _is_refused(venue_paths, target)}
-        self._told = [target for target in targets if target not in self._refused]
+        is_roots = users.am_root() and any(each.command for each in targets)
+        self._refusal = users.why_not_as_root(venue_paths.settings) if is_roots else ""
+        self._told = [each for each in targets if not (each.command and self._refusal)]
         self._all = targets
         self._deadline = Deadline(PATIENCE)
         paths = [venue_paths.library.resolve(), *filter(None, [venue_paths.apprise])]
@@ -74,16 +74,7 @@ class Sending:
             target: errors[number] if number < len(errors) else missing
             for number, target in enumerate(self._told)
         }
-        why = "not run as root: venue.yaml can be changed by others; type: chown root venue.yaml"
-        return [Delivery(target, told.get(target, why)) for target in self._all]
-
-
-def _is_refused(venue_paths: VenuePaths, target: Target) -> bool:
-    """Whether root would run a command that somebody else may have written."""
-    if not target.command or not users.am_root():
-        return False
-    facts = venue_paths.settings.stat()
-    return facts.st_uid != users.ROOT or bool(facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+        return [Delivery(target, told.get(target, self._refusal)) for target in self._all]
 
 
 def _read(output: str) -> tuple[list[str], str]:

@@ -21,13 +21,15 @@ _GOOD = frozenset({State.RUNNING, State.SLEEPING, State.STOPPED})
 class Troubles:
     """The Acts of the Venue at `venue` that are in trouble. Times are given by the caller."""
 
-    def __init__(self, venue: str, known: Mapping[str, Trouble], sent: Iterable[float]) -> None:
+    def __init__(
+        self, venue: str, known: Mapping[str, Trouble], sent: Iterable[float], held: float = 0.0
+    ) -> None:
         self._venue = venue
         self.acts = dict(known)
         # When notices were sent.
         self._sent = deque(sent, maxlen=MOST)
         # Until when it is not said again that there are too many.
-        self._held = 0.0
+        self.held = held
 
     @property
     def sent(self) -> tuple[float, ...]:
@@ -59,7 +61,7 @@ class Troubles:
             *(each.over + LASTS for each in self.acts.values() if each.over is not None),
         ]
         first = min(moments, default=math.inf)
-        if self._is_full(now) and now < self._held:
+        if self._is_full(now) and now < self.held:
             first = max(first, self._sent[0] + HOUR)
         return max(0.0, first - now)
 
@@ -73,8 +75,8 @@ class Troubles:
                 del self.acts[act]
                 continue
             if self._is_full(now):
-                if now >= self._held:
-                    self._held = now + HOUR
+                if now >= self.held:
+                    self.held = now + HOUR
                     yield Notice(kind=Kind.HELD, venue=self._venue, at=at)
                 return
             self._sent.append(now)

@@ -66,6 +66,12 @@ def test_time_down_lasts_until_now() -> None:
     assert tally.past(NOW + 40, is_down=False).down == 100
 
 
+def test_what_is_counted_late_takes_nothing_from_what_came_after() -> None:
+    """The last sign of a watcher may be older than what it counted last."""
+    tally = after(STARTING, RUNNING, RELOADING, RUNNING).lasted(100, NOW - 900)
+    assert tally.past(NOW, is_down=False) == Past(1, 100, NOW)
+
+
 def test_a_day_later_nothing_is_left() -> None:
     tally = after(STARTING, RUNNING, RELOADING, RUNNING).lasted(100, NOW)
     assert tally.past(NOW + DAY - 900, is_down=False) == Past(1, 100, NOW)

@@ -16,6 +16,7 @@ from backstage.doctor.finding import Severity
 from backstage.facts.states import State
 from backstage.facts.watching import Watching
 from backstage.shortcuts import new_act, new_venue
+from backstage.status import notice_memory
 from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
 from tests.watcher.receiving import Hook, hook
@@ -96,6 +97,8 @@ def test_a_failing_act_is_told_once_and_once_when_it_runs_again(
     assert (notice["kind"], notice["act"], notice["state"]) == ("trouble", "blog", "failing")
     assert "nothing_of_that_name" in notice["reason"]
     assert web.bodies[0]["title"] == "blog is failing"
+    # Until the watcher knows what came of it, the next one would tell it again.
+    assert comes_true(lambda: not notice_memory.read(house.paths).undelivered)
     pid = house.watcher.pid
     assert pid
     os.kill(pid, signal.SIGKILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -47,6 +48,17 @@ def test_only_the_end_of_a_long_log_is_read(tmp_path: Path) -> None:
 def test_no_log_has_no_lines(tmp_path: Path) -> None:
     assert tail(tmp_path / "none.log", 5) == ""
     assert size(tmp_path / "none.log") == 0
+
+
+def test_what_an_act_put_in_its_place_has_no_lines(tmp_path: Path) -> None:
+    """A link to itself, a directory, a socket."""
+    loop, directory, place = (tmp_path / name for name in ("loop.log", "dir.log", "sock.log"))
+    loop.symlink_to(loop)
+    directory.mkdir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(place))
+        assert [tail(each, 5) for each in (loop, directory, place)] == ["", "", ""]
+        assert size(loop) == 0
 
 
 @pytest.fixture

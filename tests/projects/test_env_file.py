@@ -178,6 +178,26 @@ def test_what_cannot_be_read_is_told(environment: EnvFile, act: ActPaths) -> Non
         dict(environment)
 
 
+def test_only_a_file_is_read(environment: EnvFile, act: ActPaths) -> None:
+    """An Act may have put a pipe there, into which it writes nothing."""
+    act.env_file.unlink()
+    os.mkfifo(act.env_file)
+    writer = os.open(act.env_file, os.O_RDWR)
+    try:
+        assert dict(environment) == {}
+    finally:
+        os.close(writer)
+
+
+def test_no_more_than_1_mb_is_read(environment: EnvFile, act: ActPaths) -> None:
+    """A sparse file costs the Act nothing, and could fill the memory of whoever reads it."""
+    os.truncate(act.env_file, 1_000_000)
+    assert environment["DEBUG"] == "off"
+    os.truncate(act.env_file, 1_000_001)
+    with pytest.raises(SettingsError, match="has more than 1 MB, so it is not read"):
+        dict(environment)
+
+
 def test_changes_at_the_same_moment_are_all_there(environment: EnvFile) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: environment.set({f"N{number}": "1"}), range(24)))

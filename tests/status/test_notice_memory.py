@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backstage.facts.notices import Failure, Memory, Trouble
+from backstage.facts.notices import Failure, Kind, Memory, Notice, Trouble, Undelivered
 from backstage.facts.states import State
 from backstage.layout.paths import VenuePaths
 from backstage.status import notice_memory
@@ -15,6 +15,8 @@ MEMORY = Memory(
     {"blog": Trouble(State.FAILING, "why", 1.5, 2.5, 3.5, told=True)},
     (1.0, 2.0),
     (Failure("abc", "no route", 7.0),),
+    (Undelivered(Notice(kind=Kind.OVER, venue="/v", at=1.5, act="blog"), ("abc",), 2),),
+    9.5,
 )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
 import socket
 import threading
 import time
@@ -12,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from backstage.facts.health import HealthCheck
-from backstage.layout.paths import VenuePaths
-from backstage.uwsgi import places
+from backstage.layout.paths import ActPaths, VenuePaths
+from backstage.system import processes, users
+from backstage.system.deadlines import Deadline, until
+from backstage.uwsgi import places, questions
 from backstage.uwsgi.ini import Address
 from backstage.uwsgi.places import Place
 from backstage.uwsgi.questions import Answer, CommandQuestion, PageQuestion
@@ -210,3 +215,76 @@ def test_a_command_that_is_given_up_does_not_run_on(tmp_path: Path) -> None:
     question.close()
     pid = int((act.top / "pid").read_text())
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_nothing_that_a_command_has_started_runs_on(tmp_path: Path) -> None:
+    """The shell waits for a pipeline, which would wait for a site that hangs."""
+    act = VenuePaths(tmp_path).act("blog")
+    act.top.mkdir(parents=True)
+    command = "sh -c 'echo $$ > pid; exec sleep 60' | cat"
+    question = CommandQuestion(act, HealthCheck(command=command, timeout=PATIENCE))
+    assert until(lambda: (act.top / "pid").is_file() and written(act) != "", Deadline(PATIENCE))
+    question.close()
+    pid = int(written(act))
+    # Whoever adopts it may not have buried it yet.
+    assert until(lambda: not processes.alive(pid), Deadline(PATIENCE))
+
+
+def written(act: ActPaths) -> str:
+    return (act.top / "pid").read_text().strip()
+
+
+def test_a_command_that_closes_its_output_wakes_nobody_until_it_ends(tmp_path: Path) -> None:
+    act = VenuePaths(tmp_path).act("blog")
+    act.top.mkdir(parents=True)
+    os.mkfifo(act.top / "end")
+    command = "exec >/dev/null 2>&1; read word < end; exit 3"
+    with closing(CommandQuestion(act, HealthCheck(command=command, timeout=PATIENCE))) as question:
+        waiting = select.poll()
+        waiting.register(question.fileno(), select.POLLIN)
+        assert waiting.poll(PATIENCE * 1000)
+        assert question.answer(0) is None
+        assert not waiting.poll(100)
+        (act.top / "end").write_text("now\n")
+        assert waiting.poll(PATIENCE * 1000)
+        assert question.answer(PATIENCE) == Answer(False, f"`{command}` ends with exit code 3")
+
+
+def test_a_command_has_ended_though_another_process_holds_its_output(tmp_path: Path) -> None:
+    """Which nobody waits for."""
+    act = VenuePaths(tmp_path).act("blog")
+    act.top.mkdir(parents=True)
+    command = "sleep 60 & echo $! > pid; echo last; sleep 0.5; exit 3"
+    with closing(CommandQuestion(act, HealthCheck(command=command, timeout=60))) as question:
+        deadline = Deadline(PATIENCE)
+        answer = question.answer(PATIENCE)
+        is_late = deadline.expired
+    os.kill(int(written(act)), signal.SIGKILL)
+    assert answer == Answer(False, f"`{command}` ends with exit code 3", "last")
+    assert not is_late
+
+
+def test_root_runs_no_command_that_others_can_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Act says so instead, and what to type."""
+    act = VenuePaths(tmp_path).act("blog")
+    act.top.mkdir(parents=True)
+    settings = act.venue.settings
+    settings.touch()
+    monkeypatch.setattr(users, "am_root", lambda: True)
+    monkeypatch.setattr(users, "stand_in", lambda *_: None)
+    monkeypatch.setattr(users, "ROOT", os.geteuid())
+    found = list[Answer | None]()
+    for mode in (0o664, 0o646, 0o644):
+        settings.chmod(mode)
+        question = questions.ask(act, HealthCheck(command="touch ran", timeout=PATIENCE))
+        assert question
+        with closing(question):
+            found.append(question.answer(PATIENCE))
+        assert (act.top / "ran").exists() is (mode == 0o644)
+    why = (
+        "`touch ran` is not run as root: venue.yaml can be changed by others; "
+        f"type: chown root '{settings}' && chmod go-w '{settings}'"
+    )
+    assert found == [Answer(False, why), Answer(False, why), Answer(True)]

@@ -22,7 +22,7 @@ from backstage.watcher.chronicle import Chronicle, Gap
 
 RUNNING, FAILING, STOPPED = State.RUNNING, State.FAILING, State.STOPPED
 UP = Moment(RUNNING, 7)
-FIRST = Gap(0.0, 0.0, is_new_emperor=False)
+FIRST = Gap(0.0, 0.0)
 
 
 @pytest.fixture
@@ -52,8 +52,8 @@ def past(paths: VenuePaths, *, is_down: bool = False) -> Past:
     return tally.past(time.time(), is_down=is_down)
 
 
-def gap(seconds: float, *, is_new_emperor: bool = False) -> Gap:
-    return Gap(time.time() - seconds, seconds, is_new_emperor)
+def gap(seconds: float, away: float = 0.0) -> Gap:
+    return Gap(time.time() - seconds, away)
 
 
 def aged(paths: VenuePaths, seconds: float) -> None:
@@ -113,28 +113,31 @@ def test_the_first_watcher_knows_of_nothing_before(paths: VenuePaths) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "is_new_emperor", "down"),
+    ("before", "after", "away", "down"),
     [
-        (RUNNING, RUNNING, False, 0),
-        (RUNNING, FAILING, False, 0),
+        (RUNNING, RUNNING, 0, 0),
+        (RUNNING, FAILING, 0, 0),
         # There was no Emperor.
-        (RUNNING, RUNNING, True, 60),
-        (STOPPED, RUNNING, True, 0),
-        (RUNNING, STOPPED, True, 0),
-        (FAILING, FAILING, False, 90),
-        (FAILING, RUNNING, True, 90),
+        (RUNNING, RUNNING, 60, 60),
+        (RUNNING, RUNNING, 40, 40),
+        (STOPPED, RUNNING, 60, 0),
+        (RUNNING, STOPPED, 60, 0),
+        (FAILING, FAILING, 0, 90),
+        (FAILING, FAILING, 40, 90),
+        (FAILING, RUNNING, 60, 90),
+        (FAILING, RUNNING, 40, 70),
         # It was down while somebody watched; then nobody knows.
-        (FAILING, RUNNING, False, 30),
+        (FAILING, RUNNING, 0, 30),
     ],
 )
 def test_how_long_it_was_down_while_nobody_watched(
-    paths: VenuePaths, before: State, after: State, is_new_emperor: bool, down: int
+    paths: VenuePaths, before: State, after: State, away: int, down: int
 ) -> None:
     """For 60 s, after 30 s in its state."""
     begun(paths, blog=Moment(before, 7))
     if before is not STOPPED:
         aged(paths, 90)
-    begun(paths, gap(60, is_new_emperor=is_new_emperor), blog=Moment(after, 8))
+    begun(paths, gap(60, away), blog=Moment(after, 8))
     tally = tallies.read(paths.act("blog"))
     assert past(paths).down == pytest.approx(down, abs=5) if tally else not down
 
@@ -183,9 +186,31 @@ def test_a_watcher_shows_that_it_lives(paths: VenuePaths) -> None:
     assert chronicle.last_alive(paths) > 1_000_000
 
 
-@pytest.mark.parametrize(("ago", "is_new"), [(0.0, False), (1e7, True)])
-def test_an_emperor_is_new_if_it_began_after_the_last_watcher(ago: float, is_new: bool) -> None:
-    began = Gap.until_now(time.time() - ago, os.getpid())
-    assert began.is_new_emperor is is_new
-    assert not Gap.until_now(0.0, os.getpid()).is_new_emperor
-    assert Gap.until_now(time.time() + 1000, os.getpid()).seconds == 0
+@pytest.fixture
+def watched(paths: VenuePaths) -> VenuePaths:
+    """A Venue in which the watcher was turned on long ago."""
+    paths.watcher.parent.mkdir(parents=True)
+    paths.watcher.touch()
+    os.utime(paths.watcher, (1000, 1000))
+    return paths
+
+
+def test_no_emperor_ran_until_the_new_one_began(watched: VenuePaths) -> None:
+    """This process stands for it."""
+    facts = processes.facts(os.getpid())
+    assert facts
+    began = time.time() - processes.boot_clock() + facts.began
+    assert Gap.until_now(watched, began - 60, os.getpid()).away == pytest.approx(60, abs=1)
+    assert Gap.until_now(watched, began + 60, os.getpid()) == Gap(began + 60, 0)
+    assert Gap.until_now(watched, 0.0, os.getpid()) == Gap(0, 0)
+    assert Gap.until_now(watched, began - 60, None).away == 0
+
+
+def test_while_the_watcher_was_off_an_emperor_may_have_run(watched: VenuePaths) -> None:
+    """Another one than now: the system may have booted meanwhile."""
+    since = time.time() - 1e7
+    assert Gap.until_now(watched, since, os.getpid()).away > 0
+    watched.watcher.unlink()
+    assert Gap.until_now(watched, since, os.getpid()).away == 0
+    watched.watcher.touch()
+    assert Gap.until_now(watched, since, os.getpid()).away == 0

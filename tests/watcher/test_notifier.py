@@ -78,6 +78,13 @@ def watching(paths: VenuePaths, *targets: Target) -> Notifier:
     return one
 
 
+def another(paths: VenuePaths, *targets: Target) -> Notifier:
+    """The watcher after one that is gone; it finds the blog as it was."""
+    one = Notifier(paths, lambda: targets)
+    one.begin({"blog": Moment(State.FAILING)})
+    return one
+
+
 def fails(one: Notifier, act: str = "blog") -> None:
     one.note(Event(act, State.RUNNING, State.FAILING, 0.0, "no module"))
 
@@ -171,6 +178,55 @@ def test_what_people_know_is_kept(paths: VenuePaths, clock: Clock, sent: Sent) -
     last.begin({"blog": Moment(State.RUNNING)})
     later(last, clock, 60)
     assert len(sent.all) == 2
+
+
+def test_what_was_not_delivered_outlives_the_watcher(
+    paths: VenuePaths, clock: Clock, sent: Sent
+) -> None:
+    """For the targets that still miss it, as often as was left; also if it is killed meanwhile."""
+    one = watching(paths, PAGER, MAIL)
+    sent.errors[MAIL] = "no route"
+    fails(one)
+    later(one, clock, 10)
+    assert len(sent.all) == 1
+    sent.is_over = False
+    later(another(paths, PAGER, MAIL), clock, 10)
+    assert sent.all[1:] == [("trouble", "blog", [MAIL])]
+    sent.is_over = True
+    # Nobody is named while venue.yaml cannot be read.
+    later(another(paths), clock, 10)
+    assert len(sent.all) == 2
+    again = another(paths, PAGER, MAIL)
+    later(again, clock, 1000)
+    assert sent.all[2:] == [("trouble", "blog", [MAIL])] * 2
+    later(another(paths, PAGER, MAIL), clock, 1000)
+    assert len(sent.all) == 4
+    assert again.pause == float("inf")
+
+
+def test_who_is_named_no_longer_is_not_told(paths: VenuePaths, clock: Clock, sent: Sent) -> None:
+    one = watching(paths, MAIL)
+    sent.errors[MAIL] = "no route"
+    fails(one)
+    later(one, clock, 10)
+    again = another(paths, PAGER)
+    later(again, clock, 1000)
+    assert len(sent.all) == 1
+    assert not notice_memory.read(paths).undelivered
+    assert again.pause == float("inf")
+
+
+def test_that_there_are_too_many_is_said_once_though_the_watcher_is_another(
+    paths: VenuePaths, clock: Clock, sent: Sent
+) -> None:
+    acts = [f"act{number:02}" for number in range(30)]
+    states = dict.fromkeys(acts, Moment(State.FAILING))
+    for _ in range(3):
+        one = Notifier(paths, lambda: [PAGER])
+        one.begin(states)
+        later(one, clock, 60)
+    assert [kind for kind, _, _ in sent.all].count("held") == 1
+    assert len(sent.all) == 21
 
 
 def test_a_boot_ends_no_silence(paths: VenuePaths, clock: Clock, sent: Sent) -> None:
