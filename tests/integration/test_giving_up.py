@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from backstage.act import Act
@@ -78,7 +80,10 @@ def test_an_act_that_fails_too_often_is_stopped_and_says_so(make_venue: MakeVenu
         breaks(act, "import os\nos._exit(3)\n")
         # Its master lives, and starts worker after worker.
         act.wait(State.STOPPED, PATIENCE)
-    assert act.snapshot().reason.startswith("gave up after 4 tries: worker 1 (pid ")
+    # Two may have died between two looks.
+    last = re.match(r"gave up after (\d+) tries: worker 1 \(pid ", act.snapshot().reason)
+    assert last
+    assert int(last[1]) >= 4
     act.paths.vassal.write_text(act.paths.kept.read_text())
     breaks(act, "def application(environ, start):\n    start('200 OK', [])\n    return [b'']\n")
     with venue.events():
