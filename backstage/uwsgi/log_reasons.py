@@ -290,7 +290,8 @@ def _exception(lines: list[str]) -> str:
     bare = _bare(lines)
     for index in range(len(bare) - 1, -1, -1):
         line = bare[index]
-        if not line or line[0].isspace():
+        # Several workers write at the same time, so that uWSGI's line may end another's traceback.
+        if not line or line[0].isspace() or _NOT_LOADED.search(line):
             continue
         place = _place(bare[:index], line)
         # A line after frames is an exception; without frames, only its name tells.

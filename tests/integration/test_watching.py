@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from backstage.act import Act
+from backstage.facts.states import State
 from backstage.shortcuts import new_act
 from backstage.venue import Venue
 
@@ -51,7 +52,10 @@ def test_without_inotify_it_polls_and_says_so_once(
 
 
 def test_lost_notices_do_no_harm(venue: Venue, act: Act, caplog: pytest.LogCaptureFixture) -> None:
-    """More than the kernel queues, while the watcher has no time to read them."""
+    """More than the kernel queues, while the watcher has no time to read them.
+
+    What lasts is told; it may be over before it is looked at that the Act starts.
+    """
     act.start()
     script = textwrap.dedent(
         """
@@ -68,9 +72,9 @@ def test_lost_notices_do_no_harm(venue: Venue, act: Act, caplog: pytest.LogCaptu
         listener = Listener(act, stream)
         subprocess.run([sys.executable, "-c", script, str(venue.path)], check=True)
         act.stop()
-        listener.sees(*STOP)
+        listener.until(State.STOPPED)
         act.start()
-        listener.sees(*START)
+        listener.until(State.RUNNING)
 
 
 def test_few_file_descriptors_are_enough(venue: Venue, act: Act) -> None:

@@ -234,6 +234,12 @@ def test_a_log_without_trouble_tells_none(log: str) -> None:
     assert reason_from(log) == ""
 
 
+def test_a_line_of_uwsgi_amid_the_traceback_of_another_worker_is_no_exception() -> None:
+    whole, half = IMPORT, IMPORT[: IMPORT.index("ImportError")]
+    log = f"{whole}{half}2026-11-22 16:17:56 - OOPS ! failed loading app in worker 1 (pid 15686)\n"
+    assert reason_from(log).startswith("ImportError: cannot import name 'nothing'")
+
+
 def test_a_place_belongs_to_its_own_exception() -> None:
     """An exception without a traceback does not use the previous one."""
     log = SYNTAX + END + "ModuleNotFoundError: No module named 'blgo'\n" + END
