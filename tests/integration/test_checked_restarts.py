@@ -22,6 +22,8 @@ from .calling import call
 from .conftest import fetch, processes_within
 from .releases import add_later_app, changed
 
+pytestmark = pytest.mark.slow
+
 MANIFEST = """
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -296,7 +298,6 @@ def test_what_is_not_understood_is_not_refused(act: Act) -> None:
     assert trial.try_out(act.paths, look, 30.0, daemon) is Trial.NOT_WSGI
 
 
-@pytest.mark.slow
 def test_a_page_is_asked_for_as_the_project_wants_it(act: Act) -> None:
     """By https where it insists on that, and for a host that it allows."""
     tls = "SECURE_SSL_REDIRECT = True\nSECURE_PROXY_SSL_HEADER = ('HTTP_X_TLS', 'yes')\n"
@@ -330,7 +331,6 @@ def test_the_command_says_why_and_has_an_exit_code_for_it(act: Act) -> None:
         assert document["reason"].startswith("ModuleNotFoundError")
 
 
-@pytest.mark.slow
 def test_who_insists_gets_what_he_wants(act: Act) -> None:
     """And an Act that fails already is started without a trial."""
     house = act.paths.venue.top

@@ -31,6 +31,8 @@ from .calling import call, environment, terminal
 from .conftest import processes_within
 from .saving import renamed_with_an_old_date
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "pa/ss@w0rd-9f"
 # The tests find what they have broken, whatever this machine is like.
 MACHINES = ("disk", "limits")
@@ -128,7 +130,6 @@ def files_of(venue: Venue) -> Mapping[str, tuple[int, int, int]]:
     }
 
 
-@pytest.mark.slow
 def test_a_venue_in_order(theatre: Venue) -> None:
     found = list(theatre.examine())
     assert [each for each in found if each.check not in MACHINES and each.remedy] == [
@@ -137,7 +138,6 @@ def test_a_venue_in_order(theatre: Venue) -> None:
     assert {each.subject for each in found if each.check == "acts"} == {"blog", "shop"}
 
 
-@pytest.mark.slow
 def test_an_examination_changes_nothing(theatre: Venue) -> None:
     with unwatched(theatre):
         # This asks Acts that have not been asked for long.
@@ -147,7 +147,6 @@ def test_an_examination_changes_nothing(theatre: Venue) -> None:
         assert files_of(theatre) == before
 
 
-@pytest.mark.slow
 def test_a_database_that_rests_is_read_without_a_trace(theatre: Venue, blog: Act) -> None:
     """SQLite would make files beside it, and a database where there is none."""
     blog.stop()
@@ -168,7 +167,6 @@ def test_a_database_that_rests_is_read_without_a_trace(theatre: Venue, blog: Act
         blog.start()
 
 
-@pytest.mark.slow
 def test_a_database_in_use_is_read_as_it_is(theatre: Venue, blog: Act) -> None:
     """What another program has committed counts, though the file itself does not have it yet."""
     database = blog.paths.top / "db.sqlite3"
@@ -193,7 +191,6 @@ def test_a_database_in_use_is_read_as_it_is(theatre: Venue, blog: Act) -> None:
     assert not troubles(theatre, "blog")
 
 
-@pytest.mark.slow
 def test_only_the_acts_that_are_named(theatre: Venue) -> None:
     """The others' trouble is not told; the Venue's is."""
     with changed(theatre["shop"].paths.env_file, "SECRET_KEY=short\n"):
@@ -203,7 +200,6 @@ def test_only_the_acts_that_are_named(theatre: Venue) -> None:
         theatre.examine("blgo")
 
 
-@pytest.mark.slow
 def test_migrations_that_are_not_applied(theatre: Venue, blog: Act) -> None:
     blog.manage("migrate", "sessions", "zero")
     told = trouble(theatre, "blog")
@@ -213,7 +209,6 @@ def test_migrations_that_are_not_applied(theatre: Venue, blog: Act) -> None:
     assert not troubles(theatre, "blog")
 
 
-@pytest.mark.slow
 def test_debug_that_is_on(theatre: Venue, blog: Act) -> None:
     with added(blog.paths.env_file, "DEBUG=on\n"):
         told = trouble(theatre, "blog")
@@ -227,7 +222,6 @@ def test_debug_that_is_on(theatre: Venue, blog: Act) -> None:
     blog.restart()
 
 
-@pytest.mark.slow
 def test_tls_answers_all_that_is_for_https(theatre: Venue, blog: Act) -> None:
     def advice() -> list[Finding]:
         return [each for each in theatre.examine("blog") if "https" in each.what]
@@ -238,7 +232,6 @@ def test_tls_answers_all_that_is_for_https(theatre: Venue, blog: Act) -> None:
         assert not advice()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("key", ["hunter2", f"django-insecure-{'x7' * 30}", "ab" * 40])
 def test_a_weak_key(theatre: Venue, blog: Act, key: str) -> None:
     with changed(blog.paths.env_file, f"SECRET_KEY={key}"):
@@ -250,7 +243,6 @@ def test_a_weak_key(theatre: Venue, blog: Act, key: str) -> None:
     blog.restart()
 
 
-@pytest.mark.slow
 def test_a_key_that_two_acts_have(theatre: Venue, blog: Act) -> None:
     """They are told apart although neither is shown."""
     shop = theatre["shop"].paths.env_file
@@ -264,7 +256,6 @@ def test_a_key_that_two_acts_have(theatre: Venue, blog: Act) -> None:
     theatre["shop"].restart()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("text", ["LOG_LEVEL=INFO\n", "SECRET_KEY=\n"])
 def test_a_key_that_is_missing(theatre: Venue, blog: Act, text: str) -> None:
     """Also where the Act has been started again without one, and fails for it."""
@@ -285,7 +276,6 @@ def test_a_key_that_is_missing(theatre: Venue, blog: Act, text: str) -> None:
     blog.restart()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "url",
     [
@@ -304,7 +294,6 @@ def test_a_database_that_is_not_there(theatre: Venue, blog: Act, url: str) -> No
         assert not [piece for piece in pieces if piece in str(told)]
 
 
-@pytest.mark.slow
 def test_what_an_application_says_while_it_loads(theatre: Venue, blog: Act) -> None:
     """It is not taken for the report."""
     settings = blog.paths.top / "blog" / "settings.py"
@@ -313,7 +302,6 @@ def test_what_an_application_says_while_it_loads(theatre: Venue, blog: Act) -> N
         assert not troubles(theatre, "blog")
 
 
-@pytest.mark.slow
 def test_settings_that_cannot_be_loaded(theatre: Venue, blog: Act) -> None:
     with added(blog.paths.top / "blog" / "settings.py", "\nimport stripe_of_nobody\n"):
         told = trouble(theatre, "blog")
@@ -322,7 +310,6 @@ def test_settings_that_cannot_be_loaded(theatre: Venue, blog: Act) -> None:
     assert told.command == "backstage manage blog check --deploy"
 
 
-@pytest.mark.slow
 def test_settings_that_hang(theatre: Venue, blog: Act, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ask, "_PATIENCE", 3.0)
     with added(blog.paths.top / "blog" / "settings.py", "\nimport time\ntime.sleep(600)\n"):
@@ -330,7 +317,6 @@ def test_settings_that_hang(theatre: Venue, blog: Act, monkeypatch: pytest.Monke
     assert told.what == "cannot be examined: it did not load within 3 s"
 
 
-@pytest.mark.slow
 def test_who_stops_reading_leaves_no_process(theatre: Venue, blog: Act) -> None:
     before = {process.pid for process in processes_within(theatre.path)}
     hang = "\nimport time\ntime.sleep(600)\n"
@@ -341,7 +327,6 @@ def test_who_stops_reading_leaves_no_process(theatre: Venue, blog: Act) -> None:
     assert {process.pid for process in processes_within(theatre.path)} == before
 
 
-@pytest.mark.slow
 def test_an_act_that_fails(theatre: Venue, blog: Act) -> None:
     with added(blog.paths.top / "blog" / "wsgi.py", "\nraise RuntimeError('on purpose')\n"):
         blog.restart(wait=None, check=False)
@@ -353,7 +338,6 @@ def test_an_act_that_fails(theatre: Venue, blog: Act) -> None:
     assert blog.state is State.RUNNING
 
 
-@pytest.mark.slow
 def test_acts_that_could_not_be_started_again(theatre: Venue) -> None:
     """They run, but not with the template that they include now."""
     with added(theatre.paths.templates / "django.ini", "threds = 4\n"):
@@ -364,7 +348,6 @@ def test_acts_that_could_not_be_started_again(theatre: Venue) -> None:
         assert "did you mean 'threads'" in each.what
 
 
-@pytest.mark.slow
 def test_an_edit_that_is_not_used(theatre: Venue, blog: Act) -> None:
     before = blog.paths.vassal.read_text()
     with theatre.events(timeout=PATIENCE) as events:
@@ -378,7 +361,6 @@ def test_an_edit_that_is_not_used(theatre: Venue, blog: Act) -> None:
         assert until(lambda: not troubles(theatre, check="acts"), Deadline(PATIENCE))
 
 
-@pytest.mark.slow
 def test_no_emperor(theatre: Venue) -> None:
     theatre.stop()
     told = trouble(theatre, check="emperor")
@@ -389,7 +371,6 @@ def test_no_emperor(theatre: Venue) -> None:
         act.wait("running")
 
 
-@pytest.mark.slow
 def test_an_emperor_that_is_halted(theatre: Venue) -> None:
     pid = theatre.emperor.pid
     assert pid
@@ -445,7 +426,6 @@ def test_a_django_that_is_out_of_date(theatre: Venue) -> None:
     assert f"'Django=={series}.*'" in told.command
 
 
-@pytest.mark.slow
 def test_a_venue_that_was_moved(theatre: Venue, stage: Path) -> None:
     """What it says to type makes it work in its new place."""
     place = stage / "moved it"
@@ -463,7 +443,6 @@ def test_a_venue_that_was_moved(theatre: Venue, stage: Path) -> None:
     shutil.rmtree(place)
 
 
-@pytest.mark.slow
 def test_others_who_may_write(theatre: Venue) -> None:
     theatre.paths.vassals.chmod(0o777)
     try:
@@ -474,7 +453,6 @@ def test_others_who_may_write(theatre: Venue) -> None:
         theatre.paths.vassals.chmod(0o755)
 
 
-@pytest.mark.slow
 def test_the_command_in_a_terminal(theatre: Venue, blog: Act) -> None:
     """Nothing is wider than it, but a command, which is to be copied."""
     blog.paths.env_file.chmod(0o644)
@@ -495,7 +473,6 @@ def test_the_command_in_a_terminal(theatre: Venue, blog: Act) -> None:
     assert not [line for line in lines if len(line) > 50 and str(theatre.path) not in line]
 
 
-@pytest.mark.slow
 def test_the_command_in_ascii(theatre: Venue) -> None:
     done = call("doctor", "shop", cwd=theatre.path, env={"LC_ALL": "C"})
     assert done.returncode == Exit.DONE
@@ -506,7 +483,6 @@ def test_the_command_in_ascii(theatre: Venue) -> None:
     assert done.stdout.splitlines()[-1].endswith(" ok")
 
 
-@pytest.mark.slow
 def test_the_command_for_programs(theatre: Venue, blog: Act) -> None:
     with added(blog.paths.env_file, "SECRET_KEY=short\n"):
         done = call("doctor", "blog", "--json", cwd=theatre.path)
@@ -523,7 +499,6 @@ def test_the_command_for_programs(theatre: Venue, blog: Act) -> None:
     assert call("doctor", "blgo", cwd=theatre.path).returncode == Exit.NOT_THERE
 
 
-@pytest.mark.slow
 def test_how_it_is_when_all_is_over(theatre: Venue) -> None:
     """No test has left the Venue broken, which the others would then be blamed for."""
     assert not troubles(theatre)

@@ -22,6 +22,8 @@ from backstage.venue import Venue
 from .calling import Terminal, call, terminal
 from .conftest import fetch
 
+pytestmark = pytest.mark.slow
+
 GOOD = "sed -i 's/^threads = 4/threads = 6/'"
 BAD = "sed -i 's/^threads = 4/threds = 6/'"
 
@@ -77,7 +79,6 @@ def test_a_good_edit_is_shown_and_runs(act: Act, drafts: Path) -> None:
     assert not list(drafts.iterdir())
 
 
-@pytest.mark.slow
 def test_programs_get_the_same_in_one_object(act: Act, drafts: Path) -> None:
     done = edit(act, drafts, GOOD, "--json")
     envelope = json.loads(done.stdout)
@@ -161,7 +162,6 @@ def test_a_stopped_act_stays_stopped(act: Act, drafts: Path) -> None:
     assert "threads = 6" in act.vassal_text
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("editor", "told"),
     [
@@ -178,7 +178,6 @@ def test_an_editor_that_is_not_there_is_told(
     assert not list(drafts.iterdir())
 
 
-@pytest.mark.slow
 def test_a_usual_editor_is_taken_where_none_is_named(
     act: Act, drafts: Path, tmp_path: Path
 ) -> None:
@@ -189,7 +188,6 @@ def test_a_usual_editor_is_taken_where_none_is_named(
     assert "+threads = 6\n" in done.stdout
 
 
-@pytest.mark.slow
 def test_an_act_that_is_not_there_is_told(act: Act) -> None:
     done = call("edit", "editde", cwd=act.paths.venue.top)
     assert done.returncode == 3
@@ -228,7 +226,6 @@ def test_a_fault_can_be_mended_in_a_terminal(act: Act, drafts: Path, tmp_path: P
     assert not list(drafts.iterdir())
 
 
-@pytest.mark.slow
 def test_the_difference_has_colours_in_a_terminal(act: Act, drafts: Path, tmp_path: Path) -> None:
     env = person(act, drafts, tmp_path)
     for wants, colour in ((env, True), ({**env, "NO_COLOR": "1"}, False)):
@@ -239,7 +236,6 @@ def test_the_difference_has_colours_in_a_terminal(act: Act, drafts: Path, tmp_pa
         assert "+harakiri = 30\n" in shown.shown
 
 
-@pytest.mark.slow
 def test_giving_up_keeps_the_text(act: Act, drafts: Path, tmp_path: Path) -> None:
     before = act.vassal_text
     env = person(act, drafts, tmp_path)

@@ -25,6 +25,8 @@ from tests.patience import PATIENCE
 from .conftest import MakeVenue, fetch, processes_within
 from .listening import Listener
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def act(venue: Venue) -> Iterator[Act]:
@@ -136,7 +138,6 @@ def test_a_uwsgi_that_is_gone_or_cannot_be_executed_is_named(make_venue: MakeVen
     assert act.snapshot().reason == ""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "option", "reason"),
     [

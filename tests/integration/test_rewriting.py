@@ -18,6 +18,8 @@ from backstage.venue import Venue
 from .conftest import fetch
 from .listening import RELOAD, START, STOP, Listener
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def act(venue: Venue) -> Iterator[Act]:

@@ -26,6 +26,8 @@ from tests.patience import PATIENCE
 
 from .conftest import fetch
 
+pytestmark = pytest.mark.slow
+
 COMMAND = (sys.executable, "-m", "backstage.cli")
 ROWS, COLUMNS = 24, 100
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -256,7 +258,6 @@ def test_it_shows_the_log_as_it_grows(top: Terminal, acts: tuple[Act, Act]) -> N
         top.shows("healthz?second")
 
 
-@pytest.mark.slow
 def test_it_says_why_the_selected_fails(top: Terminal, acts: tuple[Act, Act]) -> None:
     settings = acts[1].paths.top / "soiree" / "settings.py"
     good = settings.read_text()
@@ -273,7 +274,6 @@ def test_it_says_why_the_selected_fails(top: Terminal, acts: tuple[Act, Act]) ->
     top.shows("soiree is running, after ")
 
 
-@pytest.mark.slow
 def test_the_window_may_change(top: Terminal) -> None:
     termios.tcsetwinsize(top._end, (ROWS, 60))
     os.killpg(top.process.pid, signal.SIGWINCH)
@@ -310,7 +310,6 @@ def test_it_leaves_the_terminal_as_it_was(
     assert given_back(top)
 
 
-@pytest.mark.slow
 def test_it_leaves_the_terminal_as_it_was_after_a_crash(
     open_terminal: Callable[..., Terminal], venue: Venue, acts: tuple[Act, Act]
 ) -> None:
@@ -331,7 +330,6 @@ def test_it_leaves_the_terminal_as_it_was_after_a_crash(
     assert "RuntimeError: not foreseen" in terminal.written.rpartition(_LEAVES)[2]
 
 
-@pytest.mark.slow
 def test_it_can_be_suspended(
     open_terminal: Callable[..., Terminal], venue: Venue, acts: tuple[Act, Act]
 ) -> None:
@@ -371,7 +369,6 @@ def asked(act: Act) -> Iterator[None]:
             process.kill()
 
 
-@pytest.mark.slow
 def test_where_nobody_looks_on_it_measures_for_a_second(
     venue: Venue, acts: tuple[Act, Act]
 ) -> None:

@@ -26,6 +26,8 @@ from .calling import call
 from .conftest import fetch
 from .saving import renamed_with_an_old_date
 
+pytestmark = pytest.mark.slow
+
 THREADS = re.compile(r"^threads = .*$", re.MULTILINE)
 # Each edit asks for another number of threads.
 _numbers = count(5)
@@ -86,7 +88,6 @@ def waits(act: Act) -> bool:
     return untaken is not None and untaken.is_own
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("way", [written, renamed, replaced_by_sed])
 def test_an_edit_in_the_second_of_a_start_is_taken(act: Act, way: Edit) -> None:
     """A start gives the file its own date, so that every later one is news to the Emperor."""
@@ -99,7 +100,6 @@ def test_an_edit_in_the_second_of_a_start_is_taken(act: Act, way: Edit) -> None:
         assert act.snapshot().untaken is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_every_edit_is_taken_or_seen_to_wait(act: Act, way: Edit) -> None:
     """At any time after a restart, and after another edit."""
@@ -117,7 +117,6 @@ def test_every_edit_is_taken_or_seen_to_wait(act: Act, way: Edit) -> None:
     assert act.snapshot().untaken is None
 
 
-@pytest.mark.slow
 def test_a_restart_works_whatever_the_dates_say(act: Act) -> None:
     """Also when the Emperor has acted on a file that came from the future."""
     for ahead in (3600, -3600):
@@ -133,7 +132,6 @@ def test_a_restart_works_whatever_the_dates_say(act: Act) -> None:
     act.start()
 
 
-@pytest.mark.slow
 def test_many_restarts_date_nothing_into_the_future(act: Act) -> None:
     for _ in range(4):
         act.restart()
@@ -141,7 +139,6 @@ def test_many_restarts_date_nothing_into_the_future(act: Act) -> None:
     assert fetch(act)[0] == 200
 
 
-@pytest.mark.slow
 def test_an_edit_that_waits_is_told_everywhere(act: Act, venue: Venue) -> None:
     name = act.name
     act.restart()
