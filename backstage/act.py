@@ -153,8 +153,9 @@ class Act:
             time.sleep(drain)
             self._end(wait)
         except BaseException:
+            # Not by `undrain`: if the Act is locked, that error would hide this one.
             if not is_drained:
-                self.undrain()
+                self.paths.drain.unlink(missing_ok=True)
             raise
 
     def drain(self, wait: float | None = 30.0) -> None:

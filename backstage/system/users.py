@@ -98,7 +98,8 @@ def why_not_as_root(path: Path) -> str:
     facts = path.stat()
     if facts.st_uid == ROOT and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return ""
-    remedy = f"chown root '{path}' && chmod go-w '{path}'"
+    file = shlex.quote(str(path))
+    remedy = f"chown root {file} && chmod go-w {file}"
     return f"not run as root: {path.name} can be changed by others; type: {remedy}"
 
 

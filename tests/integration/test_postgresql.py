@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -43,7 +43,7 @@ class Server:
     def __init__(self, data: Path) -> None:
         self.port = own_ports().take()
         self._data = data
-        self._process: psutil.Popen | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -57,9 +57,8 @@ class Server:
 
     def start(self) -> None:
         words = ("-D", self._data, "-p", str(self.port), "-h", "127.0.0.1", "-k", "")
-        log = self._data.with_name("log").open("ab")
-        with log:
-            self._process = psutil.Popen(
+        with self._data.with_name("log").open("ab") as log:
+            self._process = subprocess.Popen(
                 [PROGRAMS / "postgres", *words, "-F"], stdout=log, stderr=log, cwd="/", user=USER
             )
         assert until(self._answers, Deadline(PATIENCE)), self._data.with_name("log").read_text()
@@ -67,9 +66,7 @@ class Server:
     def stop(self) -> None:
         """At once, with whoever is connected."""
         if self._process:
-            # A server whose children are killed at random would take the time to recover.
-            with suppress(psutil.NoSuchProcess):
-                self._process.send_signal(3)
+            self._process.send_signal(signal.SIGQUIT)
             self._process.wait(PATIENCE)
             self._process = None
 

@@ -285,6 +285,6 @@ def test_root_runs_no_command_that_others_can_write(
         assert (act.top / "ran").exists() is (mode == 0o644)
     why = (
         "`touch ran` is not run as root: venue.yaml can be changed by others; "
-        f"type: chown root '{settings}' && chmod go-w '{settings}'"
+        f"type: chown root {settings} && chmod go-w {settings}"
     )
     assert found == [Answer(False, why), Answer(False, why), Answer(True)]

@@ -13,7 +13,7 @@ from backstage.layout.shipped_files import shelf
 NOBODY = 65534
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could be led to the files of others")
 def test_root_writes_no_log_where_another_user_may_have_put_a_link(tmp_path: Path) -> None:
     own, precious = tmp_path / ".backstage", tmp_path / "precious"
     own.mkdir()
