@@ -56,7 +56,8 @@ def test_a_terminal_gets_what_it_can_show(
 
 
 def test_80_columns_are_enough(act: Act) -> None:
-    for words in (["status"], ["venue", "info"], ["start", act.name], ["env", act.name]):
+    """The table and the facts; a reason keeps to its own line, however long, so that it can be pasted."""
+    for words in (["status", act.name], ["venue", "info"], ["start", act.name], ["env", act.name]):
         with terminal(*words, cwd=act.paths.venue.top) as shown:
             assert shown.end() == 0
             assert [line for line in shown.shown.splitlines() if len(line) > 80] == []
