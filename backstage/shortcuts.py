@@ -69,7 +69,7 @@ def new_act(
 def use_venue(path: str | Path) -> Venue:
     """Open the Venue at `path`; its Emperor is neither started nor stopped.
 
-    Raises NotAVenue, SettingsError.
+    Raises NotAVenue, SettingsError, and VenueMoved for one that was moved or copied.
     """
     from .venue import Venue
 

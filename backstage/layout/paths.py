@@ -119,6 +119,16 @@ class VenuePaths:
         return self.own / "watcher.log"
 
     @cached_property
+    def made(self) -> Path:
+        """The record of where the Venue was made; see made."""
+        return self.own / "made.json"
+
+    @cached_property
+    def launch(self) -> Path:
+        """The script through which the Emperor starts each Act."""
+        return self.templates / "launch"
+
+    @cached_property
     def shipped(self) -> Path:
         """The record of the texts that the library wrote into the Venue; see shipped_record."""
         return self.own / "shipped.json"
