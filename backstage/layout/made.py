@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from ..errors import VenueMoved
@@ -29,12 +29,14 @@ class Made:
 
     A copy has the `id` of its original until it is relocated; '' without a record. `machine` is the
     machine-id of the host, '' if it has none. `python` is the release of the environment's Python.
+    `former` is the path before, while something outside of the Venue may still name that.
     """
 
     path: Path
     id: str = ""
     machine: str = ""
     python: str = ""
+    former: str = ""
 
 
 def here(venue_paths: VenuePaths, known_by: str = "") -> Made:
@@ -63,9 +65,9 @@ def read(venue_paths: VenuePaths) -> Made | None:
     """The record of a Venue or, without one, what its `templates/launch` says; None if neither."""
     try:
         told = json.loads(_text(venue_paths.made))
-        facts = {key: str(told[key]) for key in ("path", "id", "machine", "python")}
-        if facts["path"].startswith("/"):
-            return Made(**{**facts, "path": Path(facts["path"])})  # type: ignore[arg-type]
+        path, *facts = (str(told[field.name]) for field in fields(Made))
+        if path.startswith("/"):
+            return Made(Path(path), *facts)
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
     found = _VENUE.search(_text(venue_paths.launch))

@@ -139,6 +139,11 @@ class VenuePaths:
         return self.own / "upgrade.json"
 
     @cached_property
+    def relocation(self) -> Path:
+        """Exists while the Venue is being relocated, and says how to undo that."""
+        return self.own / "relocation.json"
+
+    @cached_property
     def past(self) -> Path:
         """The directory for what the watcher has counted, one file for each Act."""
         return self.own / "past"

@@ -117,7 +117,7 @@ def test_a_host_without_a_machine_id_is_no_trouble(
     "record",
     [
         *("", "[]", "{}", '"a"', "null", "[" * 60_000, '{"path": "a", "id": 1}', "\ud800"),
-        json.dumps({"path": "here", "id": "", "machine": "", "python": ""}),
+        json.dumps({"path": "here", "id": "", "machine": "", "python": "", "former": ""}),
     ],
 )
 def test_a_record_that_is_none_is_not_believed(paths: VenuePaths, record: str) -> None:
