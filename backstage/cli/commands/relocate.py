@@ -17,8 +17,8 @@ from ..session import Session
 from ..terminal.screen import Screen, harmless
 
 _EXAMPLES = """
-backstage --venue /srv/Copy relocate --dry-run
-backstage --venue /srv/Copy relocate
+backstage relocate --dry-run
+backstage relocate --venue /srv/Copy
 """
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.BUSY)
 # More files than this are only counted.
