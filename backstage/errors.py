@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shlex
 from pathlib import Path
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "UnknownUser",
     "UnsafeDirectory",
     "UpgradeFailed",
+    "VenueMoved",
 ]
 
 
@@ -52,6 +54,26 @@ class NotAVenue(BackstageError):
         super().__init__(f"{path} {why}")
         self.path = path
         self.why = why
+
+
+class VenueMoved(NotAVenue):
+    """Raised when a Venue was moved or copied, before anything in it is run.
+
+    `path` is where it is, `made_at` the path that its programs and files name. `is_copy` tells
+    whether the Venue that it was copied from is still there.
+    """
+
+    def __init__(self, path: Path, made_at: Path, *, is_copy: bool) -> None:
+        what = f"is a copy of {made_at}" if is_copy else f"was moved from {made_at}"
+        would = "would run" if is_copy else "would look for"
+        command = shlex.join(["backstage", "--venue", str(path), "relocate"])
+        super().__init__(
+            path,
+            f"{what}: its programs and files still name that path, and {would} what is there. "
+            f"Type: {command}",
+        )
+        self.made_at = made_at
+        self.is_copy = is_copy
 
 
 class NoSuchAct(BackstageError):

@@ -15,7 +15,7 @@ from .events.event import Event
 from .events.streams import Broadcast, EventStream
 from .facts.snapshots import Snapshot
 from .facts.watching import Watcher
-from .layout import registry
+from .layout import made, registry
 from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
 from .status import explanation
@@ -62,7 +62,21 @@ class Venue:
 
     @classmethod
     def open(cls, path: str | Path) -> Venue:
-        """The Venue at a path. Raises NotAVenue, or SettingsError for a broken venue.yaml."""
+        """The Venue at a path.
+
+        Raises NotAVenue, VenueMoved, or SettingsError for a broken venue.yaml.
+        """
+        venue = cls.at(path)
+        made.refuse_elsewhere(venue.paths)
+        read_settings(venue.paths.settings)
+        # Another user's Venue need not be in this user's registry.
+        with suppress(OSError):
+            registry.register(venue.path)
+        return venue
+
+    @classmethod
+    def at(cls, path: str | Path) -> Venue:
+        """Like `open`, also for one that was moved or copied: nothing in that may be run."""
         paths = VenuePaths(Path(path).expanduser().resolve())
         if not paths.top.is_dir():
             raise NotAVenue(paths.top, "does not exist; make a Venue with new_venue(name, path)")
@@ -74,12 +88,7 @@ class Venue:
             )
         if not paths.settings.exists() or not paths.emperor_ini.exists():
             raise NotAVenue(paths.top, "is not a Venue: it lacks venue.yaml or emperor.ini")
-        venue = cls(paths)
-        read_settings(paths.settings)
-        # Another user's Venue need not be in this user's registry.
-        with suppress(OSError):
-            registry.register(paths.top)
-        return venue
+        return cls(paths)
 
     @property
     def path(self) -> Path:

@@ -119,6 +119,16 @@ class VenuePaths:
         return self.own / "watcher.log"
 
     @cached_property
+    def made(self) -> Path:
+        """The record of where the Venue was made; see made."""
+        return self.own / "made.json"
+
+    @cached_property
+    def launch(self) -> Path:
+        """The script through which the Emperor starts each Act."""
+        return self.templates / "launch"
+
+    @cached_property
     def shipped(self) -> Path:
         """The record of the texts that the library wrote into the Venue; see shipped_record."""
         return self.own / "shipped.json"
@@ -127,6 +137,11 @@ class VenuePaths:
     def upgrade(self) -> Path:
         """Exists while the Venue is being upgraded, and says how to undo that."""
         return self.own / "upgrade.json"
+
+    @cached_property
+    def relocation(self) -> Path:
+        """Exists while the Venue is being relocated, and says how to undo that."""
+        return self.own / "relocation.json"
 
     @cached_property
     def past(self) -> Path:

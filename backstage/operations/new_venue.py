@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import EnvironmentFailed, NotAVenue, SettingsError
-from ..layout import registry, shipped_record
+from ..layout import made, registry, shipped_record
 from ..layout.names import check_venue_name, check_venue_path
 from ..layout.paths import VenuePaths
 from ..layout.settings import Settings, port_range
@@ -158,6 +158,7 @@ def configure(venue_paths: VenuePaths) -> None:
     settings = configuration("emperor", "venue.yaml", ports=f"{ports[0]}-{ports[-1]}")
     write_atomically(venue_paths.settings, settings)
     shipped_record.write(venue_paths, venue_files.record(texts))
+    made.write(venue_paths, made.here(venue_paths))
     resident.arrange(venue_paths, wanted=True)
 
 

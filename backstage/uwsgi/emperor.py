@@ -67,6 +67,14 @@ class Emperor:
         if halt := self.halt:
             raise EmperorFailed(str(halt))
 
+    def refuse_unreachable(self) -> None:
+        """Raise EmperorFailed if the Emperor is no process of this host, or container."""
+        if self.pid is not None and self.pid <= 0:
+            raise EmperorFailed(
+                f"the Emperor of {self._paths.top} runs in another container or on another host; "
+                "stop it there"
+            )
+
     def wake(self) -> None:
         """Make the Emperor scan `vassals/` now; returns as soon as it has been told."""
         self.stats()
@@ -120,6 +128,7 @@ class Emperor:
         with self._locked("stopping"):
             pid = self.pid
             if pid is not None:
+                self.refuse_unreachable()
                 resident.end_halted(self._paths)
                 everybody, families = processes.family(pid), processes.families(pid)
                 os.kill(pid, signal.SIGTERM)
