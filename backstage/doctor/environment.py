@@ -75,6 +75,8 @@ def _last_line(text: str) -> str:
 
 
 def _moved(venue_paths: VenuePaths) -> Iterator[Finding]:
+    if not venue_paths.emperor_ini.exists():
+        return
     for _, key, value in ini.settings(venue_paths.emperor_ini.read_text(errors="replace")):
         if key == "env" and value.startswith(_MARK) and value != f"{_MARK}{venue_paths.top}":
             before = value.removeprefix(_MARK)
