@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backstage.doctor import directories, environment, examination, lost
+from backstage.doctor import directories, examination, lost
 from backstage.doctor.finding import Finding, Remedy, Severity, note, ok, trouble
 from backstage.layout.paths import VenuePaths
 from backstage.layout.shipped_files import configuration

@@ -79,15 +79,14 @@ class _View:
         rates = [each for each in reading.acts if each.now.name in (self._names or {each.now.name})]
         fails = any(each.now.state in TROUBLED for each in rates)
         watcher, lost = self._venue.watcher, self._venue.lost
-        found = {
-            "venue": str(self._venue.path),
-            "emperor": reading.emperor,
-            "watcher": watcher.fields,
-            "acts": [document(each) for each in rates],
-            "lost": [part.fields for part in lost],
-        }
         return Result(
-            found,
+            lambda: {
+                "venue": str(self._venue.path),
+                "emperor": reading.emperor,
+                "watcher": watcher.fields,
+                "acts": [document(each) for each in rates],
+                "lost": [part.fields for part in lost],
+            },
             lambda screen: screen.lines(self._lines(rates, reading.emperor, watcher, lost)),
             Exit.FAILED if fails or lost else Exit.DONE,
         )
