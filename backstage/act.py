@@ -190,6 +190,7 @@ class Act:
         as `start` does, and ActFailed if an edit of the vassal file cannot work: the Act then keeps
         running as before.
         """
+        self._emperor.refuse_lost()
         if check:
             trial.try_out(self.paths, self._waiter.look(), wait)
         log, deadline = log_mark(self.paths), _deadline(wait)
@@ -276,6 +277,7 @@ class Act:
         """
         with self._acting("retiring"):
             self._emperor.refuse_halted()
+            self._emperor.refuse_lost()
             self._stop(Deadline(30.0))
             goal = self._free_retired()
             goal.mkdir(parents=True)
@@ -368,6 +370,7 @@ class Act:
     def _end(self, wait: float | None) -> None:
         with self._acting("stopping"):
             self._emperor.refuse_halted()
+            self._emperor.refuse_lost()
             self._stop(_deadline(wait))
             self.paths.drain.unlink(missing_ok=True)
 

@@ -20,6 +20,7 @@ __all__ = [
     "NotAVenue",
     "NotAllowed",
     "NotInTime",
+    "PartLost",
     "PortUnavailable",
     "ServiceFailed",
     "SettingsError",
@@ -213,6 +214,18 @@ class CheckFailed(ActFailed):
         super().__init__(name, message, reason, output)
         self.path = path
         self.status = status
+
+
+class PartLost(BackstageError):
+    """Raised when somebody has removed what is needed, such as `vassals/`; nothing was done.
+
+    `part` is relative to the Venue; the message has the command that makes it again.
+    """
+
+    def __init__(self, venue: Path, part: str, told: str) -> None:
+        super().__init__(told)
+        self.venue = venue
+        self.part = part
 
 
 class NotInTime(ActFailed):

@@ -7,21 +7,23 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from shlex import join
 from typing import TYPE_CHECKING
 
 from .batches import Outcome, Verb, carry_out
 from .errors import BackstageError, NoSuchAct, NotAVenue
 from .events.event import Event
 from .events.streams import Broadcast, EventStream
+from .facts.lost_parts import LostPart
 from .facts.snapshots import Snapshot
 from .facts.watching import Watcher
 from .layout import made, registry
 from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
-from .status import explanation
+from .status import explanation, premises
 from .status.survey import Survey
 from .system import files, lazy
-from .uwsgi import resident
+from .uwsgi import lost_parts, resident
 from .uwsgi.emperor import Emperor
 
 if TYPE_CHECKING:
@@ -86,8 +88,7 @@ class Venue:
                 "is a half-built Venue; finish it with "
                 f"new_venue({paths.top.name!r}, {str(paths.top.parent)!r})",
             )
-        if not paths.settings.exists() or not paths.emperor_ini.exists():
-            raise NotAVenue(paths.top, "is not a Venue: it lacks venue.yaml or emperor.ini")
+        _refuse_other(paths)
         return cls(paths)
 
     @property
@@ -114,6 +115,12 @@ class Venue:
         """The watcher of the Venue: its state and its pid. Raises SettingsError."""
         emperor = self._survey.emperor.pid
         return resident.look(self.paths, wanted=self.settings.watcher, emperor=emperor)
+
+    @property
+    def lost(self) -> tuple[LostPart, ...]:
+        """What somebody has removed, from the whole Venue and of its Acts."""
+        projects = premises.lost_projects(self.paths, sorted(self._survey.names()))
+        return (*lost_parts.find(self.paths, self._survey.emperor.pid), *projects)
 
     def __repr__(self) -> str:
         pid = self._survey.emperor.pid
@@ -231,10 +238,21 @@ class Venue:
         once the Emperor is there all the same.
         """
         settings = self.settings
+        as_user.run_as(users.stand_in(self.path), self._mend)
         try:
             as_user.run_as(users.stand_in(self.path), lambda: self._provide_watcher(settings))
         finally:
             self._survey.emperor.start()
+
+    def _mend(self) -> None:
+        """Make again what somebody has removed; the watcher then watches what is new."""
+        emperor = self._survey.emperor
+        lost = lost_parts.find(self.paths, emperor.pid)
+        emperor.refuse_halted()
+        with files.telling_disk_trouble(f"repairing {self.path}"):
+            lost_parts.mend(self.paths, emperor.pid)
+        if lost:
+            resident.replace(self.paths)
 
     def _provide_watcher(self, settings: Settings) -> None:
         wanted = settings.watcher
@@ -289,8 +307,21 @@ class Venue:
         else:
             acts = [act for act in self if act.wanted or verb in _OF_ALL]
         if verb is Verb.START:
+            self.emperor.refuse_lost()
             self.start()
         return carry_out(verb, acts, wait, drain=drain, check=check)
+
+
+def _refuse_other(paths: VenuePaths) -> None:
+    """Raise NotAVenue for a directory that is none, or that lost what nothing can make again."""
+    is_one = paths.emperor_ini.exists() or (paths.top / "pyvenv.cfg").exists()
+    if paths.settings.exists() and is_one:
+        return
+    if paths.emperor_ini.exists():
+        command = join(["touch", str(paths.settings)])
+        lost = f"has lost its venue.yaml; put it back, or, for the defaults, type: {command}"
+        raise NotAVenue(paths.top, lost)
+    raise NotAVenue(paths.top, "is not a Venue: it lacks venue.yaml or emperor.ini")
 
 
 def _insist(outcomes: Iterable[Outcome]) -> None:

@@ -213,7 +213,7 @@ def _parts(venue_paths: VenuePaths) -> Iterator[Finding]:
 
 def _disregarded(venue_paths: VenuePaths) -> Iterator[Finding]:
     """Files that the Emperor runs, but that are not Acts."""
-    for path in sorted(venue_paths.vassals.iterdir()):
+    for path in sorted(venue_paths.vassals.glob("*")):
         if path.suffix in _READ_BY_EMPEROR and not vassal_files.act_of(path.name):
             name = path.name.lstrip(".").rpartition(".")[0]
             what = "is run by the Emperor but is not an Act: a vassal file of an Act is NAME.ini"

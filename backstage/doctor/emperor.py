@@ -51,6 +51,8 @@ def _origin(pid: int) -> str:
 
 
 def _lacking(venue_paths: VenuePaths) -> Iterator[Finding]:
+    if not venue_paths.emperor_ini.exists():
+        return
     there = _keys(venue_paths.emperor_ini.read_text(errors="replace"))
     for key, value in _keys(configuration("emperor", "emperor.ini")).items():
         if key in _NEEDED and key not in there:

@@ -16,6 +16,7 @@ from . import (
     environment,
     files,
     limits,
+    lost,
     notify,
     ports,
     watcher,
@@ -34,6 +35,7 @@ def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
         return
     acts_paths = [paths.act(name) for name in names]
     checks: dict[str, Callable[[], Iterable[Finding]]] = {
+        "lost": lambda: lost.examine(survey, names),
         "environment": lambda: environment.environment(paths),
         "uwsgi": lambda: environment.uwsgi(paths),
         "permissions": lambda: directories.permissions(paths, acts_paths),

@@ -121,4 +121,5 @@ def put_back(venue_paths: VenuePaths, journal: Journal) -> None:
 
 
 def _write(path: Path, text: str, mode: int) -> None:
+    path.parent.mkdir(mode=0o755, exist_ok=True)
     write_atomically(path, text.encode(errors="surrogateescape"), mode=mode)

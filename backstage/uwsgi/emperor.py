@@ -16,7 +16,7 @@ from ..system.deadlines import Deadline, until
 from ..system.files import lock_holder, refuse_foreign, refuse_writable_by_others
 from ..system.locks import locked
 from ..systemd import client
-from . import resident, stats
+from . import lost_parts, resident, stats
 
 # A log longer than this, in bytes, is rotated when the Emperor starts.
 _LOG_MAX = 10_000_000
@@ -75,6 +75,10 @@ class Emperor:
                 "stop it there"
             )
 
+    def refuse_lost(self) -> None:
+        """Raise PartLost if something is lost without which it can start or stop no Act."""
+        lost_parts.refuse(self._paths, self.pid)
+
     def wake(self) -> None:
         """Make the Emperor scan `vassals/` now; returns as soon as it has been told."""
         self.stats()
@@ -92,6 +96,8 @@ class Emperor:
         NotAllowed if this user may not start that unit.
         """
         self.refuse_halted()
+        self.refuse_lost()
+        lost_parts.make_log_directory(self._paths)
         if self.pid and self.stats():
             return
         if service := client.service_of(self._paths.top):
@@ -184,7 +190,6 @@ class Emperor:
 
     def _set_log_aside(self) -> None:
         log = self._paths.emperor_log
-        log.parent.mkdir(mode=0o750, exist_ok=True)
         if log_files.size(log) > _LOG_MAX:
             log.replace(log.with_suffix(".log.1"))
 
