@@ -15,7 +15,7 @@ from .events.event import Event
 from .events.streams import Broadcast, EventStream
 from .facts.snapshots import Snapshot
 from .facts.watching import Watcher
-from .layout import registry
+from .layout import executed, registry
 from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
 from .status import explanation
@@ -221,6 +221,7 @@ class Venue:
         and EnvironmentFailed or CannotWrite if the watcher cannot be provided with what it needs,
         once the Emperor is there all the same.
         """
+        executed.refuse_loose(self.paths)
         settings = self.settings
         try:
             as_user.run_as(users.stand_in(self.path), lambda: self._provide_watcher(settings))
