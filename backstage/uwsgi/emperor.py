@@ -61,7 +61,7 @@ class Emperor:
         """The Emperor's process, if a signal has halted it."""
         pid = self.pid
         facts = processes.facts(pid) if pid else None
-        return Halt("the Emperor", pid) if pid and facts and facts.halted else None
+        return Halt("the Emperor", (pid,)) if pid and facts and facts.halted else None
 
     def refuse_halted(self) -> None:
         """Raise EmperorFailed if a signal has halted the Emperor: it does nothing for its Acts."""
