@@ -12,6 +12,7 @@ from .errors import ActFailed, PortUnavailable
 from .events.streams import Broadcast
 from .facts.snapshots import Snapshot
 from .facts.states import ANSWERING, State
+from .layout import executed
 from .layout.paths import ActPaths
 from .logs import log_files
 from .projects.env_file import EnvFile
@@ -19,7 +20,7 @@ from .status import draining, explanation, trial
 from .status.evidence import LogMark, log_mark
 from .status.survey import Survey
 from .status.waiting import Waiter
-from .system import files, processes, programs, users
+from .system import files, processes, programs, trust, users
 from .system.deadlines import Deadline
 from .uwsgi import dry_run, launch, log_reasons, ports, reloading, rewriting, tries, vassal_files
 from .uwsgi.resident import locked_act
@@ -191,6 +192,7 @@ class Act:
         running as before.
         """
         self._emperor.refuse_lost()
+        executed.refuse_loose(self.paths.venue, self.paths)
         if check:
             trial.try_out(self.paths, self._waiter.look(), wait)
         log, deadline = log_mark(self.paths), _deadline(wait)
@@ -217,6 +219,7 @@ class Act:
 
     def check(self, text: str) -> None:
         """Raise EditRefused if the Act could not run with this text as its vassal file."""
+        executed.refuse_loose(self.paths.venue, self.paths)
         with self._acting("checking"):
             rewriting.check(self.paths, text, self._emperor.stats())
 
@@ -295,6 +298,7 @@ class Act:
         Raises ActFailed, with the output, if the command fails.
         """
         venue = self.paths.venue
+        executed.refuse_loose(venue, self.paths)
         done = programs.run(
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
@@ -314,6 +318,7 @@ class Act:
     def manage_here(self, *arguments: str) -> int:
         """Run a manage.py command in this terminal, where it can prompt; returns its exit code."""
         venue = self.paths.venue
+        executed.refuse_loose(venue, self.paths)
         return programs.run_in_terminal(
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
@@ -323,6 +328,7 @@ class Act:
 
     @contextmanager
     def _acting(self, doing: str) -> Iterator[None]:
+        trust.refuse_foreign(self.paths.venue.top)
         with (
             locked_act(self.paths, f"{doing} {self.name}"),
             files.telling_disk_trouble(f"{doing} Act {self.name!r}"),
@@ -335,7 +341,7 @@ class Act:
         The Emperor starts an Act whose last run is still ending as soon as that has ended; without
         a deadline, this does not wait for it.
         """
-        files.refuse_writable_by_others(self.paths.venue.vassals)
+        executed.refuse_loose(self.paths.venue, self.paths)
         if deadline and not self.wanted and (leaving := self._waiter.members()):
             self._waiter.await_end(leaving, deadline)
         address = self._waiter.address()
@@ -352,7 +358,7 @@ class Act:
 
     def _relaunch(self, deadline: Deadline | None) -> None:
         """Have the Emperor end the Act and start it anew, even if this call is interrupted."""
-        files.refuse_writable_by_others(self.paths.venue.vassals)
+        executed.refuse_loose(self.paths.venue, self.paths)
         members = self._waiter.members()
         try:
             self._stop(None)

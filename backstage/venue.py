@@ -17,7 +17,7 @@ from .events.streams import Broadcast, EventStream
 from .facts.lost_parts import LostPart
 from .facts.snapshots import Snapshot
 from .facts.watching import Watcher
-from .layout import made, registry
+from .layout import executed, made, registry
 from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
 from .status import explanation, premises
@@ -237,6 +237,7 @@ class Venue:
         and EnvironmentFailed or CannotWrite if the watcher cannot be provided with what it needs,
         once the Emperor is there all the same.
         """
+        executed.refuse_loose(self.paths)
         settings = self.settings
         as_user.run_as(users.stand_in(self.path), self._mend)
         try:

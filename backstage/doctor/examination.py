@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from shlex import join
 
-from ..errors import BackstageError
+from ..errors import BackstageError, UnsafeDirectory
 from ..status.survey import Survey
 from . import (
     acts,
@@ -58,6 +58,9 @@ def _carried_out(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[
     try:
         for finding in check():
             yield replace(finding, check=name)
+    except UnsafeDirectory as error:
+        what = f"cannot be examined: {error.path} {error.why}"
+        yield replace(trouble(name, what, Remedy(command=error.remedy)), check=name)
     except Exception as error:  # noqa: BLE001 - a check that cannot run is a finding
         what = f"cannot be examined: {type(error).__name__}: {error}"
         yield replace(trouble(name, what, _remedy(error)), check=name)

@@ -15,6 +15,7 @@ from ..layout.names import check_venue_name, check_venue_path
 from ..layout.paths import VenuePaths
 from ..layout.settings import Settings, port_range
 from ..layout.shipped_files import configuration
+from ..system import umask
 from ..system.files import make_private, remove_tree, telling_disk_trouble, write_atomically
 from ..uwsgi import resident
 from ..uwsgi.emperor import Emperor
@@ -66,7 +67,11 @@ def create(name: str, parent: str | Path, plan: VenuePlan) -> Venue:
     paths = VenuePaths(Path(parent).expanduser().resolve() / name)
     check_venue_path(paths.top)
     paths.check_socket_room()
-    with telling_disk_trouble(f"cannot create the Venue {paths.top}"), registry.building(paths.top):
+    with (
+        telling_disk_trouble(f"cannot create the Venue {paths.top}"),
+        registry.building(paths.top),
+        umask.closed(),
+    ):
         if _is_free(paths):
             return _build_venue(paths, plan)
     venue = Venue.open(paths.top)
