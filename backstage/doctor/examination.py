@@ -18,6 +18,7 @@ from . import (
     limits,
     notify,
     ports,
+    settings,
     watcher,
 )
 from .finding import Finding, Remedy, trouble
@@ -39,6 +40,7 @@ def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
         "permissions": lambda: directories.permissions(paths, acts_paths),
         "emperor": lambda: emperor.examine(survey),
         "files": lambda: files.examine(paths),
+        "settings": lambda: settings.examine(survey),
         "watcher": lambda: watcher.examine(survey),
         "notify": lambda: notify.examine(survey),
         "ports": lambda: ports.examine(paths, survey.look_at(names)),

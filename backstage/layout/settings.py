@@ -8,32 +8,41 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import TypeVar
+from unicodedata import category
 
 import yaml
 
 from ..errors import SettingsError
 from ..facts.health import HealthCheck
 from ..facts.notices import Target
+from .yaml_file import top_node
 
 _LOWEST_PORT = 1024
 _HIGHEST_PORT = 65535
-_SIZE = re.compile(r"(\d+)([KMGT]?)")
+_SIZE = re.compile(r"([0-9]{1,15})([KMGT]?)")
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
-_PERCENT = re.compile(r"(\d+)%")
+_PERCENT = re.compile(r"([0-9]{1,7})%")
+# Longer numbers mean nothing here, and Python refuses to read those of thousands of digits.
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}\$?")
 _URL_PATH = re.compile(r"/[!-~]*")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?|\[[0-9a-f:]+\](:\d+)?")
 _STATUSES = range(100, 600)
-_SECONDS = re.compile(r"(\d+(?:\.\d+)?)s?")
+_SECONDS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s?")
 _LONGEST_TIMEOUT = 60
 # With less, not even Python starts.
 _LEAST_MEMORY = 16 * 1024**2
+# The kernel counts bytes in 63 bits.
+_MOST_MEMORY = 2**63 - 1
 _LEAST_TASKS = 8
 _NEVER = "never"
 _MOST_TRIES = 1000
 _TARGET_URL = re.compile(r"[a-z][a-z0-9+.-]*://[!-~]{1,1000}")
 _LONGEST_COMMAND = 1000
 _MOST_TARGETS = 20
+_LONGEST_SHOWN = 60
+# Control characters, halves of characters, and ends of lines.
+_UNPRINTED = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 class Logs(Enum):
@@ -106,19 +115,20 @@ class Settings:
 
 def read_settings(path: Path) -> Settings:
     """Read and check a venue.yaml. Raises SettingsError, which names the line."""
-    if not path.is_file():
-        raise SettingsError(path, None, "is not a file")
-    try:
-        document = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = mark.line + 1 if mark else None
-        raise SettingsError(path, line, f"not valid YAML: {error.problem}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(path, None, f"not valid YAML: {error}") from error
+    document = top_node(path)
     if document is None:
         return Settings()
     return _Reader(path).filled(Settings(), document, "settings", _VENUE)
+
+
+def lines_of_acts(path: Path) -> dict[str, int]:
+    """The lines at which a venue.yaml begins the settings of each Act. Raises SettingsError."""
+    document, reader = top_node(path), _Reader(path)
+    top = reader.pairs(document, "settings") if document else []
+    acts = [value for key, value in top if key.value == "acts"]
+    return {
+        key.value: reader.line_of(key) for node in acts for key, _ in reader.pairs(node, "acts")
+    }
 
 
 _T = TypeVar("_T")
@@ -137,7 +147,7 @@ class _Reader:
         for key, value in self.pairs(node, what):
             if key.value not in known:
                 names = ", ".join(known)
-                raise self.fault(key, f"unknown key {key.value!r}; known keys: {names}")
+                raise self.fault(key, f"unknown key {_shown(key)}; known keys: {names}")
             values[key.value] = known[key.value](self, value)
         return replace(empty, **values)  # type: ignore[type-var]
 
@@ -146,6 +156,11 @@ class _Reader:
             raise self.fault(node, f"{what} must be lines of `key: value`")
         if strange := [key for key, _ in node.value if not isinstance(key, yaml.ScalarNode)]:
             raise self.fault(strange[0], f"{what} must be lines of `key: value`")
+        first: dict[str, yaml.Node] = {}
+        for key, _ in node.value:
+            if (before := first.setdefault(key.value, key)) is not key:
+                where = f"already in line {self.line_of(before)}; remove one of the two"
+                raise self.fault(key, f"{_shown(key)} is {where}")
         return list(node.value)
 
     def ports(self, node: yaml.Node) -> range:
@@ -160,6 +175,8 @@ class _Reader:
     def memory(self, node: yaml.Node) -> int:
         match = _SIZE.fullmatch(_word(node))
         size = int(match[1]) * _UNITS[match[2]] if match else 0
+        if size > _MOST_MEMORY:
+            raise self.fault(node, f"memory must be a size below 8388608T, not {_shown(node)}")
         if size < _LEAST_MEMORY:
             what = "memory must be a size of at least 16M, such as 300M or 2G"
             raise self.fault(node, f"{what}, not {_shown(node)}")
@@ -173,20 +190,20 @@ class _Reader:
         return int(match[1])
 
     def tasks(self, node: yaml.Node) -> int:
-        word = _word(node)
-        if not word.isdecimal() or int(word) < _LEAST_TASKS:
+        tasks = _number(node)
+        if tasks is None or tasks < _LEAST_TASKS:
             said = f"tasks must be a number, at least {_LEAST_TASKS}, not {_shown(node)}"
             raise self.fault(node, said)
-        return int(word)
+        return tasks
 
     def tries(self, node: yaml.Node) -> int:
-        word = _word(node)
-        if word == _NEVER:
+        if _word(node) == _NEVER:
             return 0
-        if not word.isdecimal() or not 1 <= int(word) <= _MOST_TRIES:
+        tries = _number(node)
+        if tries is None or not 1 <= tries <= _MOST_TRIES:
             said = f"give_up_after must be a number from 1 to {_MOST_TRIES}, or {_NEVER}"
             raise self.fault(node, f"{said}, not {_shown(node)}")
-        return int(word)
+        return tries
 
     def logs(self, node: yaml.Node) -> Logs:
         try:
@@ -250,14 +267,14 @@ class _Reader:
         return word
 
     def status(self, node: yaml.Node) -> int:
-        word = _word(node)
-        if not word.isdecimal() or int(word) not in _STATUSES:
+        status = _number(node)
+        if status is None or status not in _STATUSES:
             raise self.fault(node, f"status must be an HTTP status such as 204, not {_shown(node)}")
-        return int(word)
+        return status
 
     def line(self, node: yaml.Node) -> str:
         word = _word(node)
-        if not word.strip() or "\n" in word:
+        if not word.strip() or not _is_line(word):
             raise self.fault(node, f"text and command must be one line, not {_shown(node)}")
         return word
 
@@ -283,19 +300,22 @@ class _Reader:
     def acts(self, node: yaml.Node) -> dict[str, ActSettings]:
         return {
             str(name.value): self.filled(
-                ActSettings(), value, f"the settings of {name.value}", _ACT
+                ActSettings(), value, f"the settings of {_cut(name.value)}", _ACT
             )
             for name, value in self.pairs(node, "acts")
         }
 
     def fault(self, node: yaml.Node, why: str) -> SettingsError:
-        return SettingsError(self.path, int(node.start_mark.line) + 1, why)
+        return SettingsError(self.path, self.line_of(node), why)
+
+    def line_of(self, node: yaml.Node) -> int:
+        return int(node.start_mark.line) + 1
 
 
 def port_range(text: str) -> range:
     """A range such as 8001-8999, both ends included. Raises ValueError with the reason."""
     words = text.split("-")
-    if len(words) != 2 or not all(word.strip().isdecimal() for word in words):
+    if len(words) != 2 or not all(_NUMBER.fullmatch(word.strip()) for word in words):
         raise ValueError("ports must be a range such as 8001-8999")
     first, last = (int(word) for word in words)
     if not _LOWEST_PORT <= first <= last <= _HIGHEST_PORT:
@@ -309,11 +329,26 @@ def _word(node: yaml.Node) -> str:
     return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
 
 
+def _number(node: yaml.Node) -> int | None:
+    """The number that a scalar value is, if it is one."""
+    word = _word(node)
+    return int(word) if _NUMBER.fullmatch(word) else None
+
+
+def _is_line(word: str) -> bool:
+    """Whether a text is of one line, and can be the argument of a program."""
+    return all(sign == "\t" or category(sign) not in _UNPRINTED for sign in word)
+
+
 def _shown(node: yaml.Node) -> str:
-    """A value as written in the file, for an error message."""
+    """A value as written in the file, for an error message; a long one is cut."""
     if isinstance(node, yaml.ScalarNode):
-        return repr(node.value)
+        return repr(_cut(str(node.value)))
     return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
+
+
+def _cut(word: str) -> str:
+    return word if len(word) <= _LONGEST_SHOWN else f"{word[: _LONGEST_SHOWN - 1]}…"
 
 
 def _kind(node: yaml.Node) -> str:
