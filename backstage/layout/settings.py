@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 from unicodedata import category
 
-import yaml
-
 from ..errors import SettingsError
 from ..facts.health import HealthCheck
 from ..facts.notices import Target
-from .yaml_file import top_node
+from .yaml_file import MappingNode, Node, ScalarNode, SequenceNode, top_node
 
 _LOWEST_PORT = 1024
 _HIGHEST_PORT = 65535
@@ -132,7 +130,7 @@ def lines_of_acts(path: Path) -> dict[str, int]:
 
 
 _T = TypeVar("_T")
-_Readers = Mapping[str, Callable[["_Reader", yaml.Node], object]]
+_Readers = Mapping[str, Callable[["_Reader", Node], object]]
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ class _Reader:
 
     path: Path
 
-    def filled(self, empty: _T, node: yaml.Node, what: str, known: _Readers) -> _T:
+    def filled(self, empty: _T, node: Node, what: str, known: _Readers) -> _T:
         """`empty` with the fields that a mapping sets."""
         values: dict[str, object] = {}
         for key, value in self.pairs(node, what):
@@ -151,28 +149,28 @@ class _Reader:
             values[key.value] = known[key.value](self, value)
         return replace(empty, **values)  # type: ignore[type-var]
 
-    def pairs(self, node: yaml.Node, what: str) -> list[tuple[yaml.Node, yaml.Node]]:
-        if not isinstance(node, yaml.MappingNode):
+    def pairs(self, node: Node, what: str) -> list[tuple[Node, Node]]:
+        if not isinstance(node, MappingNode):
             raise self.fault(node, f"{what} must be lines of `key: value`")
-        if strange := [key for key, _ in node.value if not isinstance(key, yaml.ScalarNode)]:
+        if strange := [key for key, _ in node.value if not isinstance(key, ScalarNode)]:
             raise self.fault(strange[0], f"{what} must be lines of `key: value`")
-        first: dict[str, yaml.Node] = {}
+        first: dict[str, Node] = {}
         for key, _ in node.value:
             if (before := first.setdefault(key.value, key)) is not key:
                 where = f"already in line {self.line_of(before)}; remove one of the two"
                 raise self.fault(key, f"{_shown(key)} is {where}")
         return list(node.value)
 
-    def ports(self, node: yaml.Node) -> range:
+    def ports(self, node: Node) -> range:
         try:
             return port_range(_word(node))
         except ValueError as error:
             raise self.fault(node, str(error)) from error
 
-    def limits(self, node: yaml.Node) -> Limits:
+    def limits(self, node: Node) -> Limits:
         return self.filled(Limits(), node, "limits", _LIMITS)
 
-    def memory(self, node: yaml.Node) -> int:
+    def memory(self, node: Node) -> int:
         match = _SIZE.fullmatch(_word(node))
         size = int(match[1]) * _UNITS[match[2]] if match else 0
         if size > _MOST_MEMORY:
@@ -182,21 +180,21 @@ class _Reader:
             raise self.fault(node, f"{what}, not {_shown(node)}")
         return size
 
-    def cpu(self, node: yaml.Node) -> int:
+    def cpu(self, node: Node) -> int:
         match = _PERCENT.fullmatch(_word(node))
         if not match or not int(match[1]):
             said = f"cpu must be a share of one processor, such as 50%, not {_shown(node)}"
             raise self.fault(node, said)
         return int(match[1])
 
-    def tasks(self, node: yaml.Node) -> int:
+    def tasks(self, node: Node) -> int:
         tasks = _number(node)
         if tasks is None or tasks < _LEAST_TASKS:
             said = f"tasks must be a number, at least {_LEAST_TASKS}, not {_shown(node)}"
             raise self.fault(node, said)
         return tasks
 
-    def tries(self, node: yaml.Node) -> int:
+    def tries(self, node: Node) -> int:
         if _word(node) == _NEVER:
             return 0
         tries = _number(node)
@@ -205,27 +203,27 @@ class _Reader:
             raise self.fault(node, f"{said}, not {_shown(node)}")
         return tries
 
-    def logs(self, node: yaml.Node) -> Logs:
+    def logs(self, node: Node) -> Logs:
         try:
             return Logs(_word(node))
         except ValueError as error:
             raise self.fault(node, f"logs must be files or journal, not {_shown(node)}") from error
 
-    def watcher(self, node: yaml.Node) -> bool:
+    def watcher(self, node: Node) -> bool:
         word = _word(node)
         if word not in {"on", "off"}:
             raise self.fault(node, f"watcher must be on or off, not {_shown(node)}")
         return word == "on"
 
-    def notify(self, node: yaml.Node) -> tuple[Target, ...]:
-        if not isinstance(node, yaml.SequenceNode):
+    def notify(self, node: Node) -> tuple[Target, ...]:
+        if not isinstance(node, SequenceNode):
             raise self.fault(node, f"notify must be a list of URLs and commands, not {_kind(node)}")
         if len(node.value) > _MOST_TARGETS:
             raise self.fault(node, f"notify must have at most {_MOST_TARGETS} targets")
         return tuple(map(self.target, node.value))
 
-    def target(self, node: yaml.Node) -> Target:
-        if isinstance(node, yaml.MappingNode):
+    def target(self, node: Node) -> Target:
+        if isinstance(node, MappingNode):
             target = self.filled(Target(), node, "a target of notify", _TARGET)
             if not target.command:
                 raise self.fault(node, "a target of notify must be a URL, or `command: …`")
@@ -236,19 +234,19 @@ class _Reader:
             raise self.fault(node, f"{said}, or `command: /path/of/a/program`")
         return Target(url=_word(node))
 
-    def program(self, node: yaml.Node) -> str:
+    def program(self, node: Node) -> str:
         word = self.line(node)
         if len(word) > _LONGEST_COMMAND:
             raise self.fault(node, f"a command must have at most {_LONGEST_COMMAND} characters")
         return word
 
-    def user(self, node: yaml.Node) -> str:
+    def user(self, node: Node) -> str:
         if not _USER.fullmatch(_word(node)):
             raise self.fault(node, f"run_as must be the name of a user, not {_shown(node)}")
         return _word(node)
 
-    def health(self, node: yaml.Node) -> HealthCheck:
-        if isinstance(node, yaml.ScalarNode):
+    def health(self, node: Node) -> HealthCheck:
+        if isinstance(node, ScalarNode):
             return (
                 HealthCheck() if _word(node) == "none" else HealthCheck(path=self.path_of_url(node))
             )
@@ -259,45 +257,45 @@ class _Reader:
             raise self.fault(node, "status and text apply to a path, not to a command")
         return check
 
-    def path_of_url(self, node: yaml.Node) -> str:
+    def path_of_url(self, node: Node) -> str:
         word = _word(node)
         if not _URL_PATH.fullmatch(word):
             said = f"a health path must begin with / and have no spaces, not {_shown(node)}"
             raise self.fault(node, said)
         return word
 
-    def status(self, node: yaml.Node) -> int:
+    def status(self, node: Node) -> int:
         status = _number(node)
         if status is None or status not in _STATUSES:
             raise self.fault(node, f"status must be an HTTP status such as 204, not {_shown(node)}")
         return status
 
-    def line(self, node: yaml.Node) -> str:
+    def line(self, node: Node) -> str:
         word = _word(node)
         if not word.strip() or not _is_line(word):
             raise self.fault(node, f"text and command must be one line, not {_shown(node)}")
         return word
 
-    def timeout(self, node: yaml.Node) -> float:
+    def timeout(self, node: Node) -> float:
         return self.seconds(node, "timeout")
 
-    def drain(self, node: yaml.Node) -> float:
+    def drain(self, node: Node) -> float:
         return self.seconds(node, "drain")
 
-    def host(self, node: yaml.Node) -> str:
+    def host(self, node: Node) -> str:
         word = _word(node)
         if not _HOST.fullmatch(word):
             raise self.fault(node, f"host must be a host name, not {_shown(node)}")
         return word
 
-    def seconds(self, node: yaml.Node, what: str) -> float:
+    def seconds(self, node: Node, what: str) -> float:
         match = _SECONDS.fullmatch(_word(node))
         if not match or not 0 < float(match[1]) <= _LONGEST_TIMEOUT:
             said = f"{what} must be seconds, up to {_LONGEST_TIMEOUT}, not {_shown(node)}"
             raise self.fault(node, said)
         return float(match[1])
 
-    def acts(self, node: yaml.Node) -> dict[str, ActSettings]:
+    def acts(self, node: Node) -> dict[str, ActSettings]:
         return {
             str(name.value): self.filled(
                 ActSettings(), value, f"the settings of {_cut(name.value)}", _ACT
@@ -305,10 +303,10 @@ class _Reader:
             for name, value in self.pairs(node, "acts")
         }
 
-    def fault(self, node: yaml.Node, why: str) -> SettingsError:
+    def fault(self, node: Node, why: str) -> SettingsError:
         return SettingsError(self.path, self.line_of(node), why)
 
-    def line_of(self, node: yaml.Node) -> int:
+    def line_of(self, node: Node) -> int:
         return int(node.start_mark.line) + 1
 
 
@@ -324,12 +322,12 @@ def port_range(text: str) -> range:
     return range(first, last + 1)
 
 
-def _word(node: yaml.Node) -> str:
+def _word(node: Node) -> str:
     """The text of a scalar value; '' for a list or a mapping."""
-    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+    return str(node.value) if isinstance(node, ScalarNode) else ""
 
 
-def _number(node: yaml.Node) -> int | None:
+def _number(node: Node) -> int | None:
     """The number that a scalar value is, if it is one."""
     word = _word(node)
     return int(word) if _NUMBER.fullmatch(word) else None
@@ -340,20 +338,20 @@ def _is_line(word: str) -> bool:
     return all(sign == "\t" or category(sign) not in _UNPRINTED for sign in word)
 
 
-def _shown(node: yaml.Node) -> str:
+def _shown(node: Node) -> str:
     """A value as written in the file, for an error message; a long one is cut."""
-    if isinstance(node, yaml.ScalarNode):
+    if isinstance(node, ScalarNode):
         return repr(_cut(str(node.value)))
-    return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
+    return "a list" if isinstance(node, SequenceNode) else "a mapping"
 
 
 def _cut(word: str) -> str:
     return word if len(word) <= _LONGEST_SHOWN else f"{word[: _LONGEST_SHOWN - 1]}…"
 
 
-def _kind(node: yaml.Node) -> str:
+def _kind(node: Node) -> str:
     """What a value is, without the value."""
-    return "a single value" if isinstance(node, yaml.ScalarNode) else "a mapping"
+    return "a single value" if isinstance(node, ScalarNode) else "a mapping"
 
 
 _TARGET: _Readers = {"command": _Reader.program}

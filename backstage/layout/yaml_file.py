@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
+from yaml import MappingNode as MappingNode
+from yaml import Node as Node
+from yaml import ScalarNode as ScalarNode
+from yaml import SequenceNode as SequenceNode
 
 from ..errors import SettingsError
 
@@ -14,7 +18,7 @@ _LONGEST_FILE = 1024**2
 _DEEPEST = 20
 
 
-def top_node(path: Path) -> yaml.Node | None:
+def top_node(path: Path) -> Node | None:
     """The top node of a YAML file; None if it is empty. Raises SettingsError, with the line."""
     text = _text(path)
     line: int | None
@@ -54,7 +58,7 @@ class _Loader(yaml.SafeLoader):
 
     depth = 0
 
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+    def compose_node(self, parent: Node | None, index: int) -> Node | None:
         self.depth += 1
         if self.depth > _DEEPEST:
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]

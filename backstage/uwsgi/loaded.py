@@ -109,7 +109,8 @@ def _contents(act_paths: ActPaths) -> tuple[str, int] | None:
 def _facts(path: str) -> os.stat_result | None:
     try:
         return Path(path).stat()
-    except OSError:
+    except (OSError, ValueError):
+        # No file, or no path: it may have a zero byte.
         return None
 
 
