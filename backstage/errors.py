@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from shlex import quote
 
 __all__ = [
     "ActFailed",
@@ -93,7 +94,7 @@ class UnknownUser(BackstageError):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"there is no user {name!r} on this system; to create one for services, type: "
-            f"adduser --system --group --home /srv/{name} {name}"
+            f"adduser --system --group --home {quote(f'/srv/{name}')} {quote(name)}"
         )
         self.name = name
 

@@ -6,8 +6,8 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from shlex import join, quote
 
+from ..facts.command_line import join, quote
 from ..layout.paths import VenuePaths
 from ..system import programs
 from ..uwsgi import ini, log_reasons

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from shlex import join
 
 from ..errors import BackstageError
+from ..facts.command_line import join
 from ..status.survey import Survey
 from . import (
     acts,

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import CannotWrite, UnsafeDirectory
+from ..facts.command_line import quote
 
 # struct flock of 64-bit Linux: type, whence, start, length, pid.
 _FLOCK = "hhqqi"
@@ -174,14 +175,14 @@ def refuse_writable_by_others(path: Path) -> None:
     facts = path.stat()
     if facts.st_mode & (stat.S_IWOTH | stat.S_IWGRP):
         who = "everybody" if facts.st_mode & stat.S_IWOTH else f"the group {facts.st_gid}"
-        raise UnsafeDirectory(path, f"can be written by {who}", f"chmod go-w '{path}'")
+        raise UnsafeDirectory(path, f"can be written by {who}", f"chmod go-w {quote(path)}")
 
 
 def refuse_foreign(path: Path) -> None:
     """Raise UnsafeDirectory if `path` belongs to neither this user nor root."""
     owner = path.stat().st_uid
     if owner not in {os.geteuid(), 0}:
-        remedy = f"chown -R {os.geteuid()} '{path}', or become uid {owner}"
+        remedy = f"chown -R {os.geteuid()} {quote(path)}, or become uid {owner}"
         raise UnsafeDirectory(path, f"belongs to another user (uid {owner})", remedy)
 
 

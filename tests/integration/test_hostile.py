@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,23 +15,37 @@ from pathlib import Path
 import pytest
 
 from backstage.facts.states import State
-from backstage.shortcuts import new_act, new_venue
+from backstage.shortcuts import new_act, use_venue
 from backstage.status.survey import Survey
 from backstage.venue import Venue
 
-from .calling import call
+from .calling import call, environment
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def house(stage: Path) -> Iterator[Venue]:
-    """A Venue with an honest Act and a liar."""
-    venue = new_venue("house", stage)
-    for name in ("honest", "liar"):
-        new_act(venue, name)
+    """A Venue with an honest Act and a liar, at a path that a shell reads as it likes.
+
+    The first Act is made by typing what `new-venue` says.
+    """
+    place = stage / "a b;c & (d)#e"
+    place.mkdir()
+    made = call("new-venue", "My Venue", cwd=place)
+    typed(next(line for line in made.stderr.splitlines() if line.startswith("Next: ")))
+    venue = use_venue(place / "My Venue")
+    new_act(venue, "liar")
     yield venue
     venue.stop()
+
+
+def typed(message: str) -> None:
+    """Type the command in a message, in another directory."""
+    command = re.sub(r"^.*(?:Next|[Tt]ype): ", "", message).replace(
+        "new-act blog", "new-act honest"
+    )
+    subprocess.run(["bash", "-ec", command], check=True, cwd="/", env=environment())
 
 
 @contextmanager
@@ -112,3 +128,24 @@ def test_a_vassal_file_may_have_any_date(house: Venue) -> None:
     honest.stop()
     honest.start()
     assert honest.state is State.RUNNING
+
+
+def test_a_refusal_can_be_typed_away(house: Venue) -> None:
+    """This is the last test, as it stops the Venue."""
+    house.stop()
+    house.paths.vassals.chmod(0o777)
+    refused = call("start", cwd=house.path)
+    assert refused.returncode != 0
+    assert "can be written by everybody" in refused.stderr
+    typed(refused.stderr.splitlines()[-1])
+    assert call("start", cwd=house.path).returncode == 0
+
+
+def test_a_venue_whose_path_has_two_lines_is_refused(tmp_path: Path) -> None:
+    """No command for it could be shown on a line, and uWSGI would read it as two options."""
+    place = tmp_path / "two\nlines"
+    place.mkdir()
+    refused = call("new-venue", "house", cwd=place)
+    assert refused.returncode != 0
+    assert "uWSGI misreads '\\n' in a path" in refused.stderr
+    assert not list(place.iterdir())

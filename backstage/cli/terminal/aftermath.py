@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...errors import ActFailed, BackstageError, CheckFailed
+from ...facts.command_line import quote
 from ...facts.snapshots import Snapshot
 from ...facts.states import ANSWERING
 from ..exits import Exit, exit_of
@@ -57,7 +58,7 @@ class Aftermath:
         if not isinstance(self.error, ActFailed):
             return []
         if self._was_refused:
-            return [f"without this check: backstage restart {self.now.name} --no-check"]
+            return [f"without this check: backstage restart {quote(self.now.name)} --no-check"]
         if self.error.reason:
-            return [f"more: backstage logs {self.now.name}"]
+            return [f"more: backstage logs {quote(self.now.name)}"]
         return self.error.log_tail.splitlines()[-6:]
