@@ -66,7 +66,8 @@ def names(directory: Path) -> set[str]:
 def is_there(entry: os.DirEntry[str] | Path) -> bool:
     """Whether this is a vassal file that can be reached."""
     try:
-        return entry.is_file()
+        # Path.is_file() takes several times as long.
+        return os.path.isfile(entry) if isinstance(entry, Path) else entry.is_file()  # noqa: PTH113
     except OSError:
         # A link to itself, or into a directory that may not be entered.
         return False

@@ -77,14 +77,13 @@ class _View:
         rates = [each for each in reading.acts if each.now.name in (self._names or {each.now.name})]
         fails = any(each.now.state in TROUBLED for each in rates)
         watcher = self._venue.watcher
-        found = {
-            "venue": str(self._venue.path),
-            "emperor": reading.emperor,
-            "watcher": watcher.fields,
-            "acts": [document(each) for each in rates],
-        }
         return Result(
-            found,
+            lambda: {
+                "venue": str(self._venue.path),
+                "emperor": reading.emperor,
+                "watcher": watcher.fields,
+                "acts": [document(each) for each in rates],
+            },
             lambda screen: screen.lines(self._lines(rates, reading.emperor, watcher)),
             Exit.FAILED if fails else Exit.DONE,
         )
