@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shlex
 from pathlib import Path
+from shlex import quote
 
 __all__ = [
     "ActFailed",
@@ -116,7 +117,7 @@ class UnknownUser(BackstageError):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"there is no user {name!r} on this system; to create one for services, type: "
-            f"adduser --system --group --home /srv/{name} {name}"
+            f"adduser --system --group --home {quote(f'/srv/{name}')} {quote(name)}"
         )
         self.name = name
 

@@ -44,7 +44,7 @@ ORDER = (
 HOMES = {
     "subprocess": "system.programs",
     "psutil": "system",
-    "yaml": "layout.settings",
+    "yaml": "layout.yaml_file",
     "filelock": "system.locks",
     "idna": "nginx.hostnames",
     "packaging": "virtualenvs",

@@ -85,4 +85,6 @@ def tell_error(
 def _envelope(command: str, *, ok: bool, **content: object) -> str:
     import json
 
-    return json.dumps({"backstage": VERSION, "command": command, "ok": ok, **content})
+    text = json.dumps({"backstage": VERSION, "command": command, "ok": ok, **content})
+    # The only character of ASCII that nobody sees and that JSON leaves as it is.
+    return text.replace("\x7f", "\\u007f")

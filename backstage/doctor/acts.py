@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from shlex import quote
 
+from ..facts.command_line import quote
 from ..facts.faults import Fault
 from ..facts.states import PASSING, State
 from ..layout.paths import ActPaths

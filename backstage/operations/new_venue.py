@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import EnvironmentFailed, NotAVenue, SettingsError
+from ..facts.command_line import quote
 from ..layout import made, registry, shipped_record
 from ..layout.names import check_venue_name, check_venue_path
 from ..layout.paths import VenuePaths
@@ -86,7 +87,7 @@ def _is_free(venue_paths: VenuePaths) -> bool:
         raise NotAVenue(
             venue_paths.top,
             f"cannot be created: there is no directory {venue_paths.top.parent}; "
-            f"type: mkdir -p '{venue_paths.top.parent}'",
+            f"type: mkdir -p {quote(venue_paths.top.parent)}",
         )
     if not venue_paths.top.exists() or venue_paths.building.exists():
         return True

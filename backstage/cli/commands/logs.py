@@ -14,7 +14,7 @@ from .. import ages
 from ..options import acts_argument, command
 from ..results import Result, Stream
 from ..session import Session
-from ..terminal.screen import Screen, harmless
+from ..terminal.screen import Screen, harmless_line
 
 _EXAMPLES = """
 backstage logs                       # the last lines of all logs
@@ -82,7 +82,7 @@ def shown(line: LogLine, width: int) -> Callable[[Screen], None]:
     """How a line is shown: after its source, if there are several."""
 
     def show(screen: Screen) -> None:
-        text = harmless(_PAINT.sub("", line.text))
+        text = harmless_line(_PAINT.sub("", line.text))
         if width:
             head = f"{line.source:<{width}} |"
             colour = _colour(line.source) if screen.has_colour else None

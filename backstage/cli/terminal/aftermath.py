@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...errors import ActFailed, BackstageError, CheckFailed
+from ...facts.command_line import quote
 from ...facts.snapshots import Snapshot
 from ...facts.states import ANSWERING
 from ..exits import Exit, exit_of
 from ..results import Document
-from .screen import Screen, harmless
+from .screen import Screen, harmless, harmless_line
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Aftermath:
 
         `width` is that of the name column; `took` goes before the reason or URL.
         """
-        name, told = self.now.name.ljust(width), harmless(self._reason or self._url)
+        name, told = self.now.name.ljust(width), harmless_line(self._reason or self._url)
         went_on = "not restarted, the new code fails: " if self._was_refused else ""
         screen.state_line(name, self.now.state, f"{took}{went_on}{told}")
         for line in self._more:
@@ -57,7 +58,7 @@ class Aftermath:
         if not isinstance(self.error, ActFailed):
             return []
         if self._was_refused:
-            return [f"without this check: backstage restart {self.now.name} --no-check"]
+            return [f"without this check: backstage restart {quote(self.now.name)} --no-check"]
         if self.error.reason:
-            return [f"more: backstage logs {self.now.name}"]
+            return [f"more: backstage logs {quote(self.now.name)}"]
         return self.error.log_tail.splitlines()[-6:]
