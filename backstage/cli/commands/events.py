@@ -31,7 +31,7 @@ backstage events --json | jq --unbuffered 'select(.result.after == "failing")'
 """
 
 
-@command("events", examples=_EXAMPLES)
+@command("events", examples=_EXAMPLES, for_members=True)
 @acts_argument
 @click.option(
     "--since",
