@@ -26,6 +26,7 @@ def fields(event: Event) -> dict[str, object]:
         "reason": event.reason,
         "pid": event.pid,
         "unwatched_since": event.unwatched_since,
+        "by": event.by,
     }
 
 
@@ -57,6 +58,7 @@ def event_of(line: str) -> Event | None:
             unwatched_since=None
             if noted["unwatched_since"] is None
             else _moment(noted["unwatched_since"]),
+            by=_text(noted.get("by", "")),
         )
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None

@@ -9,7 +9,8 @@ from . import users
 
 def name() -> str:
     """The name of the user who acts: root stays root when it has become the owner of a Venue."""
-    return _Caller.name or users.name_of(os.geteuid())
+    uid = users.ROOT if users.has_become() else os.geteuid()
+    return _Caller.name or users.name_of(uid)
 
 
 def act_for(name: str) -> None:

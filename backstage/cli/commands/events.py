@@ -117,7 +117,7 @@ def shown(event: Event) -> Callable[[Screen], None]:
         line.append_text(
             Text(screen.plain(" → ")).join(Text(str(it), screen.style(it)) for it in states)
         )
-        line.append(screen.plain(f" ({harmless(event.reason)})") if event.reason else "")
+        line.append(screen.plain(harmless(event.explained)))
         screen.console.print(line, soft_wrap=True)
 
     return show
