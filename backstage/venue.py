@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from .batches import Outcome, Verb, carry_out
 from .errors import BackstageError, NoSuchAct, NotAVenue
+from .events import streams
 from .events.event import Event
-from .events.streams import Broadcast, EventStream
+from .events.streams import EventStream
 from .facts.command_line import join
 from .facts.lost_parts import LostPart
 from .facts.snapshots import Snapshot
@@ -60,7 +61,7 @@ class Venue:
     def __init__(self, venue_paths: VenuePaths) -> None:
         self.paths = venue_paths
         self._survey = Survey(venue_paths)
-        self._broadcast = Broadcast(self._survey)
+        self._broadcast = streams.of_survey(self._survey)
 
     @classmethod
     def open(cls, path: str | Path) -> Venue:
@@ -111,10 +112,14 @@ class Venue:
         return self._survey.emperor
 
     @property
+    def emperor_pid(self) -> int | None:
+        """The pid of the Emperor; None if it does not run."""
+        return self._survey.emperor.pid
+
+    @property
     def watcher(self) -> Watcher:
         """The watcher of the Venue: its state and its pid. Raises SettingsError."""
-        emperor = self._survey.emperor.pid
-        return resident.look(self.paths, wanted=self.settings.watcher, emperor=emperor)
+        return resident.look(self.paths, wanted=self.settings.watcher, emperor=self.emperor_pid)
 
     @property
     def lost(self) -> tuple[LostPart, ...]:
@@ -303,14 +308,17 @@ class Venue:
         restart one after the other, which `check` is for, as in `act.restart`. Raises NoSuchAct
         before anything is done, and everything that `start` raises.
         """
-        if names is not None:
-            acts = [self[name] for name in dict.fromkeys(names)]
-        else:
-            acts = [act for act in self if act.wanted or verb in _OF_ALL]
+        acts = self.meant(verb, names)
         if verb is Verb.START:
             self.emperor.refuse_lost()
             self.start()
         return carry_out(verb, acts, wait, drain=drain, check=check)
+
+    def meant(self, verb: Verb, names: Iterable[str] | None) -> list[Act]:
+        """The Acts that `each` applies a verb to. Raises NoSuchAct."""
+        if names is not None:
+            return [self[name] for name in dict.fromkeys(names)]
+        return [act for act in self if act.wanted or verb in _OF_ALL]
 
 
 def _refuse_other(paths: VenuePaths) -> None:

@@ -34,6 +34,7 @@ ORDER = (
     "act",
     "batches",
     "venue",
+    "sharing",
     "watcher",
     "nginx",
     "operations",

@@ -127,6 +127,7 @@ def main() -> None:
 def run(words: Sequence[str]) -> int:
     """Run the command with these arguments and return its exit code."""
     session = Session(Screen())
+    session.words = words
     name = _name_of(words)
     try:
         return _run(words, session, name)

@@ -53,10 +53,15 @@ def home_of(uid: int) -> str:
 
 def group_of(user: pwd.struct_passwd) -> str:
     """The name of a user's primary group, or its gid if it has no name."""
+    return group_name(user.pw_gid)
+
+
+def group_name(gid: int) -> str:
+    """The name of a group, or its gid if it has no name."""
     try:
-        return grp.getgrgid(user.pw_gid).gr_name
+        return grp.getgrgid(gid).gr_name
     except KeyError:
-        return str(user.pw_gid)
+        return str(gid)
 
 
 def first_group(names: Iterable[str], default: int) -> int:

@@ -28,7 +28,7 @@ _COLOURS = ("cyan", "green", "yellow", "blue", "magenta", "bright_cyan", "bright
 _PAINT = re.compile(r"\x1b\[[\d;:]*m")
 
 
-@command("logs", examples=_EXAMPLES)
+@command("logs", examples=_EXAMPLES, for_members=True)
 @acts_argument
 @click.option("-f", "--follow", is_flag=True, help="Follow the logs until Ctrl-C.")
 @click.option(
