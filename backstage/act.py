@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .errors import ActFailed, PortUnavailable
 from .events.streams import Broadcast
+from .facts import advice
 from .facts.snapshots import Snapshot
 from .facts.states import ANSWERING, State
 from .layout.paths import ActPaths
@@ -344,8 +345,8 @@ class Act:
     def _put_back(self) -> None:
         if not self.wanted:
             if not self.paths.kept.exists():
-                advice = f"make one with new_act(venue, {self.name!r})"
-                raise ActFailed(self.name, f"has no vassal file to start from; {advice}")
+                to_make = advice.make_act(self.paths.venue.top, self.name, "to make one")
+                raise ActFailed(self.name, "has no vassal file to start from", advice=to_make)
             vassal_files.put_back(self.paths)
 
     def _relaunch(self, deadline: Deadline | None) -> None:

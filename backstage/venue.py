@@ -13,6 +13,7 @@ from .batches import Outcome, Verb, carry_out
 from .errors import BackstageError, NoSuchAct, NotAVenue
 from .events.event import Event
 from .events.streams import Broadcast, EventStream
+from .facts import advice
 from .facts.snapshots import Snapshot
 from .facts.watching import Watcher
 from .layout import registry
@@ -65,13 +66,10 @@ class Venue:
         """The Venue at a path. Raises NotAVenue, or SettingsError for a broken venue.yaml."""
         paths = VenuePaths(Path(path).expanduser().resolve())
         if not paths.top.is_dir():
-            raise NotAVenue(paths.top, "does not exist; make a Venue with new_venue(name, path)")
+            raise NotAVenue(paths.top, "does not exist", advice.make_venue(paths.top))
         if paths.building.exists():
-            raise NotAVenue(
-                paths.top,
-                "is a half-built Venue; finish it with "
-                f"new_venue({paths.top.name!r}, {str(paths.top.parent)!r})",
-            )
+            to_finish = advice.make_venue(paths.top, "to finish it")
+            raise NotAVenue(paths.top, "is a half-built Venue", to_finish)
         if not paths.settings.exists() or not paths.emperor_ini.exists():
             raise NotAVenue(paths.top, "is not a Venue: it lacks venue.yaml or emperor.ini")
         venue = cls(paths)
