@@ -12,6 +12,7 @@ from .errors import ActFailed, NotInTime, PortUnavailable
 from .events import authors
 from .events.authors import Deed
 from .events.streams import Broadcast
+from .facts import advice
 from .facts.snapshots import Snapshot
 from .facts.states import ANSWERING, State
 from .layout import executed
@@ -364,8 +365,8 @@ class Act:
     def _put_back(self) -> None:
         if not self.wanted:
             if not self.paths.kept.exists():
-                advice = f"make one with new_act(venue, {self.name!r})"
-                raise ActFailed(self.name, f"has no vassal file to start from; {advice}")
+                to_make = advice.make_act(self.paths.venue.top, self.name, "to make one")
+                raise ActFailed(self.name, "has no vassal file to start from", advice=to_make)
             vassal_files.put_back(self.paths)
 
     def _relaunch(self, deadline: Deadline | None) -> None:

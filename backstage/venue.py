@@ -14,6 +14,7 @@ from .errors import BackstageError, NoSuchAct, NotAVenue
 from .events import streams
 from .events.event import Event
 from .events.streams import EventStream
+from .facts import advice
 from .facts.command_line import join
 from .facts.lost_parts import LostPart
 from .facts.snapshots import Snapshot
@@ -82,13 +83,10 @@ class Venue:
         """Like `open`, also for one that was moved or copied: nothing in that may be run."""
         paths = VenuePaths(Path(path).expanduser().resolve())
         if not paths.top.is_dir():
-            raise NotAVenue(paths.top, "does not exist; make a Venue with new_venue(name, path)")
+            raise NotAVenue(paths.top, "does not exist", advice.make_venue(paths.top))
         if paths.building.exists():
-            raise NotAVenue(
-                paths.top,
-                "is a half-built Venue; finish it with "
-                f"new_venue({paths.top.name!r}, {str(paths.top.parent)!r})",
-            )
+            to_finish = advice.make_venue(paths.top, "to finish it")
+            raise NotAVenue(paths.top, "is a half-built Venue", to_finish)
         _refuse_other(paths)
         return cls(paths)
 

@@ -18,8 +18,8 @@ TESTS = Path(__file__).parent
 
 # From the bottom to the top: each imports only what stands above it in this list.
 ORDER = (
-    "errors",
     "facts",
+    "errors",
     "system",
     "layout",
     "systemd",

@@ -39,6 +39,7 @@ Requirements = Sequence[str] | Path | None
 
 # The environment variable with the port range for new Venues.
 PORTS = "BACKSTAGE_PORTS"
+_INCOMPLETE = "This Venue is not complete; repeat new_venue or `backstage new-venue`.\n"
 _STEPS = (
     "Finding Python, Django and uWSGI",
     "Building the environment",
@@ -103,9 +104,7 @@ def _build_venue(venue_paths: VenuePaths, plan: VenuePlan) -> Venue:
         venue_paths.top.mkdir(mode=0o755, exist_ok=True)
         undo.callback(_unmake_venue, venue_paths, keep_directory=keep_directory)
         _empty(venue_paths.top)
-        write_atomically(
-            venue_paths.building, "This Venue is not complete: call new_venue again.\n"
-        )
+        write_atomically(venue_paths.building, _INCOMPLETE)
         with ThreadPoolExecutor(max_workers=1) as beside:
             copied = beside.submit(private_copy.make, venue_paths)
             _build_environment(venue_paths, plan)

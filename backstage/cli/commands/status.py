@@ -36,7 +36,7 @@ _USUAL = ("name", "state", "port", "busy", "requests", "memory", "uptime", "rest
 
 @command("status", examples=_EXAMPLES, exits=(Exit.FAILED,), for_members=True)
 @acts_argument
-@click.option("--watch", is_flag=True, help="Keep running and show every change.")
+@click.option("-w", "--watch", is_flag=True, help="Keep running and show every change.")
 @click.option(
     "-o",
     "chosen",
