@@ -96,4 +96,5 @@ def _harmless(act_paths: ActPaths, text: str) -> str:
     """A text from the logs, without the secrets in the Act's .env."""
     if not act_paths.env_file.exists():
         return text
-    return veiled(text, secrets_in(DotEnv(act_paths.env_file.read_text(errors="replace"))))
+    environment = DotEnv(act_paths.env_file.read_text(errors="replace"))
+    return veiled(text, secrets_in(environment, {act_paths.name}), [str(act_paths.venue.top)])
