@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from .doctor import examination
     from .doctor.finding import Finding
     from .events import past_events
-    from .logs import journal, source
+    from .logs import journal, records, source
     from .logs.journal import Journal
     from .system import as_user, users
     from .virtualenvs import apprise_copy, private_copy
@@ -47,6 +48,7 @@ else:
     apprise_copy = lazy.module("backstage.virtualenvs.apprise_copy")
     past_events = lazy.module("backstage.events.past_events")
     private_copy = lazy.module("backstage.virtualenvs.private_copy")
+    records = lazy.module("backstage.logs.records")
     source = lazy.module("backstage.logs.source")
 
 # What applies to stopped Acts too.
@@ -204,12 +206,18 @@ class Venue:
         lines: int | None = None,
         since: float | datetime | None = None,
         follow: bool = False,
+        level: str | None = None,
+        grep: str | re.Pattern[str] | None = None,
     ) -> Journal:
         """The logs of these Acts and of 'emperor', merged by time; without names, all logs.
 
         Yields the last `lines` lines of each log, 20 by default unless `since` is given, a datetime
         or seconds since the epoch. With `follow`, the iterator continues until it is closed; if no
-        names were given, it also follows Acts created later. Raises NoSuchAct.
+        names were given, it also follows Acts created later.
+
+        With `level`, such as 'warning', only records of this level or a higher one; with `grep`, a
+        regular expression, only those with a line that matches. Records are whole, with their
+        tracebacks, and `lines` counts them. Raises NoSuchAct, ValueError, re.error.
         """
         for name in sources:
             if name != journal.EMPEROR:
@@ -221,6 +229,7 @@ class Venue:
             source.Span.of(lines, since),
             follow=follow,
             newcomers=tuple if sources else names,
+            wanted=records.Wanted.of(level, grep),
         )
 
     def close(self) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 from ...errors import ActFailed, CheckFailed
+from ...facts.command_line import quote
 
 # How many lines are shown of the log if the reason is unknown.
 _LAST = 6
