@@ -16,7 +16,7 @@ from ..layout.paths import VenuePaths
 from ..layout.settings import Settings, port_range
 from ..layout.shipped_files import configuration
 from ..system.files import make_private, remove_tree, telling_disk_trouble, write_atomically
-from ..uwsgi import resident
+from ..uwsgi import orphans, resident
 from ..uwsgi.emperor import Emperor
 from ..venue import Venue
 from ..virtualenvs import cache, interpreters, namesake, private_copy, tools
@@ -68,6 +68,7 @@ def create(name: str, parent: str | Path, plan: VenuePlan) -> Venue:
     paths.check_socket_room()
     with telling_disk_trouble(f"cannot create the Venue {paths.top}"), registry.building(paths.top):
         if _is_free(paths):
+            orphans.refuse_at(paths.top)
             return _build_venue(paths, plan)
     venue = Venue.open(paths.top)
     if plan.start:

@@ -16,7 +16,7 @@ from ..system.deadlines import Deadline, until
 from ..system.files import lock_holder, refuse_foreign, refuse_writable_by_others
 from ..system.locks import locked
 from ..systemd import client
-from . import resident, stats
+from . import orphans, resident, stats
 
 # A log longer than this, in bytes, is rotated when the Emperor starts.
 _LOG_MAX = 10_000_000
@@ -103,6 +103,7 @@ class Emperor:
         self._paths.run.mkdir(mode=0o700, exist_ok=True)
         with self._locked("starting"):
             if self.pid is None:
+                orphans.refuse_at(self._paths.top)
                 self._sweep()
                 self._launch()
             elif not until(lambda: self.stats() is not None, Deadline(_START_PATIENCE)):

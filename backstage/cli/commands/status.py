@@ -10,6 +10,7 @@ import click
 from ...facts.rates import Rates
 from ...facts.states import TROUBLED, State
 from ...facts.watching import Watcher, Watching
+from ...uwsgi import orphans
 from ..exits import Exit
 from ..options import acts_argument, command
 from ..results import Result, Returned, Stream
@@ -110,6 +111,9 @@ class _View:
                 style = self._screen.style(each.now.state)
                 yield []
                 yield [(harmless(each.now.name), style), (f": {told}", "")]
+        for orphan in orphans.at(self._venue.path) if pid is None else ():
+            yield []
+            yield [(f"But {orphan}; type: {orphan.command}", "")]
         if watcher.state in _AMISS:
             yield []
             yield [(f"The watcher is {watcher}; to learn more: backstage doctor", "")]
