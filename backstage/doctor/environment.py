@@ -6,10 +6,11 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from shlex import join
 
+from ..facts.command_line import join
 from ..layout.paths import VenuePaths
 from ..system import programs
+from ..system.files import contents
 from ..uwsgi import log_reasons
 from ..uwsgi.emperor import uwsgi_of
 from ..virtualenvs import namesake
@@ -75,7 +76,7 @@ def _no_python(venue_paths: VenuePaths, said: str) -> Finding:
         command = join([str(venue_paths.top / "bin" / "pip"), "install", "Django"])
         return trouble("Python", "has no Django", Remedy(command=command))
     configuration = venue_paths.top / "pyvenv.cfg"
-    text = configuration.read_text(errors="replace") if configuration.exists() else ""
+    text = contents(configuration).decode(errors="replace") if configuration.exists() else ""
     home = next((line.partition("=")[2] for line in text.splitlines() if line[:4] == "home"), "")
     remedy = Remedy(
         f"reinstall the Python that was in {home.strip() or '?'}, or create a new Venue "

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..layout.paths import VenuePaths
 from ..system import processes
-from ..system.files import remove_tree, write_atomically
+from ..system.files import contents, remove_tree, write_atomically
 from ..virtualenvs import private_copy
 from . import venue_files
 
@@ -60,7 +60,7 @@ def lives(pid: int, began: float) -> bool:
 def read(venue_paths: VenuePaths) -> Journal | None:
     """The journal of an upgrade that is under way, or was killed."""
     try:
-        told = json.loads(venue_paths.upgrade.read_text(encoding="utf-8"))
+        told = json.loads(contents(venue_paths.upgrade))
     except FileNotFoundError:
         return None
     files = {name: Change(**change) for name, change in told.pop("files").items()}
@@ -81,7 +81,7 @@ def remove(venue_paths: VenuePaths) -> None:
 def text_of(path: Path) -> str | None:
     """The text of a file; None if there is none."""
     try:
-        return path.read_bytes().decode(errors="surrogateescape")
+        return contents(path).decode(errors="surrogateescape")
     except FileNotFoundError:
         return None
 
@@ -121,4 +121,5 @@ def put_back(venue_paths: VenuePaths, journal: Journal) -> None:
 
 
 def _write(path: Path, text: str, mode: int) -> None:
+    path.parent.mkdir(mode=0o755, exist_ok=True)
     write_atomically(path, text.encode(errors="surrogateescape"), mode=mode)

@@ -11,6 +11,7 @@ from ..layout.paths import ActPaths, VenuePaths
 from ..layout.settings import read_settings
 from ..layout.shipped_files import configuration
 from ..system import sockets
+from ..system.files import contents
 from . import owners, vassal_files
 from .ini import VassalFile
 
@@ -87,7 +88,7 @@ def of_files(files: Iterable[Path]) -> set[int]:
     held = set()
     for path in files:
         try:
-            address = VassalFile(path.stem, path.read_text(errors="replace")).address
+            address = VassalFile(path.stem, contents(path).decode(errors="replace")).address
         except OSError:
             # Gone in the meantime, or a link that leads nowhere: no Act runs with it.
             continue
