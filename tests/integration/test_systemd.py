@@ -711,8 +711,9 @@ def test_a_venue_that_was_moved_takes_its_unit_along(site: House) -> None:
         told = after.call("relocate", code=Exit.SYSTEM).stderr
         assert f"type: sudo backstage --venue {after.path} relocate" in told
         assert f"/{before.unit}" not in told
-        after.call("relocate", by=None)
-        assert after.is_active
+        assert "restarted" in after.call("relocate", by=None).stdout
+        # It is active when every Act answers.
+        assert until(lambda house=after: house.is_active)
         assert _traces(before) == []
         assert f"WorkingDirectory={after.path}\n" in after.file.read_text()
         assert after.told("UnitFileState") == "enabled"
