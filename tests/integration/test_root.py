@@ -116,7 +116,7 @@ def test_a_venue_where_everybody_writes_is_nobodys(lair: Machine) -> None:
 
 
 def test_a_venue_planted_above_where_somebody_works_is_not_run(lair: Machine) -> None:
-    """Mallory has laid it out where everybody may, as in /tmp. What refuses to run it says whose it is."""
+    """It is laid out where all may write, as in /tmp; who refuses to run it says whose it is."""
     lair.run("useradd", "--create-home", "alice")
     lair.run("mkdir", "--mode", "1777", "/srv/open")
     as_mallory(lair, "mkdir /srv/open/V; cp -a V/. /srv/open/V/; mkdir -m 777 /srv/open/V/w")
