@@ -7,8 +7,8 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from shlex import join, quote
 
+from ..facts.command_line import join, quote
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import users
 from ..uwsgi import vassal_files
@@ -216,7 +216,7 @@ def _parts(venue_paths: VenuePaths) -> Iterator[Finding]:
 
 def _disregarded(venue_paths: VenuePaths) -> Iterator[Finding]:
     """Files that the Emperor runs, but that are not Acts."""
-    for path in sorted(venue_paths.vassals.iterdir()):
+    for path in sorted(venue_paths.vassals.glob("*")):
         if path.suffix in _READ_BY_EMPEROR and not vassal_files.act_of(path.name):
             name = path.name.lstrip(".").rpartition(".")[0]
             what = "is run by the Emperor but is not an Act: a vassal file of an Act is NAME.ini"

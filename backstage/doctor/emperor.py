@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from shlex import quote
 
+from ..facts.command_line import quote
 from ..layout.paths import VenuePaths
 from ..layout.shipped_files import configuration
 from ..status.survey import Survey
@@ -52,6 +52,8 @@ def _origin(pid: int) -> str:
 
 
 def _lacking(venue_paths: VenuePaths) -> Iterator[Finding]:
+    if not venue_paths.emperor_ini.exists():
+        return
     there = _keys(contents(venue_paths.emperor_ini).decode(errors="replace"))
     for key, value in _keys(configuration("emperor", "emperor.ini")).items():
         if key in _NEEDED and key not in there:

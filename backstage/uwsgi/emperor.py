@@ -17,7 +17,7 @@ from ..system.deadlines import Deadline, until
 from ..system.files import contents, lock_holder
 from ..system.locks import locked
 from ..systemd import client
-from . import resident, stats
+from . import lost_parts, resident, stats
 
 # A log longer than this, in bytes, is rotated when the Emperor starts.
 _LOG_MAX = 10_000_000
@@ -68,6 +68,18 @@ class Emperor:
         if halt := self.halt:
             raise EmperorFailed(str(halt))
 
+    def refuse_unreachable(self) -> None:
+        """Raise EmperorFailed if the Emperor is no process of this host, or container."""
+        if self.pid is not None and self.pid <= 0:
+            raise EmperorFailed(
+                f"the Emperor of {self._paths.top} runs in another container or on another host; "
+                "stop it there"
+            )
+
+    def refuse_lost(self) -> None:
+        """Raise PartLost if something is lost without which it can start or stop no Act."""
+        lost_parts.refuse(self._paths, self.pid)
+
     def wake(self) -> None:
         """Make the Emperor scan `vassals/` now; returns as soon as it has been told."""
         self.stats()
@@ -85,6 +97,8 @@ class Emperor:
         NotAllowed if this user may not start that unit.
         """
         self.refuse_halted()
+        self.refuse_lost()
+        lost_parts.make_log_directory(self._paths)
         if self.pid and self.stats():
             return
         if service := client.service_of(self._paths.top):
@@ -120,6 +134,7 @@ class Emperor:
         with self._locked("stopping"):
             pid = self.pid
             if pid is not None:
+                self.refuse_unreachable()
                 resident.end_halted(self._paths)
                 everybody, families = processes.family(pid), processes.families(pid)
                 os.kill(pid, signal.SIGTERM)
@@ -175,7 +190,6 @@ class Emperor:
 
     def _set_log_aside(self) -> None:
         log = self._paths.emperor_log
-        log.parent.mkdir(mode=0o750, exist_ok=True)
         if log_files.size(log) > _LOG_MAX:
             log.replace(log.with_suffix(".log.1"))
 
