@@ -141,7 +141,7 @@ def _brief(request: Request, screen: Screen) -> str:
     colour = _STATUS.get(request.status[0]) if screen.has_colour else None
     status = click.style(request.status, fg=colour) if colour else request.status
     took = f"{request.seconds * 1000:.0f} ms"
-    return f"{request.time} {request.method} {harmless(request.path)} {status} {took}"
+    return f"{request.time} {request.method} {harmless_line(request.path)} {status} {took}"
 
 
 def _colour(source: str) -> str:
