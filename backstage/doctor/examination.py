@@ -18,6 +18,7 @@ from . import (
     limits,
     notify,
     ports,
+    sharing,
     watcher,
 )
 from .finding import Finding, Remedy, trouble
@@ -41,6 +42,7 @@ def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
         "files": lambda: files.examine(paths),
         "watcher": lambda: watcher.examine(survey),
         "notify": lambda: notify.examine(survey),
+        "group": lambda: sharing.examine(paths),
         "ports": lambda: ports.examine(paths, survey.look_at(names)),
         "disk": lambda: directories.disk(paths),
         "limits": lambda: limits.examine(survey, acts_paths),
