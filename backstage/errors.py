@@ -54,10 +54,11 @@ class BackstageError(Exception):
 class NameNotAllowed(BackstageError):
     """Raised when a Venue or an Act cannot have this name."""
 
-    def __init__(self, name: str, why: str) -> None:
+    def __init__(self, name: str, why: str, advice: Advice | None = None) -> None:
         super().__init__(f"{name!r} cannot be used as a name: {why}")
         self.name = name
         self.why = why
+        self.advice = advice
 
 
 class NotAVenue(BackstageError):
@@ -146,10 +147,18 @@ class EnvironmentFailed(BackstageError):
 class PortUnavailable(BackstageError):
     """Raised when an Act cannot have a port; `holder` names the program that has it, if known."""
 
-    def __init__(self, message: str, port: int | None = None, holder: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        port: int | None = None,
+        holder: str | None = None,
+        *,
+        advice: Advice | None = None,
+    ) -> None:
         super().__init__(message)
         self.port = port
         self.holder = holder
+        self.advice = advice
 
 
 class UnsafeDirectory(BackstageError):

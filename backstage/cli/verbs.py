@@ -28,8 +28,8 @@ backstage {verb} blog shop      # several Acts
 backstage {verb} --all
 backstage {verb} blog --wait 0  # return at once
 """
-
-
+# What --all means, for a restart or not.
+_EVERYBODY = {False: "All Acts in the Venue.", True: "All Acts that are not stopped."}
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)s?")
 
 
@@ -47,7 +47,7 @@ def verb_command(verb: Verb, text: str) -> Command:
 
     @command(str(verb), examples=_EXAMPLES.format(verb=verb), exits=exits)
     @acts_argument
-    @click.option("--all", "everybody", is_flag=True, help="All Acts in the Venue.")
+    @click.option("--all", "everybody", is_flag=True, help=_EVERYBODY[is_restart])
     @click.option(
         "--wait",
         type=click.FloatRange(min=0),

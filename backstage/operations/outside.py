@@ -67,7 +67,7 @@ def _of_unit(venue: Venue, unit: Installation | None) -> Iterator[Renewal]:
         return
     path = str(unit.service.path)
     if unit.is_edited:
-        command = f"backstage --venue {venue.path} systemd install"
+        command = install_unit.command(venue, unit.service)
         yield Renewal(path, Fate.KEPT, _edits(unit.text, unit.present), command=command)
     elif not unit.service.own and not users.am_root():
         yield Renewal(path, Fate.WAITS, command=_as_root(venue))

@@ -23,10 +23,10 @@ backstage manage blog shell
 def manage(session: Session, act_name: str, words: tuple[str, ...]) -> Result:
     """Run a manage.py command for an Act.
 
-    It runs with the Venue's Python in the Act's directory. It uses the terminal, so `shell` and
-    `createsuperuser` can prompt. Everything after ACT is passed to manage.py. The exit code is that
-    of the command. With --json, which must come before ACT, it has no terminal: its output is in
-    the result, and the exit code is 1 if it fails.
+    It runs as the Act does: in the directory, with the Python and with the `env` of its vassal
+    file. It uses the terminal, so `shell` and `createsuperuser` can prompt. Everything after ACT is
+    passed to manage.py. The exit code is that of the command. With --json, which must come before
+    ACT, it has no terminal: its output is in the result, and the exit code is 1 if it fails.
     """
     # Only the program gives up root; it then gets its own terminal.
     session.keeps_root = True

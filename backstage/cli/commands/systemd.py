@@ -111,9 +111,10 @@ def _agreed(session: Session, plan: Installation) -> bool:
     if plan.is_edited:
         question = f"{plan.service.path} was edited. Replace it?"
         if not session.screen.is_terminal or session.as_json:
+            again = install_unit.command(plan.venue, plan.service, "--yes")
             raise ServiceFailed(
                 f"{plan.service.path} was edited after it was installed; to replace it, type: "
-                "backstage systemd install --yes. To keep your settings, move them into a drop-in: "
+                f"{again}. To keep your settings, move them into a drop-in: "
                 f"{plan.service.command('edit')}"
             )
     else:
@@ -137,9 +138,7 @@ def _show(session: Session, wish: _Wish) -> Result:
 def _status(session: Session, _: _Wish) -> Result:
     service = client.service_of(session.venue.path)
     if service is None:
-        raise ServiceFailed(
-            f"no unit runs {session.venue.path}; to install one, type: backstage systemd install"
-        )
+        raise install_unit.no_unit(session.venue)
     seen = _seen(session, service)
 
     def show(screen: Screen) -> None:
@@ -216,7 +215,8 @@ def _hints(session: Session, service: Service) -> list[str]:
             f"sudo loginctl enable-linger {user}"
         )
     if _is_stale(session, service):
-        hints.append("venue.yaml has changed; to apply it, type: backstage systemd install")
+        again = install_unit.command(session.venue, service)
+        hints.append(f"venue.yaml has changed; to apply it, type: {again}")
     limited = [name for name, act in session.venue.settings.acts.items() if act.limits]
     if limited and not client.divides():
         names = ", ".join(limited)
