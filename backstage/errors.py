@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import shlex
 from pathlib import Path
+from shlex import quote
 
 from .facts.advice import Advice, make_act
 
@@ -21,6 +23,7 @@ __all__ = [
     "NotAVenue",
     "NotAllowed",
     "NotInTime",
+    "PartLost",
     "PortUnavailable",
     "ServiceFailed",
     "SettingsError",
@@ -28,6 +31,7 @@ __all__ = [
     "UnknownUser",
     "UnsafeDirectory",
     "UpgradeFailed",
+    "VenueMoved",
 ]
 
 
@@ -71,6 +75,26 @@ class NotAVenue(BackstageError):
         self.advice = advice
 
 
+class VenueMoved(NotAVenue):
+    """Raised when a Venue was moved or copied, before anything in it is run.
+
+    `path` is where it is, `made_at` the path that its programs and files name. `is_copy` tells
+    whether the Venue that it was copied from is still there.
+    """
+
+    def __init__(self, path: Path, made_at: Path, *, is_copy: bool) -> None:
+        what = f"is a copy of {made_at}" if is_copy else f"was moved from {made_at}"
+        would = "would run" if is_copy else "would look for"
+        command = shlex.join(["backstage", "--venue", str(path), "relocate"])
+        super().__init__(
+            path,
+            f"{what}: its programs and files still name that path, and {would} what is there. "
+            f"Type: {command}",
+        )
+        self.made_at = made_at
+        self.is_copy = is_copy
+
+
 class NoSuchAct(BackstageError):
     """Raised when a Venue has no Act of this name; the message suggests a similar one."""
 
@@ -110,7 +134,7 @@ class UnknownUser(BackstageError):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"there is no user {name!r} on this system; to create one for services, type: "
-            f"adduser --system --group --home /srv/{name} {name}"
+            f"adduser --system --group --home {quote(f'/srv/{name}')} {quote(name)}"
         )
         self.name = name
 
@@ -232,6 +256,18 @@ class CheckFailed(ActFailed):
         super().__init__(name, message, reason, output)
         self.path = path
         self.status = status
+
+
+class PartLost(BackstageError):
+    """Raised when somebody has removed what is needed, such as `vassals/`; nothing was done.
+
+    `part` is relative to the Venue; the message has the command that makes it again.
+    """
+
+    def __init__(self, venue: Path, part: str, told: str) -> None:
+        super().__init__(told)
+        self.venue = venue
+        self.part = part
 
 
 class NotInTime(ActFailed):

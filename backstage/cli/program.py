@@ -9,7 +9,7 @@ from importlib import import_module
 
 import click
 
-from ..errors import BackstageError, NotAVenue
+from ..errors import BackstageError, NotAVenue, VenueMoved
 from . import synonyms
 from .exits import Exit
 from .options import shared_options
@@ -25,6 +25,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "new-venue": ("new_venue:new_venue", "Create a Venue and start its Emperor."),
         "new-act": ("new_act:new_act", "Create an Act and start it."),
         "retire": ("retire:retire", "Stop an Act and move its files to retired/."),
+        "relocate": ("relocate:relocate", "Make a moved or copied Venue work where it is."),
         "upgrade": ("upgrade:upgrade", "Renew a Venue for a new version of Backstage."),
     },
     "Run": {
@@ -136,6 +137,7 @@ def main() -> None:
 def run(words: Sequence[str]) -> int:
     """Run the command with these arguments and return its exit code."""
     session = Session(Screen())
+    session.words = words
     name = _name_of(words)
     try:
         return _run(words, session, name)
@@ -173,9 +175,14 @@ def _run(words: Sequence[str], session: Session, name: str) -> int:
         if session.debug:
             sys.excepthook(type(error), error, error.__traceback__)
         code = render_error(name, error, screen, as_json=session.as_json)
-        if isinstance(error, NotAVenue) and name != "new-venue" and not session.as_json:
+        if _lacks_venue(error) and name != "new-venue" and not session.as_json:
             screen.hint("see: backstage venues, or name a Venue with --venue PATH")
         return code
+
+
+def _lacks_venue(error: BackstageError) -> bool:
+    """Whether there is no Venue: one that was moved or copied is there."""
+    return isinstance(error, NotAVenue) and not isinstance(error, VenueMoved)
 
 
 def _interrupted(session: Session, *, line_ended: bool = False) -> int:

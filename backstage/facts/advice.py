@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import join
+
+from .command_line import join
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
-from shlex import quote
 
 import click
 
 from ...act import Act
 from ...errors import BackstageError
+from ...facts.command_line import quote
 from ..exits import Exit
 from ..options import act_argument, command
 from ..results import Result
@@ -91,18 +91,19 @@ def env(
             aftermath.show(screen)
         elif changed:
             verb = "restart" if found.wanted else "start"
-            screen.hint(f"To apply it, type: backstage {verb} {act_name}")
+            screen.hint(f"To apply it, type: backstage {verb} {quote(act_name)}")
 
     return Result(document, show, aftermath.exit if aftermath else Exit.DONE)
 
 
 def _usage(act_name: str, action: str) -> str:
     if action == "list":
-        return f"list takes no variables; for one of them, type: backstage env {act_name} get KEY"
+        one = f"backstage env {quote(act_name)} get KEY"
+        return f"list takes no variables; for one of them, type: {one}"
     what = "KEY=VALUE" if action == "set" else "KEY"
     if action == "get":
-        return f"get takes one variable; type: backstage env {act_name} get KEY"
-    return f"{action} what? Type: backstage env {act_name} {action} {what}"
+        return f"get takes one variable; type: backstage env {quote(act_name)} get KEY"
+    return f"{action} what? Type: backstage env {quote(act_name)} {action} {what}"
 
 
 def _value(act: Act, key: str) -> Result:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from shlex import quote
 
 import click
 
+from ...facts.command_line import quote
 from ..exits import Exit
 from ..options import act_argument, command
 from ..results import Result

@@ -153,7 +153,8 @@ def _show_waiting(made: Upgrade, screen: Screen) -> None:
     for each in made.files:
         if each.fate is Fate.WAITS and not (emperor and each.file == "emperor.ini"):
             _row(screen, "waits", each.file)
-            _advise(screen, f"type: {each.command}")
+            first = f"{each.first}, then " if each.first else ""
+            _advise(screen, f"{first}type: {each.command}")
 
 
 def _advise(screen: Screen, text: str) -> None:

@@ -10,7 +10,7 @@ from ...facts.states import ANSWERING
 from ..exits import Exit, exit_of
 from ..results import Document
 from .further import further
-from .screen import Screen, harmless
+from .screen import Screen, harmless, harmless_line
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Aftermath:
 
         `width` is that of the name column; `took` goes before the reason or URL.
         """
-        name, told = self.now.name.ljust(width), harmless(self._reason or self._url)
+        name, told = self.now.name.ljust(width), harmless_line(self._reason or self._url)
         went_on = "not restarted, the new code fails: " if self._was_refused else ""
         screen.state_line(name, self.now.state, f"{took}{went_on}{told}")
         for line in self._more:

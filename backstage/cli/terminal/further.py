@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from shlex import quote
-
 from ...errors import ActFailed, CheckFailed
+from ...facts.command_line import quote
 
 # How many lines are shown of the log if the reason is unknown.
 _LAST = 6
@@ -21,4 +20,4 @@ def further(error: ActFailed) -> list[str]:
 
 
 def _reading(error: ActFailed) -> str:
-    return f"less {quote(str(error.log))}" if error.log else f"backstage logs {error.name}"
+    return f"less {quote(error.log)}" if error.log else f"backstage logs {quote(error.name)}"
