@@ -101,7 +101,8 @@ class NoSuchAct(BackstageError):
     def __init__(self, name: str, venue: Path, known: tuple[str, ...]) -> None:
         from difflib import get_close_matches
 
-        meant = get_close_matches(name, known, n=1)
+        alike = {each.lower(): each for each in known}
+        meant = [alike[each] for each in get_close_matches(name.lower(), alike, n=1)]
         hint = f"did you mean {meant[0]!r}?" if meant else f"its Acts: {', '.join(known)}"
         super().__init__(f"no Act {name!r} in {venue}" + (f"; {hint}" if known else ""))
         self.advice = None if known else make_act(venue, name, "to make it")
@@ -221,6 +222,8 @@ class ActFailed(BackstageError):
     `log` is the file that has more of it, if the Act itself is gone.
     """
 
+    log: Path | None = None
+
     def __init__(
         self,
         name: str,
@@ -231,7 +234,6 @@ class ActFailed(BackstageError):
         advice: Advice | None = None,
     ) -> None:
         super().__init__(f"Act {name!r} {message}" + (f": {reason}" if reason else ""))
-        self.log: Path | None = None
         self.name = name
         self.reason = reason
         self.log_tail = log_tail

@@ -17,6 +17,7 @@ from .results import Result, Stream
 from .rights import start_unit
 from .session import Session
 from .terminal.aftermath import Aftermath
+from .words import Number
 
 if TYPE_CHECKING:
     from ..venue import Venue
@@ -50,7 +51,7 @@ def verb_command(verb: Verb, text: str) -> Command:
     @click.option("--all", "everybody", is_flag=True, help=_EVERYBODY[is_restart])
     @click.option(
         "--wait",
-        type=click.FloatRange(min=0),
+        type=Number(min=0),
         default=30.0,
         show_default=True,
         metavar="SECONDS",
@@ -65,7 +66,11 @@ def verb_command(verb: Verb, text: str) -> Command:
         drain: float = 0.0,
         no_check: bool = False,
     ) -> Stream:
-        if bool(acts) == everybody:
+        if acts and everybody:
+            raise click.UsageError(
+                f"name Acts, or use --all for all of them: not both, as {acts[0]}"
+            )
+        if not acts and not everybody:
             raise click.UsageError("name one or more Acts, or use --all")
         if verb in {Verb.START, Verb.RESTART}:
             start_unit(session)

@@ -17,6 +17,7 @@ from ..results import Result
 from ..session import Session
 from ..terminal.aftermath import Aftermath
 from ..terminal.screen import Screen, harmless
+from ..words import Word
 
 _EXAMPLES = """
 backstage env blog                              # secrets are masked
@@ -30,9 +31,14 @@ _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUS
 _ASK = "-"
 _ACTIONS = ("list", "get", "set", "unset")
 _CHANGING = ("set", "unset")
+_MEANT = {
+    **dict.fromkeys(("add", "edit", "change"), "env {act} set KEY=VALUE"),
+    **dict.fromkeys(("rm", "remove", "delete", "del"), "env {act} unset KEY"),
+    **dict.fromkeys(("ls", "show", "cat"), "env {act}"),
+}
 
 
-class _Action(click.Choice[str]):
+class _Action(Word):
     """What to do with the variables; whoever names it before the Act is told the order."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -44,7 +50,7 @@ class _Action(click.Choice[str]):
 
 @command("env", examples=_EXAMPLES, exits=_EXITS)
 @act_argument
-@click.argument("action", type=_Action(_ACTIONS), default="list")
+@click.argument("action", type=_Action(_ACTIONS, _MEANT), default="list")
 @click.argument("words", nargs=-1, metavar="[KEY[=VALUE]]...")
 @click.option("--reveal", is_flag=True, help="Do not mask secrets.")
 @click.option("--restart", is_flag=True, help="Restart the Act and wait until it answers.")
@@ -138,7 +144,8 @@ def _set(act: Act, words: Sequence[str]) -> tuple[str, ...]:
     for word in words:
         key, sign, value = word.partition("=")
         if not sign:
-            raise click.UsageError(f"'{word}' is not KEY=VALUE")
+            line = f"backstage env {quote(act.name)} set {quote(word)}=VALUE"
+            raise click.UsageError(f"'{word}' is not KEY=VALUE; type: {line}")
         variables[key] = value
     asked = [key for key, value in variables.items() if value == _ASK]
     if len(asked) > 1 and not sys.stdin.isatty():

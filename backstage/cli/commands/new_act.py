@@ -12,6 +12,7 @@ from ..options import command
 from ..results import Result
 from ..rights import start_unit
 from ..session import Session
+from ..words import Whole
 
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.BUSY)
 _EXAMPLES = """
@@ -32,7 +33,7 @@ backstage new-act api --template https://example.org/template.zip
 )
 @click.option(
     "--port",
-    type=click.IntRange(1, 65535),
+    type=Whole(1, 65535),
     metavar="PORT",
     help="The port to listen on; by default, the next free one.",
 )

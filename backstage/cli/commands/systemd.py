@@ -19,6 +19,7 @@ from ..results import Document, Result
 from ..session import Session
 from ..terminal import wording
 from ..terminal.screen import Screen
+from ..words import Word
 
 _EXAMPLES = """
 sudo backstage systemd install                  # runs as the Venue's owner
@@ -34,6 +35,13 @@ _PROPERTIES = (
     *("DropInPaths", "NeedDaemonReload"),
 )
 _NO_NUMBER = "[not set]"
+_VERBS = ("install", "show", "status", "uninstall")
+_MEANT = {
+    **dict.fromkeys(("enable", "add"), "systemd install"),
+    **dict.fromkeys(("disable", "remove", "rm"), "systemd uninstall"),
+    **{"start": "venue start", "stop": "venue stop", "cat": "systemd show"},
+    **dict.fromkeys(("restart", "reload"), "restart --all"),
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class _Wish:
 
 
 @command("systemd", examples=_EXAMPLES, exits=_EXITS)
-@click.argument("verb", type=click.Choice(["install", "show", "status", "uninstall"]))
+@click.argument("verb", type=Word(_VERBS, _MEANT))
 @click.option("--user", "own", is_flag=True, help="Use your own user manager, without root.")
 @click.option("--run-as", default="", metavar="NAME", help="Run as this user (default: the owner).")
 @click.option("--yes", is_flag=True, help="Do not ask.")

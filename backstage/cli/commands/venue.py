@@ -18,6 +18,7 @@ from ..results import Result
 from ..session import Session
 from ..terminal import wording
 from ..terminal.screen import Screen
+from ..words import Number, Word
 
 _EXAMPLES = """
 backstage venue info
@@ -27,14 +28,22 @@ backstage venue start      # starts the Emperor and all Acts not stopped
 # How long the Acts get to answer, in seconds, and how often they are looked at meanwhile.
 _PATIENCE = 30.0
 _BEAT = 1.0
+_VERBS = ("start", "stop", "info")
+_MEANT = {
+    **dict.fromkeys(("restart", "reload"), "restart --all"),
+    **dict.fromkeys(("list", "ls"), "venues"),
+    **dict.fromkeys(("create", "new", "add", "init"), "new-venue MyVenue"),
+    **dict.fromkeys(("show", "describe"), "venue info"),
+    **{"status": "status", "logs": "logs", "upgrade": "upgrade", "doctor": "doctor"},
+}
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.SYSTEM, Exit.BUSY)
 
 
 @command("venue", examples=_EXAMPLES, exits=_EXITS)
-@click.argument("verb", type=click.Choice(["start", "stop", "info"]))
+@click.argument("verb", type=Word(_VERBS, _MEANT))
 @click.option(
     "--wait",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     metavar="SECONDS",
     help="How long `start` waits for the Acts to answer: 30 s by default; 0 returns at once.",
 )
