@@ -38,7 +38,7 @@ def duration(text: str) -> float:
     """Seconds from `2` or `2s`."""
     match = _SECONDS.fullmatch(text)
     if match is None:
-        raise ValueError(text)
+        raise click.BadParameter(f"'{text}' is not a number of seconds; type one such as 5 or 5s")
     return float(match[1])
 
 
@@ -67,9 +67,7 @@ def verb_command(verb: Verb, text: str) -> Command:
         no_check: bool = False,
     ) -> Stream:
         if acts and everybody:
-            raise click.UsageError(
-                f"name Acts, or use --all for all of them: not both, as {acts[0]}"
-            )
+            raise click.UsageError(f"{acts[0]} and --all: name Acts or use --all, not both")
         if not acts and not everybody:
             raise click.UsageError("name one or more Acts, or use --all")
         if verb in {Verb.START, Verb.RESTART}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def create(venue: Venue, name: str, *, template: str | Path, port: int | None, s
                 act.start()
             return act
         check_not_importable(name, venue.paths.site_packages)
+        _refuse_file(paths)
         paths.failed_log.unlink(missing_ok=True)
         with ExitStack() as undo:
             undo.callback(_unmake_act, venue, paths, keep_project=_is_adopted(paths))
@@ -72,6 +74,13 @@ def _refuse_other_port(act: Act, port: int | None) -> None:
             join(edit),
         ),
     )
+
+
+def _refuse_file(act_paths: ActPaths) -> None:
+    if os.path.lexists(act_paths.top) and not act_paths.top.is_dir():
+        away = join(["mv", str(act_paths.top), f"{act_paths.top}.away"])
+        what = f"there is a file where its project should be; to move it away, type: {away}"
+        raise ActFailed(act_paths.name, "cannot be created", what)
 
 
 def _keep_log(act_paths: ActPaths, tail: str) -> Path | None:
@@ -124,11 +133,11 @@ def _mark(act_paths: ActPaths) -> None:
 
 
 def _is_adopted(act_paths: ActPaths) -> bool:
-    """Whether the user put a project there; it is then kept unchanged.
+    """Whether the user put a project there, not an empty directory; it is then kept unchanged.
 
     It may have come in the place of one that a killed call had made.
     """
-    if not act_paths.top.exists():
+    if not act_paths.top.exists() or not any(act_paths.top.iterdir()):
         return False
     try:
         made = contents(act_paths.preparing).decode().split()[-1]

@@ -104,6 +104,8 @@ def _is_free(venue_paths: VenuePaths) -> bool:
 
 
 def _build_venue(venue_paths: VenuePaths, plan: VenuePlan) -> Venue:
+    # Refused before anything is built.
+    _ports()
     # If an empty directory existed before, it remains on failure, empty.
     keep_directory = venue_paths.top.is_dir() and not venue_paths.building.exists()
     with ExitStack() as undo:

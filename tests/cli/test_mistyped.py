@@ -35,6 +35,12 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         ("venue", "Missing argument '{start|stop|info}'. Choose from: start, stop, info"),
         ("new-act x --port abc", "Invalid value for '--port': 'abc' is not a valid whole number."),
         ("start blog --wait x", "Invalid value for '--wait': 'x' is not a valid number."),
+        (
+            "stop blog --drain 1m",
+            "Invalid value for '--drain': '1m' is not a number of seconds; "
+            "type one such as 5 or 5s",
+        ),
+        ("venue down", "there is no 'down' here; type: backstage venue stop"),
         ("start blog --all", "blog and --all: name Acts or use --all, not both"),
         ("restart", "name one or more Acts, or use --all"),
         ("new-venue /srv/V /srv", "/srv/V is a whole path; leave out /srv"),

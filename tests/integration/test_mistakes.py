@@ -256,3 +256,19 @@ def test_a_port_of_another_users_stopped_act_is_avoided(venue: Venue, fresh_name
     finally:
         theirs.unlink()
     assert second.get_uwsgi_port() > port
+
+
+@pytest.mark.parametrize("there", ["directory", "file"])
+def test_what_lies_in_the_place_of_an_act(venue: Venue, fresh_name: str, there: str) -> None:
+    """An empty directory is no project of one's own; a file is told of."""
+    place = venue.paths.act(fresh_name).top
+    if there == "directory":
+        place.mkdir()
+        assert (new_act(venue, fresh_name).paths.top / "manage.py").exists()
+        return
+    place.write_text("")
+    done = call("new-act", fresh_name, cwd=venue.path)
+    assert (done.returncode, place.is_file()) == (1, True)
+    assert "there is a file where its project should be" in done.stderr
+    assert f"type: mv {place} {place}.away" in done.stderr
+    place.unlink()

@@ -34,6 +34,7 @@ _MEANT = {
     **dict.fromkeys(("list", "ls"), "venues"),
     **dict.fromkeys(("create", "new", "add", "init"), "new-venue MyVenue"),
     **dict.fromkeys(("show", "describe"), "venue info"),
+    **{"up": "venue start", "down": "venue stop"},
     **{"status": "status", "logs": "logs", "upgrade": "upgrade", "doctor": "doctor"},
 }
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.SYSTEM, Exit.BUSY)
