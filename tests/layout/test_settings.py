@@ -169,7 +169,7 @@ def test_a_health_check_that_cannot_be(tmp_path: Path, text: str, why: str) -> N
     [
         ("# ours\n\nport: 8001-8999\n", 3, "unknown key 'port'; known keys: ports"),
         ("ports: 8001-8999\nworkers: 4\n", 2, "unknown key 'workers'"),
-        ("ports: 8001\n", 1, "a range such as 8001-8999"),
+        ("ports: 8001\n", 1, "a range such as 8001-8999, not 8001"),
         ("ports:\n", 1, "a range such as"),
         ("ports: [8001, 8002]\n", 1, "a range such as"),
         ("ports: 8001-8002-8003\n", 1, "a range such as"),
