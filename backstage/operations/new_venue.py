@@ -18,7 +18,7 @@ from ..layout.settings import Settings, port_range
 from ..layout.shipped_files import configuration
 from ..system import umask
 from ..system.files import make_private, remove_tree, telling_disk_trouble, write_atomically
-from ..uwsgi import resident
+from ..uwsgi import orphans, resident
 from ..uwsgi.emperor import Emperor
 from ..venue import Venue
 from ..virtualenvs import cache, interpreters, namesake, private_copy, tools
@@ -75,6 +75,7 @@ def create(name: str, parent: str | Path, plan: VenuePlan) -> Venue:
         umask.closed(),
     ):
         if _is_free(paths):
+            orphans.refuse_at(paths.top)
             return _build_venue(paths, plan)
     venue = Venue.open(paths.top)
     if plan.start:

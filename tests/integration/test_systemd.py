@@ -697,6 +697,36 @@ def test_an_upgrade_renews_the_unit_and_waits_for_root_and_to_restart_it(site: H
     assert not site.ask("upgrade", by=None)["changes"]
 
 
+def test_a_venue_that_was_moved_takes_its_unit_along(site: House) -> None:
+    """There and back; only root may stop the unit, and the operator's own settings stay."""
+    drop_ins = site.file.with_name(f"{site.unit}.d")
+    drop_ins.mkdir()
+    (drop_ins / "mine.conf").write_text("[Service]\nEnvironment=MINE=yes\n")
+    there = House(site.machine, site.path.with_name("gone"), site.owner, "backstage-gone.service")
+    for before, after in ((site, there), (there, site)):
+        ran = before.emperor
+        assert ran
+        before.machine.run("mv", before.path, after.path)
+        assert f"was moved from {before.path}" in after.call("status", code=Exit.NOT_THERE).stderr
+        told = after.call("relocate", code=Exit.SYSTEM).stderr
+        assert f"type: sudo backstage --venue {after.path} relocate" in told
+        assert f"/{before.unit}" not in told
+        assert "restarted" in after.call("relocate", by=None).stdout
+        # It is active when every Act answers.
+        assert until(lambda house=after: house.is_active)
+        assert _traces(before) == []
+        assert f"WorkingDirectory={after.path}\n" in after.file.read_text()
+        assert after.told("UnitFileState") == "enabled"
+        assert (after.file.with_name(f"{after.unit}.d") / "mine.conf").exists()
+        assert until(lambda house=after: house.all_answer)
+        assert after.emperor not in {0, ran}
+        assert _owners(after) == {after.owner}
+        assert "nothing to do" in after.call("relocate", by=None).stdout
+    (drop_ins / "mine.conf").unlink()
+    drop_ins.rmdir()
+    site.machine.run("systemctl", "daemon-reload")
+
+
 def test_an_installation_that_fails_changes_nothing_that_ran(site: House) -> None:
     """With a unit that runs already, what it runs by and whether it runs stay as they were."""
     ini, settings = site.seen / "emperor.ini", site.seen / "venue.yaml"

@@ -8,32 +8,40 @@ import click
 
 from ...facts.lost_parts import LostPart
 from ...facts.states import State
+from ...operations import end_orphan
 from ...systemd import client
 from ..exits import Exit
 from ..options import command
 from ..results import Result
 from ..session import Session
 from ..terminal import wording
-from ..terminal.screen import Screen
+from ..terminal.screen import Screen, harmless
 
 _EXAMPLES = """
 backstage venue info
 backstage venue stop       # ends the Emperor and all processes of the Acts
 backstage venue start      # starts the Emperor and all Acts not stopped
+backstage venue stop --orphan 4242
 """
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.SYSTEM, Exit.BUSY)
 
 
 @command("venue", examples=_EXAMPLES, exits=_EXITS)
 @click.argument("verb", type=click.Choice(["start", "stop", "info"]))
-def venue(session: Session, verb: str) -> Result:
+@click.option("--orphan", type=int, metavar="PID", help="With stop: an Emperor without a Venue.")
+def venue(session: Session, verb: str, orphan: int | None) -> Result:
     """Start, stop or describe the Venue.
 
     `start` starts its Emperor and, with it, every Act that has not been stopped. `stop` stops them
     all; the next `start` brings back the same Acts. `info` shows where the Venue is and what runs
     in it. If somebody has removed vassals/, kept/, acts/ or log/, `start` makes it again; Acts that
     run are not disturbed.
+
+    If a Venue is removed while it runs, its Emperor and its Acts go on. `backstage venues` lists
+    such Emperors, and `stop --orphan PID` kills one with all its Acts.
     """
+    if orphan is not None:
+        return _ended(verb, orphan)
     # If a unit runs the Venue, root leaves starting and stopping to systemd.
     session.keeps_root = verb != "info"
     if verb != "info" and not client.service_of(session.venue.path):
@@ -47,6 +55,16 @@ def venue(session: Session, verb: str) -> Result:
         session.venue.stop()
         session.under_way.clear()
     return _described(session, lost)
+
+
+def _ended(verb: str, pid: int) -> Result:
+    if verb != "stop":
+        raise click.UsageError("--orphan is for `backstage venue stop`")
+    gone = end_orphan.end(pid)
+    document = {"orphan": pid, "venue": str(gone.venue), "acts": list(gone.acts)}
+    acts = f" and its Acts {', '.join(gone.acts)}" if gone.acts else ""
+    told = f"the Emperor of {gone.venue} (pid {pid}){acts} ended"
+    return Result(document, lambda screen: screen.line(harmless(told)))
 
 
 def _described(session: Session, lost: Sequence[LostPart]) -> Result:
