@@ -104,6 +104,8 @@ class Emperor:
         if service := client.service_of(self._paths.top):
             self._have_started(service)
             return
+        # This process would start it as its own user, whoever owns the Venue.
+        trust.refuse_shared(self._paths.top, os.geteuid())
         executed.refuse_loose(self._paths)
         self._paths.run.mkdir(mode=0o700, exist_ok=True)
         with self._locked("starting"):

@@ -249,3 +249,16 @@ def test_an_emperor_of_roots_runs_no_file_of_another_user(house: Venue, blog: Ac
     os.chown(blog.paths.vassal, 0, -1)
     blog.start()
     assert spy.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_root_runs_no_emperor_in_the_venue_of_another_user(house: Venue) -> None:
+    """At a shell root acts as the owner; a program of root's does not."""
+    house.stop(wait=5.0)
+    os.chown(house.path, 12345, -1)
+    try:
+        with pytest.raises(UnsafeDirectory, match="belongs to #12345"):
+            house.emperor.start()
+        assert house.emperor.pid is None
+    finally:
+        os.chown(house.path, 0, -1)
