@@ -95,7 +95,10 @@ class Answering:
         # The watcher is there: it has started this process.
         watcher = Watcher(Watching.RUNNING, os.getppid())
         yield Overview(
-            emperor=self._venue.emperor_pid, watcher=watcher, acts=self._venue.snapshot()
+            emperor=self._venue.emperor_pid,
+            watcher=watcher,
+            acts=self._venue.snapshot(),
+            lost=self._venue.lost,
         )
 
     def _events(self, _: Request) -> Iterator[object]:

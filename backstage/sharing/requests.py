@@ -13,6 +13,7 @@ from typing import Any
 
 from ..batches import Outcome, Verb
 from ..errors import BackstageError
+from ..facts.lost_parts import LostPart
 from ..facts.snapshots import Snapshot
 from ..facts.watching import Watcher
 from .failures import Failure
@@ -63,6 +64,7 @@ class Overview:
     emperor: int | None
     watcher: Watcher
     acts: tuple[Snapshot, ...]
+    lost: tuple[LostPart, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

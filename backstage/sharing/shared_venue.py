@@ -12,6 +12,7 @@ from ..errors import NoSuchAct
 from ..events.event import Event
 from ..events.history import Moment
 from ..events.streams import Broadcast, Tell
+from ..facts.lost_parts import LostPart
 from ..facts.snapshots import Snapshot
 from ..facts.watching import Watcher
 from ..layout.paths import VenuePaths
@@ -55,6 +56,10 @@ class SharedVenue(Venue):
     @property
     def watcher(self) -> Watcher:
         return self._calls.overview().watcher
+
+    @property
+    def lost(self) -> tuple[LostPart, ...]:
+        return self._calls.overview().lost
 
     def __repr__(self) -> str:
         owner = terms.owner_of(self.paths)

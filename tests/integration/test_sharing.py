@@ -213,11 +213,12 @@ def signers(machine: Machine) -> list[object]:
 def test_members_look(house: Machine) -> None:
     told = json.loads(at(house, "bob", "status --json"))["result"]
     assert told["acts"][0]["state"] == "running"
-    assert told == {**json.loads(at(house, "ann", "status --json"))["result"], "acts": told["acts"]}
+    owners = json.loads(at(house, "ann", "status --json"))["result"]
+    assert told == {**owners, "acts": told["acts"]}
     port = at(house, "ann", "port blog")
     assert at(house, "bob", "port blog") == port
     assert at(house, "bob", "url blog") == f"http://localhost:{port.strip()}/\n"
-    assert at(house, "bob", "logs blog -n 5") == at(house, "ann", "logs blog -n 5")
+    assert "/readyz" in at(house, "bob", "logs blog -n 50")
     assert "blog" in at(house, "bob", "top")
 
 
@@ -226,7 +227,7 @@ def test_members_act_and_each_action_is_signed_once(house: Machine) -> None:
     expected = signers(house)
     for user in ("bob", "ann", None):
         for verb in ("restart", "stop", "start"):
-            at(house, user, f"{verb} blog")
+            at(house, user, f"{verb} blog --wait {PATIENCE:.0f}")
             expected.append(user or "root")
             assert comes_true(lambda: signers(house) == expected), events(house)
     known = len(events(house))
@@ -283,12 +284,16 @@ def test_a_flood_costs_the_watcher_next_to_nothing(house: Machine) -> None:
     """The member who floods is put off; the owner and the watcher's own work are not."""
     pid = watcher(house)
     flood = house.start("python3", "-c", FLOOD, VENUE, user="bob")
-    assert comes_true(lambda: len(answering(house)) >= MOST_OF_ONE)
-    said = f"answers {MOST_OF_ONE} calls of one user"
-    assert comes_true(lambda: said in backstage(house, "bob", "--venue", VENUE, "status").stderr)
-    assert len(answering(house)) <= MOST_OF_ONE + 1
-    at(house, None, "restart blog")
-    assert int(flood.communicate(timeout=PATIENCE)[0]) > MOST_OF_ONE
+    try:
+        assert comes_true(lambda: len(answering(house)) >= MOST_OF_ONE)
+        said = f"answers {MOST_OF_ONE} calls of one user"
+        status = ("--venue", VENUE, "status")
+        assert comes_true(lambda: said in backstage(house, "bob", *status).stderr)
+        assert len(answering(house)) <= MOST_OF_ONE + 1
+        at(house, None, f"restart blog --no-check --wait {PATIENCE:.0f}")
+    finally:
+        kept = flood.communicate(timeout=PATIENCE)[0]
+    assert int(kept) > MOST_OF_ONE
     assert comes_true(lambda: not answering(house))
     assert watcher(house) == pid
     rollup = house.run("cat", f"/proc/{pid}/smaps_rollup").stdout

@@ -18,7 +18,7 @@ from backstage.venue import Venue
 
 # They only use what is answered or refused, or a path.
 INHERITED = {
-    Venue: {"path", "name", "events", "open"}
+    Venue: {"path", "name", "events", "open", "at"}
     | {"start_all_acts", "stop_all_acts", "restart_all_acts"},
     Act: {"name", "url"},
 }
