@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -149,14 +149,16 @@ class Venue:
         looks = self._survey.look_at(sorted(self._survey.names()))
         return explanation.snapshots(self.paths, looks)
 
-    def examine(self, *names: str) -> Iterator[Finding]:
+    def examine(
+        self, *names: str, progress: Callable[[str], None] | None = None
+    ) -> Iterator[Finding]:
         """Look for present and coming problems; yields each finding as soon as it is made.
 
-        Passed checks are findings too. `names` limits the Acts that are examined. Nothing is
-        changed. Raises NoSuchAct.
+        Passed checks are findings too. `names` limits the Acts that are examined. `progress` is
+        called with what is examined next. Nothing is changed. Raises NoSuchAct.
         """
         acts = [self[name] for name in dict.fromkeys(names)] if names else self.acts
-        return examination.examine(self._survey, [act.name for act in acts])
+        return examination.examine(self._survey, [act.name for act in acts], progress)
 
     def events(
         self, timeout: float | None = None, stop_event: threading.Event | None = None
