@@ -102,7 +102,7 @@ MB = 1_000_000
         ([50 * MB] * 7, 64, 4000 * MB, 4),
         # The largest may come together, and what else needs memory must not run out of it.
         ([50 * MB, 900 * MB, 50 * MB, 900 * MB], 4, 4000 * MB, 4),
-        ([50 * MB, 900 * MB, 50 * MB, 900 * MB], 4, 3700 * MB, 2),
+        ([50 * MB, 900 * MB, 50 * MB, 900 * MB], 4, 3600 * MB, 2),
         ([50 * MB, 900 * MB, 50 * MB, 900 * MB], 4, 1900 * MB, 1),
         ([50 * MB], 4, -1, 1),
         ([], 4, 0, 4),
