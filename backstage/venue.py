@@ -13,17 +13,21 @@ from typing import TYPE_CHECKING
 
 from .batches import Outcome, Verb, carry_out, restarts_at_once
 from .errors import BackstageError, NoSuchAct, NotAVenue
+from .events import streams
 from .events.event import Event
-from .events.streams import Broadcast, EventStream
+from .events.streams import EventStream
+from .facts import advice
+from .facts.command_line import join
+from .facts.lost_parts import LostPart
 from .facts.snapshots import Snapshot
 from .facts.watching import Watcher
-from .layout import registry
+from .layout import executed, made, registry
 from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
-from .status import explanation
+from .status import explanation, premises
 from .status.survey import Survey
 from .system import files, lazy, machine
-from .uwsgi import resident
+from .uwsgi import lost_parts, resident
 from .uwsgi.emperor import Emperor
 
 if TYPE_CHECKING:
@@ -61,28 +65,33 @@ class Venue:
     def __init__(self, venue_paths: VenuePaths) -> None:
         self.paths = venue_paths
         self._survey = Survey(venue_paths)
-        self._broadcast = Broadcast(self._survey)
+        self._broadcast = streams.of_survey(self._survey)
 
     @classmethod
     def open(cls, path: str | Path) -> Venue:
-        """The Venue at a path. Raises NotAVenue, or SettingsError for a broken venue.yaml."""
-        paths = VenuePaths(Path(path).expanduser().resolve())
-        if not paths.top.is_dir():
-            raise NotAVenue(paths.top, "does not exist; make a Venue with new_venue(name, path)")
-        if paths.building.exists():
-            raise NotAVenue(
-                paths.top,
-                "is a half-built Venue; finish it with "
-                f"new_venue({paths.top.name!r}, {str(paths.top.parent)!r})",
-            )
-        if not paths.settings.exists() or not paths.emperor_ini.exists():
-            raise NotAVenue(paths.top, "is not a Venue: it lacks venue.yaml or emperor.ini")
-        venue = cls(paths)
-        read_settings(paths.settings)
+        """The Venue at a path.
+
+        Raises NotAVenue, VenueMoved, or SettingsError for a broken venue.yaml.
+        """
+        venue = cls.at(path)
+        made.refuse_elsewhere(venue.paths)
+        read_settings(venue.paths.settings)
         # Another user's Venue need not be in this user's registry.
         with suppress(OSError):
-            registry.register(paths.top)
+            registry.register(venue.path)
         return venue
+
+    @classmethod
+    def at(cls, path: str | Path) -> Venue:
+        """Like `open`, also for one that was moved or copied: nothing in that may be run."""
+        paths = VenuePaths(Path(path).expanduser().resolve())
+        if not paths.top.is_dir():
+            raise NotAVenue(paths.top, "does not exist", advice.make_venue(paths.top))
+        if paths.building.exists():
+            to_finish = advice.make_venue(paths.top, "to finish it")
+            raise NotAVenue(paths.top, "is a half-built Venue", to_finish)
+        _refuse_other(paths)
+        return cls(paths)
 
     @property
     def path(self) -> Path:
@@ -104,10 +113,20 @@ class Venue:
         return self._survey.emperor
 
     @property
+    def emperor_pid(self) -> int | None:
+        """The pid of the Emperor; None if it does not run."""
+        return self._survey.emperor.pid
+
+    @property
     def watcher(self) -> Watcher:
         """The watcher of the Venue: its state and its pid. Raises SettingsError."""
-        emperor = self._survey.emperor.pid
-        return resident.look(self.paths, wanted=self.settings.watcher, emperor=emperor)
+        return resident.look(self.paths, wanted=self.settings.watcher, emperor=self.emperor_pid)
+
+    @property
+    def lost(self) -> tuple[LostPart, ...]:
+        """What somebody has removed, from the whole Venue and of its Acts."""
+        projects = premises.lost_projects(self.paths, sorted(self._survey.names()))
+        return (*lost_parts.find(self.paths, self._survey.emperor.pid), *projects)
 
     def __repr__(self) -> str:
         pid = self._survey.emperor.pid
@@ -233,11 +252,23 @@ class Venue:
         and EnvironmentFailed or CannotWrite if the watcher cannot be provided with what it needs,
         once the Emperor is there all the same.
         """
+        executed.refuse_loose(self.paths)
         settings = self.settings
+        as_user.run_as(users.stand_in(self.path), self._mend)
         try:
             as_user.run_as(users.stand_in(self.path), lambda: self._provide_watcher(settings))
         finally:
             self._survey.emperor.start()
+
+    def _mend(self) -> None:
+        """Make again what somebody has removed; the watcher then watches what is new."""
+        emperor = self._survey.emperor
+        lost = lost_parts.find(self.paths, emperor.pid)
+        emperor.refuse_halted()
+        with files.telling_disk_trouble(f"repairing {self.path}"):
+            lost_parts.mend(self.paths, emperor.pid)
+        if lost:
+            resident.replace(self.paths)
 
     def _provide_watcher(self, settings: Settings) -> None:
         wanted = settings.watcher
@@ -289,11 +320,9 @@ class Venue:
         they restart one after the other, so that faulty code takes down one Act at a time. Raises
         NoSuchAct before anything is done, and everything that `start` raises.
         """
-        if names is not None:
-            acts = [self[name] for name in dict.fromkeys(names)]
-        else:
-            acts = [act for act in self if act.wanted or verb in _OF_ALL]
+        acts = self.meant(verb, names)
         if verb is Verb.START:
+            self.emperor.refuse_lost()
             self.start()
         if verb is not Verb.RESTART:
             return carry_out(verb, acts, wait, drain=drain)
@@ -307,6 +336,24 @@ class Venue:
         free = int(min(left, machine.free_memory()))
         among = [memory.get(act.name, 0) for act in acts]
         return restarts_at_once(among, machine.processors(), free)
+
+    def meant(self, verb: Verb, names: Iterable[str] | None) -> list[Act]:
+        """The Acts that `each` applies a verb to. Raises NoSuchAct."""
+        if names is not None:
+            return [self[name] for name in dict.fromkeys(names)]
+        return [act for act in self if act.wanted or verb in _OF_ALL]
+
+
+def _refuse_other(paths: VenuePaths) -> None:
+    """Raise NotAVenue for a directory that is none, or that lost what nothing can make again."""
+    is_one = paths.emperor_ini.exists() or (paths.top / "pyvenv.cfg").exists()
+    if paths.settings.exists() and is_one:
+        return
+    if paths.emperor_ini.exists():
+        command = join(["touch", str(paths.settings)])
+        lost = f"has lost its venue.yaml; put it back, or, for the defaults, type: {command}"
+        raise NotAVenue(paths.top, lost)
+    raise NotAVenue(paths.top, "is not a Venue: it lacks venue.yaml or emperor.ini")
 
 
 def _insist(outcomes: Iterable[Outcome]) -> None:

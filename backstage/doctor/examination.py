@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from shlex import join
 
-from ..errors import BackstageError
+from ..errors import BackstageError, UnsafeDirectory
+from ..facts.command_line import join
 from ..status.survey import Survey
 from . import (
     acts,
@@ -17,8 +17,10 @@ from . import (
     environment,
     files,
     limits,
+    lost,
     notify,
     ports,
+    settings,
     watcher,
 )
 from .finding import Finding, Remedy, trouble
@@ -41,11 +43,13 @@ def examine(
         # What takes longest begins first, beside the others.
         failed = [*_carried_out("django", projects.begin)]
         checks: dict[str, Callable[[], Iterable[Finding]]] = {
+            "lost": lambda: lost.examine(survey, names),
             "environment": lambda: environment.environment(paths),
             "uwsgi": lambda: environment.uwsgi(paths),
             "permissions": lambda: directories.permissions(paths, acts_paths),
             "emperor": lambda: emperor.examine(survey),
             "files": lambda: files.examine(paths),
+            "settings": lambda: settings.examine(survey),
             "watcher": lambda: watcher.examine(survey),
             "notify": lambda: notify.examine(survey),
             "ports": lambda: ports.examine(paths, survey.look_at(names)),
@@ -64,6 +68,9 @@ def _carried_out(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[
     try:
         for finding in check():
             yield replace(finding, check=name)
+    except UnsafeDirectory as error:
+        what = f"cannot be examined: {error.path} {error.why}"
+        yield replace(trouble(name, what, Remedy(command=error.remedy)), check=name)
     except Exception as error:  # noqa: BLE001 - a check that cannot run is a finding
         what = f"cannot be examined: {type(error).__name__}: {error}"
         yield replace(trouble(name, what, _remedy(error)), check=name)

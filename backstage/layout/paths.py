@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ..errors import NameNotAllowed
@@ -119,6 +119,16 @@ class VenuePaths:
         return self.own / "watcher.log"
 
     @cached_property
+    def made(self) -> Path:
+        """The record of where the Venue was made; see made."""
+        return self.own / "made.json"
+
+    @cached_property
+    def launch(self) -> Path:
+        """The script through which the Emperor starts each Act."""
+        return self.templates / "launch"
+
+    @cached_property
     def shipped(self) -> Path:
         """The record of the texts that the library wrote into the Venue; see shipped_record."""
         return self.own / "shipped.json"
@@ -129,6 +139,11 @@ class VenuePaths:
         return self.own / "upgrade.json"
 
     @cached_property
+    def relocation(self) -> Path:
+        """Exists while the Venue is being relocated, and says how to undo that."""
+        return self.own / "relocation.json"
+
+    @cached_property
     def past(self) -> Path:
         """The directory for what the watcher has counted, one file for each Act."""
         return self.own / "past"
@@ -137,6 +152,16 @@ class VenuePaths:
     def notices(self) -> Path:
         """What the watcher knows of troubles that people were told about."""
         return self.own / "notices.json"
+
+    @cached_property
+    def shared(self) -> Path:
+        """The directory that members of `group` can enter; there only while that is set."""
+        return self.top / "shared"
+
+    @cached_property
+    def shared_socket(self) -> Path:
+        """Where the watcher answers that group; its path is shorter than the Emperor's socket's."""
+        return self.shared / "socket"
 
     @property
     def apprise(self) -> Path | None:
@@ -226,7 +251,7 @@ class ActPaths:
 
     @property
     def stats(self) -> Path:
-        return _within(self.own_run, self.venue.run) / f"{self.name}.stats"
+        return _file(self.own_run, self.venue.run, f"{self.name}.stats")
 
     @cached_property
     def lock(self) -> Path:
@@ -245,12 +270,12 @@ class ActPaths:
     @property
     def fifo(self) -> Path:
         """The named pipe through which the Act's master takes commands."""
-        return _within(self.own_run, self.venue.run) / f"{self.name}.fifo"
+        return _file(self.own_run, self.venue.run, f"{self.name}.fifo")
 
     @property
     def loaded(self) -> Path:
         """The file in which the Act's master records which configuration it has loaded."""
-        return _within(self.own_run, self.venue.run) / f"{self.name}.loaded"
+        return _file(self.own_run, self.venue.run, f"{self.name}.loaded")
 
     @cached_property
     def health(self) -> Path:
@@ -263,20 +288,25 @@ class ActPaths:
         return self.venue.run / f"{self.name}.drain"
 
     @cached_property
+    def author(self) -> Path:
+        """The file that names who acted on the Act last, and how."""
+        return self.venue.run / f"{self.name}.author"
+
+    @cached_property
     def past(self) -> Path:
         """The file in which the watcher counts restarts and time down."""
         return self.venue.past / f"{self.name}.json"
 
     @property
     def log(self) -> Path:
-        return _within(self.own_log, self.venue.log) / f"{self.name}.log"
+        return _file(self.own_log, self.venue.log, f"{self.name}.log")
 
     @property
     def recorded(self) -> tuple[Path, ...]:
         """What was written about the Act, without the lock: it goes with the Act."""
         return (
             *(self.environment, self.loaded, self.fifo, self.refused),
-            *(self.tries, self.health, self.drain, self.past),
+            *(self.tries, self.health, self.drain, self.author, self.past),
         )
 
     def check_socket_room(self) -> None:
@@ -284,8 +314,15 @@ class ActPaths:
         _check_socket_path(self.stats, self.name)
 
 
-def _within(own: Path, shared: Path) -> Path:
-    return own if own.is_dir() else shared
+def _file(own: Path, shared: Path, name: str) -> Path:
+    """A file in an Act's own directory if it has one, else in the shared one."""
+    return _joined(own if own.is_dir() else shared, name)
+
+
+@lru_cache(maxsize=4096)
+def _joined(directory: Path, name: str) -> Path:
+    """Remembered, because each look at each Act needs a few of these."""
+    return directory / name
 
 
 def _check_socket_path(socket: Path, name: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import shlex
 
+from ..facts.command_line import join
 from ..system import programs, users
 from .build import which
 from .program import Nginx
@@ -51,7 +51,7 @@ def obtain(nginx: Nginx, site: Site) -> str:
 
 def command(nginx: Nginx, site: Site) -> str:
     """The same command, to type."""
-    return shlex.join(words(nginx, site))
+    return join(words(nginx, site))
 
 
 def _why(output: str) -> str:

@@ -55,7 +55,9 @@ def examine(venue: Venue) -> Work:
     }
     found, texts = _without_premature(paths, found, texts)
     later = {EMPEROR_INI: texts.pop(EMPEROR_INI)} if EMPEROR_INI in texts else {}
-    ran, dependent, unwell = _acts(venue, {name for name in texts if name in venue_files.OF_ACTS})
+    # What runs has read the others already.
+    news = {name for name, text in {**texts, **later}.items() if not _was_lost(paths, name, text)}
+    ran, dependent, unwell = _acts(venue, news.intersection(venue_files.OF_ACTS))
     return Work(
         files=tuple(found),
         texts=texts,
@@ -64,7 +66,7 @@ def examine(venue: Venue) -> Work:
         ran=ran,
         restarted=dependent,
         passed_over=unwell,
-        causes=tuple(_causes(venue, {**texts, **later})),
+        causes=tuple(_causes(venue, {**texts, **later}, news)),
     )
 
 
@@ -95,6 +97,12 @@ def _renewal(venue_paths: VenuePaths, name: str, new: str) -> Renewal | None:
     return Renewal(name, Fate.ADDED if present is None else Fate.RENEWED)
 
 
+def _was_lost(venue_paths: VenuePaths, name: str, new: str) -> bool:
+    """Whether somebody has removed the file, which had this text."""
+    is_gone = text_of(venue_paths.top / name) is None
+    return is_gone and known_texts(venue_paths, name)[-1:] == [new]
+
+
 def _beside(venue_paths: VenuePaths, name: str, ours: set[str]) -> str:
     """A name for the new text that belongs to nobody else's file."""
     names = (f"{name}.new", *(f"{name}.new{number}" for number in range(2, 100)))
@@ -110,7 +118,7 @@ def _without_premature(
     if new is None or resident.is_supported(new, launch):
         return found, texts
     others = [each for each in found if each.file != EMPEROR_INI]
-    waits = Renewal(EMPEROR_INI, Fate.WAITS, command=f"backstage upgrade, once {LAUNCH} is merged")
+    waits = Renewal(EMPEROR_INI, Fate.WAITS, first=f"merge {LAUNCH}", command="backstage upgrade")
     return [*others, waits], {name: text for name, text in texts.items() if name != EMPEROR_INI}
 
 
@@ -129,9 +137,9 @@ def _includes_template(act: Act) -> bool:
     return any(line.file in venue_files.OF_ACTS for line in script.lines)
 
 
-def _causes(venue: Venue, texts: Mapping[str, str]) -> Iterator[Cause]:
+def _causes(venue: Venue, texts: Mapping[str, str], news: set[str]) -> Iterator[Cause]:
     paths = venue.paths
-    if EMPEROR_INI in texts:
+    if EMPEROR_INI in news:
         yield Cause.CONFIGURATION
     after = [texts.get(name) or text_of(paths.top / name) or "" for name in (EMPEROR_INI, LAUNCH)]
     if resident.is_supported(*after) and not paths.residents.is_dir():

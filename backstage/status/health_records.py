@@ -7,11 +7,10 @@ that Act alone.
 from __future__ import annotations
 
 import json
-import os
-import stat
 from contextlib import suppress
 from dataclasses import replace
 
+from ..facts import checked
 from ..facts.health import Generation, HealthRecord
 from ..layout.paths import ActPaths
 from ..system import files, processes
@@ -27,7 +26,7 @@ def read(act_paths: ActPaths, now: Generation) -> HealthRecord | None:
     Unless the record's generation lasts, the processes of the generation `now` were not asked yet.
     """
     try:
-        record = _record(json.loads(_content(act_paths)))
+        record = _record(json.loads(files.read_regular(act_paths.health, _LONGEST)[0]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     is_past = record.at <= processes.boot_clock()
@@ -59,30 +58,20 @@ def write(act_paths: ActPaths, record: HealthRecord, before: HealthRecord | None
         files.write_atomically(act_paths.health, content, sync=False)
 
 
-def _content(act_paths: ActPaths) -> bytes:
-    # Not to wait for a writer of a fifo, and not to follow a link.
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = os.open(act_paths.health, flags)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("no regular file")
-        return file.read(_LONGEST)
-
-
 def _record(noted: dict[str, object]) -> HealthRecord:
     workers = noted["workers"]
     if not isinstance(workers, list) or not isinstance(noted["ok"], bool):
         raise TypeError("no record")
     return HealthRecord(
         generation=Generation(
-            master=str(noted["master"]),
-            respawns=int(str(noted["respawns"])),
-            loaded=int(str(noted["loaded"])),
-            workers=frozenset(map(str, workers)),
+            master=checked.text(noted["master"]),
+            respawns=checked.number(noted["respawns"]),
+            loaded=checked.number(noted["loaded"]),
+            workers=frozenset(map(checked.text, workers)),
         ),
-        at=float(str(noted["at"])),
-        since=float(str(noted["since"])),
+        at=checked.seconds(noted["at"]),
+        since=checked.seconds(noted["since"]),
         ok=noted["ok"],
-        why=one_line(str(noted["why"])),
-        asked=max(0, int(str(noted["asked"]))),
+        why=one_line(checked.text(noted["why"])),
+        asked=checked.number(noted["asked"]),
     )

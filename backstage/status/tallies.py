@@ -6,10 +6,10 @@ Nobody but the Venue's user can write there. A file that cannot be read counts a
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 
+from ..facts import checked
 from ..facts.past import Tally
 from ..facts.states import State
 from ..layout.paths import ActPaths, VenuePaths
@@ -22,8 +22,7 @@ _LONGEST = 65_536
 def read(act_paths: ActPaths) -> Tally | None:
     """The tally of an Act; None if no watcher has ever seen it."""
     try:
-        with os.fdopen(files.open_regular(act_paths.past), "rb") as file:
-            return _tally(json.loads(file.read(_LONGEST)))
+        return _tally(json.loads(files.read_regular(act_paths.past, _LONGEST)[0]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -55,11 +54,14 @@ def _tally(noted: dict[str, object]) -> Tally:
         raise TypeError("no tally")
     pid = noted["pid"]
     return Tally(
-        since=float(str(noted["since"])),
-        counted=float(str(noted["counted"])),
+        since=checked.seconds(noted["since"]),
+        counted=checked.seconds(noted["counted"]),
         state=State(noted["state"]),
-        pid=pid if isinstance(pid, int) else None,
+        pid=None if pid is None else checked.number(pid),
         running=noted["running"] is True,
-        restarts=int(str(noted["restarts"])),
-        steps={int(step): (int(count), float(down)) for step, (count, down) in steps.items()},
+        restarts=checked.number(noted["restarts"]),
+        steps={
+            checked.number(int(step)): (checked.number(count), checked.seconds(down))
+            for step, (count, down) in steps.items()
+        },
     )

@@ -16,7 +16,7 @@ from .. import ages
 from ..options import acts_argument, command
 from ..results import Result, Stream
 from ..session import Session
-from ..terminal.screen import Screen, harmless
+from ..terminal.screen import Screen, harmless_line
 
 _EXAMPLES = """
 backstage logs                       # the last lines of all logs
@@ -41,7 +41,7 @@ def _pattern(_: click.Context, __: click.Parameter, text: str | None) -> re.Patt
         raise click.BadParameter(f"'{text}' is not a regular expression: {error}") from None
 
 
-@command("logs", examples=_EXAMPLES)
+@command("logs", examples=_EXAMPLES, for_members=True)
 @acts_argument
 @click.option("-f", "--follow", is_flag=True, help="Follow the logs until Ctrl-C.")
 @click.option(
@@ -127,7 +127,7 @@ def shown(line: LogLine, width: int, *, short: bool) -> Callable[[Screen], None]
 
     def show(screen: Screen) -> None:
         request = Request.read(line.text) if short else None
-        text = _brief(request, screen) if request else harmless(_PAINT.sub("", line.text))
+        text = _brief(request, screen) if request else harmless_line(_PAINT.sub("", line.text))
         if width:
             head = f"{line.source:<{width}} |"
             colour = _colour(line.source) if screen.has_colour else None
@@ -141,7 +141,7 @@ def _brief(request: Request, screen: Screen) -> str:
     colour = _STATUS.get(request.status[0]) if screen.has_colour else None
     status = click.style(request.status, fg=colour) if colour else request.status
     took = f"{request.seconds * 1000:.0f} ms"
-    return f"{request.time} {request.method} {harmless(request.path)} {status} {took}"
+    return f"{request.time} {request.method} {harmless_line(request.path)} {status} {took}"
 
 
 def _colour(source: str) -> str:
