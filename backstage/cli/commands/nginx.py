@@ -23,6 +23,7 @@ from ..options import command, complete_acts
 from ..results import Document, Result
 from ..session import Session
 from ..terminal.screen import Screen, harmless
+from ..words import Word
 
 _EXAMPLES = """
 sudo backstage nginx bind blog example.com --redirect-www --tls auto
@@ -39,10 +40,17 @@ _SIGNS = {
     Severity.OK: ("✓", "green"),
 }
 _AUTO = "auto"
+_VERBS = ("bind", "show", "unbind", "check")
+_MEANT = {
+    **dict.fromkeys(("add", "enable", "serve"), "nginx bind ACT DOMAIN"),
+    **dict.fromkeys(("rm", "remove", "delete", "disable"), "nginx unbind ACT"),
+    **dict.fromkeys(("list", "ls", "status"), "nginx show"),
+    "test": "nginx check",
+}
 
 
 @command("nginx", examples=_EXAMPLES, exits=_EXITS)
-@click.argument("verb", type=click.Choice(["bind", "show", "unbind", "check"]))
+@click.argument("verb", type=Word(_VERBS, _MEANT))
 @click.argument("act_name", metavar="[ACT]", required=False, shell_complete=complete_acts)
 @click.argument("names", nargs=-1, metavar="[DOMAIN]...")
 @click.option("--tls", metavar="auto|CERT,KEY", help="bind: use certbot, or this certificate.")
@@ -62,8 +70,7 @@ def nginx(
     """Serve an Act on its domains through nginx.
 
     `bind` writes the Act's site file, tests it, reloads nginx and adds the domains to the Act's
-    settings; if a step fails, it changes nothing. With `--tls auto`, root has certbot get the
-    certificate, once certbot has an account. `unbind` reverses this. `show` lists what is
+    settings; if a step fails, it changes nothing. `unbind` reverses this. `show` lists what is
     bound and, for an ACT, prints its site file. `check` looks for problems; its exit code is 1 if
     it finds any.
     """
