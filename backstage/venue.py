@@ -26,7 +26,7 @@ from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
 from .status import explanation, premises
 from .status.survey import Survey
-from .system import files, lazy, machine
+from .system import files, lazy, machine, trust
 from .uwsgi import lost_parts, resident
 from .uwsgi.emperor import Emperor
 
@@ -318,8 +318,10 @@ class Venue:
         Before a stop, Acts are drained for `drain` seconds. Acts start and stop in parallel, and
         restart so as far as processors and memory allow; with `check=False`, as in `act.restart`,
         they restart one after the other, so that faulty code takes down one Act at a time. Raises
-        NoSuchAct before anything is done, and everything that `start` raises.
+        NoSuchAct before anything is done, UnsafeDirectory for the Venue of another user, and
+        everything that `start` raises.
         """
+        trust.refuse_foreign(self.path)
         acts = self.meant(verb, names)
         if verb is Verb.START:
             self.emperor.refuse_lost()
