@@ -32,9 +32,8 @@ class Verb(Enum):
         return self.value
 
 
-# How many Acts at a time. More would only wait for the processor; restarts go one by one, so that
-# faulty code takes down one Act at a time.
-_AT_ONCE = {Verb.START: 4, Verb.STOP: 4, Verb.RESTART: 1, Verb.DRAIN: 4, Verb.UNDRAIN: 4}
+# How many Acts at a time. More would only wait for the processor.
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +46,18 @@ class Outcome:
     error: BackstageError | None
 
 
+def restarts_at_once(memory: Sequence[int], processors: int, free: int) -> int:
+    """How many Acts restart at a time, given the memory that each has and what is free, in bytes.
+
+    As many as there are processors, because trying and loading code keeps one busy for each; and
+    only so many that the copies of all which are tried at a time take half of what is free.
+    """
+    largest = sorted(memory, reverse=True)
+    most = min(processors, _AT_ONCE)
+    fitting = (count for count in range(most, 1, -1) if 2 * sum(largest[:count]) <= free)
+    return next(fitting, 1)
+
+
 def carry_out(
     verb: Verb,
     acts: Sequence[Act],
@@ -54,11 +65,13 @@ def carry_out(
     *,
     drain: float = 0.0,
     check: bool = True,
+    at_once: int = _AT_ONCE,
 ) -> Iterator[Outcome]:
     """Apply the verb to each Act, and yield each outcome as soon as it is known.
 
     Acts are stopped after `drain` seconds in which their health path says that they are drained. A
-    restart tries the new code first unless `check` is False.
+    restart tries the new code first unless `check` is False. `at_once` is the number of Acts at a
+    time.
 
     A failure does not stop the others. If the caller stops iterating, no further Act begins; Acts
     in progress continue.
@@ -77,7 +90,7 @@ def carry_out(
             except BaseException as error:  # noqa: BLE001 raised again where the outcomes are read
                 known.put(error)
 
-    for _ in range(min(_AT_ONCE[verb], len(acts))):
+    for _ in range(min(at_once, len(acts))):
         # Not waited for when the program ends, as after Ctrl-C.
         Thread(target=work, name=f"backstage {verb}", daemon=True).start()
     try:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .batches import Outcome, Verb, carry_out
+from .batches import Outcome, Verb, carry_out, restarts_at_once
 from .errors import BackstageError, NoSuchAct, NotAVenue
 from .events import streams
 from .events.event import Event
@@ -25,7 +26,7 @@ from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
 from .status import explanation, premises
 from .status.survey import Survey
-from .system import files, lazy, trust
+from .system import files, lazy, machine, trust
 from .uwsgi import lost_parts, resident
 from .uwsgi.emperor import Emperor
 
@@ -168,14 +169,16 @@ class Venue:
         looks = self._survey.look_at(sorted(self._survey.names()))
         return explanation.snapshots(self.paths, looks)
 
-    def examine(self, *names: str) -> Iterator[Finding]:
+    def examine(
+        self, *names: str, progress: Callable[[str], None] | None = None
+    ) -> Iterator[Finding]:
         """Look for present and coming problems; yields each finding as soon as it is made.
 
-        Passed checks are findings too. `names` limits the Acts that are examined. Nothing is
-        changed. Raises NoSuchAct.
+        Passed checks are findings too. `names` limits the Acts that are examined. `progress` is
+        called with what is examined next. Nothing is changed. Raises NoSuchAct.
         """
         acts = [self[name] for name in dict.fromkeys(names)] if names else self.acts
-        return examination.examine(self._survey, [act.name for act in acts])
+        return examination.examine(self._survey, [act.name for act in acts], progress)
 
     def events(
         self, timeout: float | None = None, stop_event: threading.Event | None = None
@@ -293,9 +296,10 @@ class Venue:
         _insist(self.each(Verb.STOP, wait=wait))
 
     def restart_all_acts(self, wait: float | None = 30.0, *, check: bool = True) -> None:
-        """Restart the wanted Acts, one after the other; stopped Acts stay stopped.
+        """Restart the wanted Acts, several at a time; stopped Acts stay stopped.
 
-        An Act whose new code fails when tried runs on as before, unless `check` is False.
+        An Act whose new code fails when tried runs on as before. With `check=False`, code is not
+        tried, and Acts restart one after the other.
         """
         _insist(self.each(Verb.RESTART, wait=wait, check=check))
 
@@ -311,17 +315,29 @@ class Venue:
         """Start, stop, restart or drain several Acts; yields each outcome as soon as it is known.
 
         Without `names`, it applies to every Act, for a restart or to drain to every wanted Act.
-        Before a stop, Acts are drained for `drain` seconds. Acts start and stop in parallel and
-        restart one after the other, which `check` is for, as in `act.restart`. Raises NoSuchAct
-        before anything is done, UnsafeDirectory for the Venue of another user, and everything that
-        `start` raises.
+        Before a stop, Acts are drained for `drain` seconds. Acts start and stop in parallel, and
+        restart so as far as processors and memory allow; with `check=False`, as in `act.restart`,
+        they restart one after the other, so that faulty code takes down one Act at a time. Raises
+        NoSuchAct before anything is done, UnsafeDirectory for the Venue of another user, and
+        everything that `start` raises.
         """
         trust.refuse_foreign(self.path)
         acts = self.meant(verb, names)
         if verb is Verb.START:
             self.emperor.refuse_lost()
             self.start()
-        return carry_out(verb, acts, wait, drain=drain, check=check)
+        if verb is not Verb.RESTART:
+            return carry_out(verb, acts, wait, drain=drain)
+        at_once = self._restarts_at_once(acts) if check and len(acts) > 1 else 1
+        return carry_out(verb, acts, wait, check=check, at_once=at_once)
+
+    def _restarts_at_once(self, acts: Iterable[Act]) -> int:
+        memory = {now.name: now.memory for now in self.snapshot()}
+        limit = self.settings.limits.memory
+        left = limit - sum(memory.values()) if limit else math.inf
+        free = int(min(left, machine.free_memory()))
+        among = [memory.get(act.name, 0) for act in acts]
+        return restarts_at_once(among, machine.processors(), free)
 
     def meant(self, verb: Verb, names: Iterable[str] | None) -> list[Act]:
         """The Acts that `each` applies a verb to. Raises NoSuchAct."""

@@ -15,6 +15,7 @@ from .front import measure_front
 from .idling import measure_idling
 from .imports import measure_imports
 from .latencies import measure_latencies
+from .logs import measure_logs
 from .measuring import Line, table
 from .snapshots import measure_snapshots
 from .stage import Stage, stage
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Stage, int], Sequence[Line]]] = {
     "flow": measure_flow,
     "commands": measure_commands,
     "front": measure_front,
+    "logs": measure_logs,
 }
 
 

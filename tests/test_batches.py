@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from backstage.act import Act
-from backstage.batches import Verb, carry_out
+from backstage.batches import Verb, carry_out, restarts_at_once
 from backstage.errors import ActFailed
 from backstage.facts.snapshots import Snapshot
 from backstage.facts.states import State
@@ -90,10 +90,35 @@ def test_outcomes_come_as_they_are_known_and_failures_keep_nobody_from_it() -> N
     assert [outcome.now.name for outcome in outcomes] == ["slow"]
 
 
-@pytest.mark.parametrize(("verb", "most"), [(Verb.START, 4), (Verb.STOP, 4), (Verb.RESTART, 1)])
-def test_restarts_roll_and_the_rest_goes_side_by_side(verb: Verb, most: int) -> None:
+MB = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("memory", "processors", "free", "expected"),
+    [
+        ([50 * MB] * 7, 2, 4000 * MB, 2),
+        ([50 * MB] * 7, 1, 4000 * MB, 1),
+        # Visitors need processors too.
+        ([50 * MB] * 7, 64, 4000 * MB, 4),
+        # The largest may come together, and what else needs memory must not run out of it.
+        ([50 * MB, 900 * MB, 50 * MB, 900 * MB], 4, 4000 * MB, 4),
+        ([50 * MB, 900 * MB, 50 * MB, 900 * MB], 4, 3600 * MB, 2),
+        ([50 * MB, 900 * MB, 50 * MB, 900 * MB], 4, 1900 * MB, 1),
+        ([50 * MB], 4, -1, 1),
+        ([], 4, 0, 4),
+    ],
+)
+def test_restarts_leave_room(memory: list[int], processors: int, free: int, expected: int) -> None:
+    assert restarts_at_once(memory, processors, free) == expected
+
+
+@pytest.mark.parametrize(
+    ("verb", "options", "most"),
+    [(Verb.START, {}, 4), (Verb.STOP, {}, 4), (Verb.RESTART, {"at_once": 2}, 2)],
+)
+def test_several_go_side_by_side(verb: Verb, options: dict[str, int], most: int) -> None:
     dummies = [Dummy(f"a{n}") for n in range(6)]
-    outcomes = carry_out(verb, acts(*dummies), None)
+    outcomes = carry_out(verb, acts(*dummies), None, **options)  # type: ignore[arg-type]
     starter = threading.Thread(target=lambda: [None for _ in outcomes])
     starter.start()
     assert until(lambda: Dummy.at_work == most, Deadline(PATIENCE))
@@ -107,7 +132,7 @@ def test_restarts_roll_and_the_rest_goes_side_by_side(verb: Verb, most: int) -> 
 def test_who_leaves_early_lets_no_further_act_begin() -> None:
     dummies = [Dummy("a"), Dummy("b"), Dummy("c")]
     dummies[0].go.set()
-    outcomes = carry_out(Verb.RESTART, acts(*dummies), None)
+    outcomes = carry_out(Verb.RESTART, acts(*dummies), None, at_once=1)
     next(outcomes)
     assert dummies[1].begun.wait(60.0)
     assert isinstance(outcomes, Generator)

@@ -10,11 +10,12 @@ from xdist.scheduler import LoadFileScheduling
 # The files that take the longest begin, so that no process is left alone with one at the end.
 LONGEST = (
     *("test_pythons", "test_ten_sites", "test_limits_v2", "test_nginx", "test_acts"),
+    "test_restarts",
     *("test_systemd", "test_cli", "test_doctor", "test_trouble", "test_venues", "test_root"),
     *("test_packaging", "test_killed", "test_events", "test_tour", "test_top", "test_run_as"),
 )
 # Files whose tests share nothing that takes its time to make.
-SCATTERED = ("test_pythons", "test_acts", "test_trouble", "test_endings")
+SCATTERED = ("test_pythons", "test_acts", "test_restarts", "test_trouble", "test_endings")
 
 
 def turn(item: pytest.Item) -> int:

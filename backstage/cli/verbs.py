@@ -105,19 +105,23 @@ def _drain_option() -> click.Option:
 def _outcomes(
     session: Session, verb: Verb, names: tuple[str, ...], begin: Callable[[], Iterator[Outcome]]
 ) -> Iterator[Result]:
-    outcomes = begin()
+    outcomes, failed = begin(), list[str]()
     meant = names or [act.name for act in session.venue]
     width = max((len(name) for name in meant), default=0)
-    nothing = True
+    count = 0
     try:
         for outcome in outcomes:
-            nothing = False
-            yield _result(outcome, width)
+            count += 1
+            yield (result := _result(outcome, width))
+            failed += [outcome.now.name] if result.exit else []
     except (KeyboardInterrupt, GeneratorExit):
         session.under_way.update(_going_on(session.venue, meant))
         raise
-    if nothing:
+    if not count:
         session.screen.hint(f"There are no Acts to {verb}.")
+    if failed and count > len(failed):
+        # They may be above many others.
+        session.screen.hint(f"{len(failed)} of {count} failed: {', '.join(sorted(failed))}")
 
 
 def _going_on(venue: Venue, names: Collection[str]) -> list[str]:

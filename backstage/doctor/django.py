@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ..facts.command_line import quote
 from ..layout.paths import ActPaths
-from ..projects import inspection
 from ..projects.dotenv import DotEnv
-from ..projects.inspection import Report
+from ..projects.inspection import Inspections, Report
 from ..projects.project import Project, project_of
 from .finding import Finding, Remedy, note, ok, trouble, warning
 
@@ -35,22 +34,45 @@ _ERROR, _WARNING = 40, 30
 _SHOWN = 3
 
 
-def examine(acts: Iterable[ActPaths]) -> Iterator[Finding]:
-    """`check --deploy`, migrations, DEBUG and SECRET_KEY of each Act that is a Django project."""
-    projects = []
-    for act in acts:
-        if project := project_of(act):
-            projects.append(project)
-        else:
+class Examination:
+    """`check --deploy`, migrations, DEBUG and SECRET_KEY of each Act that is a Django project.
+
+    It takes long, so it can `begin` while something else is examined. Close it.
+    """
+
+    def __init__(self, acts: Iterable[ActPaths], progress: Callable[[str], None]) -> None:
+        self._acts = acts
+        self._progress = progress
+        self._others: list[ActPaths] = []
+        self._inspections = Inspections(())
+
+    def begin(self) -> Iterable[Finding]:
+        """Have the first projects examined; there are no findings yet."""
+        found = [(act, project_of(act)) for act in self._acts]
+        self._others = [act for act, project in found if project is None]
+        self._inspections = Inspections([project for _, project in found if project])
+        return ()
+
+    def findings(self) -> Iterator[Finding]:
+        """The findings about each project, as soon as they are made."""
+        for act in self._others:
             yield note(act.name, "is not examined: it has no manage.py")
-    holders: dict[str, list[Project]] = defaultdict(list)
-    for project, told in inspection.reports(projects):
-        if isinstance(told, Report):
-            holders[told.key].append(project)
-            yield from judged(project, told)
-        else:
-            yield _unexamined(project, told)
-    yield from shared(holders)
+        holders: dict[str, list[Project]] = defaultdict(list)
+        for project, told in self._told():
+            if isinstance(told, Report):
+                holders[told.key].append(project)
+                yield from judged(project, told)
+            else:
+                yield _unexamined(project, told)
+        yield from shared(holders)
+
+    def close(self) -> None:
+        self._inspections.close()
+
+    def _told(self) -> Iterator[tuple[Project, Report | str]]:
+        while name := self._inspections.next:
+            self._progress(name)
+            yield self._inspections.report()
 
 
 def judged(project: Project, report: Report) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from ..errors import BackstageError, UnsafeDirectory
@@ -26,36 +27,43 @@ from . import (
 from .finding import Finding, Remedy, trouble
 
 
-def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
+def examine(
+    survey: Survey, names: Sequence[str], progress: Callable[[str], None] | None = None
+) -> Iterator[Finding]:
     """Every finding about a Venue and these Acts, as soon as it is made.
 
-    A check that cannot run is a finding too.
+    A check that cannot run is a finding too. `progress` is called with what is examined next: the
+    name of a check, or with `django` also that of an Act.
     """
-    paths = survey.paths
+    paths, tell = survey.paths, progress or (lambda what: None)
     if stranger := directories.stranger(paths):
         yield replace(stranger, check="permissions")
         return
     acts_paths = [paths.act(name) for name in names]
-    checks: dict[str, Callable[[], Iterable[Finding]]] = {
-        "lost": lambda: lost.examine(survey, names),
-        "environment": lambda: environment.environment(paths),
-        "uwsgi": lambda: environment.uwsgi(paths),
-        "permissions": lambda: directories.permissions(paths, acts_paths),
-        "emperor": lambda: emperor.examine(survey),
-        "files": lambda: files.examine(paths),
-        "settings": lambda: settings.examine(survey),
-        "watcher": lambda: watcher.examine(survey),
-        "notify": lambda: notify.examine(survey),
-        "group": lambda: sharing.examine(paths),
-        "ports": lambda: ports.examine(paths, survey.look_at(names)),
-        "disk": lambda: directories.disk(paths),
-        "limits": lambda: limits.examine(survey, acts_paths),
-        "leftovers": lambda: directories.leftovers(paths),
-        "acts": lambda: acts.examine(survey, names),
-        "django": lambda: django.examine(acts_paths),
-    }
-    for name, check in checks.items():
-        yield from _carried_out(name, check)
+    with closing(django.Examination(acts_paths, lambda name: tell(f"django {name}"))) as projects:
+        # What takes longest begins first, beside the others.
+        failed = [*_carried_out("django", projects.begin)]
+        checks: dict[str, Callable[[], Iterable[Finding]]] = {
+            "lost": lambda: lost.examine(survey, names),
+            "environment": lambda: environment.environment(paths),
+            "uwsgi": lambda: environment.uwsgi(paths),
+            "permissions": lambda: directories.permissions(paths, acts_paths),
+            "emperor": lambda: emperor.examine(survey),
+            "files": lambda: files.examine(paths),
+            "settings": lambda: settings.examine(survey),
+            "watcher": lambda: watcher.examine(survey),
+            "notify": lambda: notify.examine(survey),
+            "group": lambda: sharing.examine(paths),
+            "ports": lambda: ports.examine(paths, survey.look_at(names)),
+            "disk": lambda: directories.disk(paths),
+            "limits": lambda: limits.examine(survey, acts_paths),
+            "leftovers": lambda: directories.leftovers(paths),
+            "acts": lambda: acts.examine(survey, names),
+            "django": lambda: failed or projects.findings(),
+        }
+        for name, check in checks.items():
+            tell(name)
+            yield from _carried_out(name, check)
 
 
 def _carried_out(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:

@@ -81,6 +81,12 @@ class Edits:
             if not vassal_files.refusal(act_paths):
                 self._use(act_paths, file)
 
+    def forget(self, name: str) -> None:
+        """Forget an Act that was retired."""
+        for known in (self._settled, self._used, self._dealt_with, self._before):
+            known.pop(name, None)
+        self._doubtful.discard(name)
+
     def is_new(self, act_paths: ActPaths) -> bool:
         """Whether the file has changed since it was handled.
 

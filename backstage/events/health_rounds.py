@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import random
 import time
-from contextlib import suppress
 
-from ..errors import BackstageError, SettingsError
+from ..errors import BackstageError
 from ..facts.health import Generation, HealthCheck, HealthRecord
 from ..layout.paths import VenuePaths
-from ..layout.settings import Settings, read_settings
+from ..layout.settings import Settings, readable_settings
 from ..status import health_records
 from ..status.inquiries import Inquiry, inquire, question_for
 from ..status.survey import Look
@@ -83,7 +82,7 @@ class HealthRounds:
         if name in self._asked:
             return look.health is None
         if look.health is None:
-            return self._ask(name, _settings(self._paths), look.noted)
+            return self._ask(name, readable_settings(self._paths.settings), look.noted)
         if name not in self._due and not look.may_sleep:
             self._put(name, look.health)
         return False
@@ -94,7 +93,7 @@ class HealthRounds:
         Returns the Acts that say something else than before.
         """
         due = {name for name, moment in self._due.items() if moment <= now}
-        settings = _settings(self._paths) if due else None
+        settings = readable_settings(self._paths.settings) if due else None
         for name in due:
             del self._due[name]
             noted = health_records.read(self._paths.act(name), self._looks[name].generation)
@@ -103,6 +102,11 @@ class HealthRounds:
         late = {name for name, moment in self._late.items() if moment <= now}
         heard = {name.removesuffix(_MARK) for name in woken} | late
         return {name for name in heard if self._hear(name)}
+
+    def forget(self, name: str) -> None:
+        """Forget an Act that was retired."""
+        self._forget(name)
+        self._looks.pop(name, None)
 
     def changed(self, name: str) -> bool:
         """Whether another process has written down that an Act says something else than before."""
@@ -209,9 +213,3 @@ class HealthRounds:
         if inquiry := self._asked.pop(name, None):
             self._wakeups.unwatch(inquiry)
             inquiry.close()
-
-
-def _settings(venue_paths: VenuePaths) -> Settings | None:
-    with suppress(SettingsError, OSError):
-        return read_settings(venue_paths.settings)
-    return None

@@ -62,6 +62,10 @@ class History:
         """Whether the state has changed since the last look, even if it changed back."""
         return bool(_changes(self.last(name), moment))
 
+    def forget(self, name: str) -> None:
+        """Forget an Act that was retired."""
+        self._last.pop(name, None)
+
     def moments(self) -> dict[str, Moment]:
         """The last look at every Act; may be called from any thread."""
         return dict(self._last)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from ..facts.sightings import Halt
@@ -188,6 +188,7 @@ class Observer:
         if now >= self._search_at or not self._changes.is_reliable:
             self._search_at = now + _SEARCH
             names |= self._edits.unsettled(self._paths) - self._writing
+            self._forget_retired(names)
         names |= self._history.others_than(_QUIET)
         if now >= self._round_at:
             self._round_at = now + _STEP
@@ -198,6 +199,16 @@ class Observer:
         stirred |= self._survey.emperor.halt != self._halt
         self._said = said
         return stirred
+
+    def _forget_retired(self, changed: Collection[str]) -> None:
+        """Forget the Acts that are no more; `changed` are those about which there is news."""
+        stopped = {name for name, state in self._history.states() if state is State.STOPPED}
+        for name in stopped - self._survey.names() - {*changed}:
+            for part in (self._history, self._edits, self._reasons, self._health, self._paths):
+                part.forget(name)
+            for timers in (self._timers, self._files):
+                timers.drop(name)
+            self._overdue.pop(name, None)
 
     def _strange(self) -> set[str]:
         """Those of the next few running Acts whose state or file has changed."""

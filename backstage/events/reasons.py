@@ -40,6 +40,12 @@ class Reasons:
         if look.draining:
             self._drained.add(look.name)
 
+    def forget(self, name: str) -> None:
+        """Forget an Act that was retired."""
+        for known in (self._ended, self._edits, self._failures, self._halts):
+            known.pop(name, None)
+        self._drained.discard(name)
+
     def ended(self, name: str, pid: int) -> None:
         """A process of the Act has ended."""
         ended = self._ended.setdefault(name, [])

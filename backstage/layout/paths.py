@@ -177,6 +177,10 @@ class VenuePaths:
         """The files of one Act."""
         return self._acts.setdefault(name, ActPaths(self, name))
 
+    def forget(self, name: str) -> None:
+        """Keep no paths of an Act that was retired."""
+        self._acts.pop(name, None)
+
     @cached_property
     def _acts(self) -> dict[str, ActPaths]:
         """Those that were asked for: making their paths takes long."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -111,6 +112,13 @@ class Settings:
 
     def act(self, name: str) -> ActSettings:
         return self.acts.get(name, ActSettings())
+
+
+def readable_settings(path: Path) -> Settings | None:
+    """What a venue.yaml says; None if it cannot be read."""
+    with suppress(SettingsError, OSError):
+        return read_settings(path)
+    return None
 
 
 def read_settings(path: Path) -> Settings:

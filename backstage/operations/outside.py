@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from difflib import unified_diff
 
 from ..errors import NotAllowed, SiteRefused
 from ..facts.renewals import Fate, Renewal
@@ -15,6 +14,7 @@ from ..nginx.renewal import Outdated
 from ..system import users
 from ..venue import Venue
 from . import install_unit
+from .differences import difference
 from .install_unit import Installation
 
 
@@ -68,7 +68,7 @@ def _of_unit(venue: Venue, unit: Installation | None) -> Iterator[Renewal]:
     path = str(unit.service.path)
     if unit.is_edited:
         command = install_unit.command(venue, unit.service)
-        yield Renewal(path, Fate.KEPT, _edits(unit.text, unit.present), command=command)
+        yield Renewal(path, Fate.KEPT, difference(unit.text, unit.present), command=command)
     elif not unit.service.own and not users.am_root():
         yield Renewal(path, Fate.WAITS, command=_as_root(venue))
     else:
@@ -79,7 +79,7 @@ def _of_site(site: Outdated) -> Renewal:
     path = site.placed.file
     if not site.placed.edited:
         return Renewal(str(path), Fate.RENEWED)
-    edits = _edits(site.text, path.read_text(errors="surrogateescape"))
+    edits = difference(site.text, path.read_text(errors="surrogateescape"))
     return Renewal(str(path), Fate.KEPT, edits, command=plan.command_for(site.placed.site))
 
 
@@ -92,8 +92,3 @@ def _of_others(venue: Venue, nginx: Nginx | None) -> Iterator[Renewal]:
 
 def _as_root(venue: Venue) -> str:
     return users.root_command("--venue", str(venue.path), "upgrade")
-
-
-def _edits(new: str, present: str) -> tuple[str, ...]:
-    lines = unified_diff(new.splitlines(), present.splitlines(), n=0, lineterm="")
-    return tuple(line for line in lines if not line.startswith(("---", "+++", "@@")))

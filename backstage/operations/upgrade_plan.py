@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import unified_diff
 
 from ..act import Act
 from ..facts.renewals import Cause, Fate, Renewal
@@ -16,6 +15,7 @@ from ..uwsgi import includes, resident
 from ..venue import Venue
 from ..virtualenvs import private_copy
 from . import venue_files
+from .differences import difference
 from .upgrade_journal import text_of
 from .venue_files import EMPEROR_INI, LAUNCH
 
@@ -78,7 +78,7 @@ def known_texts(venue_paths: VenuePaths, name: str) -> list[str]:
 
 def nearest(known: list[str], present: str) -> str:
     """The text that an edited file was most likely made from."""
-    return min(known, key=lambda text: len(_difference(text, present)), default="")
+    return min(known, key=lambda text: len(difference(text, present)), default="")
 
 
 def _renewal(venue_paths: VenuePaths, name: str, new: str) -> Renewal | None:
@@ -88,11 +88,11 @@ def _renewal(venue_paths: VenuePaths, name: str, new: str) -> Renewal | None:
     if present == new:
         return None
     if path.is_symlink() or present not in {None, *known}:
-        edits = _difference(nearest([*known, new], present or ""), present or "")
+        edits = difference(nearest([*known, new], present or ""), present or "")
         beside = _beside(venue_paths, name, {new, *known})
         is_there = text_of(venue_paths.top / beside) == new
         is_news = new not in known and not is_there
-        kept = Renewal(name, Fate.KEPT, tuple(edits), is_news=is_news)
+        kept = Renewal(name, Fate.KEPT, edits, is_news=is_news)
         return replace(kept, beside=beside) if is_news or is_there else kept
     return Renewal(name, Fate.ADDED if present is None else Fate.RENEWED)
 
@@ -107,12 +107,6 @@ def _beside(venue_paths: VenuePaths, name: str, ours: set[str]) -> str:
     """A name for the new text that belongs to nobody else's file."""
     names = (f"{name}.new", *(f"{name}.new{number}" for number in range(2, 100)))
     return next(each for each in names if text_of(venue_paths.top / each) in {None, *ours})
-
-
-def _difference(before: str, after: str) -> list[str]:
-    """The lines of `after` that are new, and those of `before` that it lacks."""
-    lines = unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
-    return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
 
 
 def _without_premature(

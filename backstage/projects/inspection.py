@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -35,23 +35,38 @@ class Report:
         return not _LOCAL.issuperset(self.hosts)
 
 
-def reports(projects: Iterable[Project]) -> Iterator[tuple[Project, Report | str]]:
-    """The report of each project, in order, or the reason why there is none.
+class Inspections:
+    """The examinations of several projects, the first of which begin at once.
 
-    Examinations in progress end when the caller stops iterating.
+    Close it: examinations in progress end then.
     """
-    # The same for all, so that their keys can be compared.
-    word = ask.word()
-    waiting = (Question(each, "examine", word) for each in projects)
-    under_way = deque(islice(waiting, _AT_ONCE))
-    try:
-        while under_way:
-            yield under_way[0].project, _reported(under_way[0])
-            under_way.popleft().end()
-            under_way.extend(islice(waiting, 1))
-    finally:
-        for question in under_way:
-            question.end()
+
+    def __init__(self, projects: Iterable[Project]) -> None:
+        # The same for all, so that their keys can be compared.
+        word = ask.word()
+        self._waiting = (Question(each, "examine", word) for each in projects)
+        self._under_way: deque[Question] = deque()
+        self._begin(_AT_ONCE)
+
+    @property
+    def next(self) -> str:
+        """The name of the project whose report is the next one; '' after the last."""
+        return self._under_way[0].project.name if self._under_way else ""
+
+    def report(self) -> tuple[Project, Report | str]:
+        """The next project and its report, or the reason why there is none."""
+        question = self._under_way[0]
+        told = _reported(question)
+        self._under_way.popleft().end()
+        self._begin(1)
+        return question.project, told
+
+    def close(self) -> None:
+        while self._under_way:
+            self._under_way.popleft().end()
+
+    def _begin(self, number: int) -> None:
+        self._under_way.extend(islice(self._waiting, number))
 
 
 def _reported(question: Question) -> Report | str:

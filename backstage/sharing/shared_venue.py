@@ -87,7 +87,7 @@ class SharedVenue(Venue):
     def snapshot(self) -> tuple[Snapshot, ...]:
         return self._calls.overview().acts
 
-    def examine(self, *names: str) -> Iterator[Any]:
+    def examine(self, *names: str, progress: object = None) -> Iterator[Any]:
         raise terms.refusal(self.paths)
 
     def history(

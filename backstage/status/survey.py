@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import SettingsError
 from ..facts.faults import Fault
 from ..facts.health import Generation, HealthRecord
 from ..facts.sightings import Halt, Sighting, Vassal, Workforce
@@ -19,7 +18,7 @@ from ..kinds.catalog import kind_of
 from ..kinds.judging import is_unsure, judge
 from ..kinds.kind import Kind
 from ..layout.paths import ActPaths, VenuePaths
-from ..layout.settings import Settings, read_settings
+from ..layout.settings import readable_settings
 from ..logs import log_files
 from ..system import lazy, processes, sockets
 from ..system.deadlines import Deadline
@@ -223,7 +222,7 @@ class Survey:
         doubtful = [look for look in looks if look.is_doubtful(now)]
         if not doubtful:
             return {}
-        settings = _settings(self.paths)
+        settings = readable_settings(self.paths.settings)
         checks = [inquiries.question_for(self.paths.act(look.name), settings) for look in doubtful]
         with ExitStack() as closing:
             asked: list[tuple[Look, inquiries.Inquiry]] = []
@@ -321,13 +320,6 @@ def _used(act_paths: ActPaths, *, is_edited: bool) -> VassalFile | None:
     """The vassal file that the Act runs with, or would start with."""
     kept = vassal_files.kept(act_paths) if is_edited else None
     return kept or vassal_files.load(act_paths)
-
-
-def _settings(venue_paths: VenuePaths) -> Settings | None:
-    """What venue.yaml says; None if it cannot be read."""
-    with suppress(SettingsError, OSError):
-        return read_settings(venue_paths.settings)
-    return None
 
 
 def _generation(

@@ -104,6 +104,16 @@ class Chronicle:
         if time.monotonic() >= self._shown:
             self._shown = time.monotonic() + _SIGN
             show_alive(self._paths)
+            self._forget_retired()
+
+    def _forget_retired(self) -> None:
+        for name, tally in list(self._tallies.items()):
+            if tally.state is State.STOPPED and self._is_retired(name):
+                del self._tallies[name], self._entered[name]
+
+    def _is_retired(self, name: str) -> bool:
+        act = self._paths.act(name)
+        return not (act.kept.exists() or act.vassal.exists())
 
     def _take_up(self, name: str, known: Tally | None, moment: Moment, gap: Gap) -> None:
         now = time.time()
@@ -132,9 +142,8 @@ class Chronicle:
         self._tallies[name] = tally
         act = self._paths.act(name)
         try:
-            if tally.state is State.STOPPED and not (act.kept.exists() or act.vassal.exists()):
-                # It was retired.
-                del self._tallies[name]
+            if tally.state is State.STOPPED and self._is_retired(name):
+                del self._tallies[name], self._entered[name]
                 act.past.unlink(missing_ok=True)
             else:
                 tallies.write(act, tally)

@@ -27,7 +27,6 @@ class Sending:
     """A process that tells targets of a notice. Raises OSError if it cannot be started."""
 
     def __init__(self, venue_paths: VenuePaths, targets: Sequence[Target], notice: Notice) -> None:
-        self.notice = notice
         is_roots = users.am_root() and any(each.command for each in targets)
         self._refusal = users.why_not_as_root(venue_paths.settings) if is_roots else ""
         self._told = [each for each in targets if not (each.command and self._refusal)]

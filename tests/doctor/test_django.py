@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +36,12 @@ def project(act: ActPaths) -> Project:
 def judged(project: Project, **told: object) -> list[Finding]:
     report = Report(django="5.2.1", **told)  # type: ignore[arg-type]
     return list(django.judged(project, report))
+
+
+def examined(act: ActPaths) -> list[Finding]:
+    with closing(django.Examination([act], lambda _: None)) as examination:
+        assert examination.begin() == ()
+        return list(examination.findings())
 
 
 def message(identity: str, level: int = 30, text: str = "Some words.", hint: str = "") -> object:
@@ -144,7 +151,7 @@ def test_a_project_without_a_key(act: ActPaths, text: str) -> None:
     (act.top / "blog" / "settings.py").write_text(text)
     act.vassal.write_text(f"[uwsgi]\nvirtualenv = {sys.prefix}\n")
     act.env_file.write_text("DEBUG=on\n")
-    (told,) = django.examine([act])
+    (told,) = examined(act)
     assert told.severity is Severity.TROUBLE
     assert told.what == "cannot be loaded: it has no SECRET_KEY"
     assert told.command.startswith("python3 -c ")
@@ -156,7 +163,7 @@ def test_a_key_that_the_env_file_has_nothing_to_do_with(act: ActPaths) -> None:
     (act.top / "blog" / "settings.py").write_text("raise KeyError('SECRET_KEY')\n")
     act.vassal.write_text(f"[uwsgi]\nvirtualenv = {sys.prefix}\n")
     for _ in range(2):
-        (told,) = django.examine([act])
+        (told,) = examined(act)
         assert told.what.startswith("cannot be examined: KeyError: 'SECRET_KEY'")
         assert told.command == "backstage manage blog check --deploy"
         act.env_file.unlink(missing_ok=True)
@@ -188,5 +195,5 @@ def test_keys_that_several_acts_have(project: Project) -> None:
 
 def test_an_act_that_is_no_django_project(act: ActPaths) -> None:
     act.manage.unlink()
-    (told,) = django.examine([act])
+    (told,) = examined(act)
     assert told.severity is Severity.NOTE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from backstage.doctor.finding import Finding, Remedy, Severity, note, ok, troubl
 from backstage.layout.paths import VenuePaths
 from backstage.layout.shipped_files import configuration
 from backstage.status.survey import Survey
+from backstage.system.deadlines import Deadline, until
 from backstage.system.files import remove_tree
+from tests.patience import PATIENCE
 
 CHECKS = [
     *("lost", "environment", "uwsgi", "permissions", "emperor", "files", "watcher", "ports"),
@@ -88,6 +91,30 @@ def test_findings_come_as_they_are_made(paths: VenuePaths, monkeypatch: pytest.M
 
     monkeypatch.setattr(lost, "examine", lambda survey, _: endless(survey))
     assert next(examination.examine(Survey(paths), [])).subject == "first"
+
+
+def test_projects_load_while_something_else_is_examined(
+    paths: VenuePaths, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whoever waits learns what is examined, Act by Act."""
+    loaded, act = tmp_path / "loaded", paths.act("blog")
+    (act.top / "blog").mkdir(parents=True)
+    act.manage.touch()
+    act.kept.write_text(f"[uwsgi]\nvirtualenv = {sys.prefix}\n")
+    settings = f"open({str(loaded)!r}, 'w').close()\nraise ZeroDivisionError\n"
+    (act.top / "blog" / "settings.py").write_text(settings)
+
+    def waiting(*_: object) -> Iterator[Finding]:
+        if until(loaded.exists, Deadline(PATIENCE)):
+            yield ok("first", "is there")
+
+    monkeypatch.setattr(lost, "examine", waiting)
+    told: list[str] = []
+    found = list(examination.examine(Survey(paths), ["worker", "blog"], told.append))
+    assert found[0].subject == "first"
+    assert found[-1].what.startswith("cannot be examined: ZeroDivisionError")
+    assert told[:2] == ["lost", "environment"]
+    assert told[-2:] == ["django", "django blog"]
 
 
 def test_a_check_that_fails_is_a_finding(

@@ -47,6 +47,18 @@ def call(
     )
 
 
+def add_view(act: Act, name: str, body: str) -> None:
+    """Give an Act a page of its own; seen after a restart."""
+    views = act.paths.top / act.name / f"{name}.py"
+    views.write_text(f"import os, time\nfrom django.http import HttpResponse\n{body}\n")
+    urls = act.paths.top / act.name / "urls.py"
+    urls.write_text(
+        urls.read_text()
+        + f"\nfrom {act.name}.{name} import view as {name}\n"
+        + f"urlpatterns.append(path('{name}', {name}))\n"
+    )
+
+
 def slow_act(venue: Venue, name: str, gate: Path) -> Act:
     """A stopped Act whose application loads only once the file `gate` exists."""
     assert call("new-act", name, "--no-start", cwd=venue.path).returncode == 0

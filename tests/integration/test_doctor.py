@@ -444,6 +444,7 @@ def test_the_command_in_a_terminal(theatre: Venue, blog: Act) -> None:
             assert shown.end() == Exit.FAILED
     finally:
         blog.paths.env_file.chmod(0o600)
+    assert "Examining environment" in shown.shown
     lines = [line for line in shown.shown.splitlines() if "Examining" not in line]
     at = lines.index("Permissions")
     assert [line.rstrip() for line in lines[at + 1 : at + 5]] == [

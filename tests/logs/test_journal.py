@@ -193,6 +193,15 @@ def test_a_log_that_was_not_written_to_since_is_not_searched(
     assert len(lengths) < 4
 
 
+def test_a_long_record_is_told_from_its_beginning(paths: VenuePaths) -> None:
+    """Also where the part of the log that is searched first begins within it."""
+    frames = [f"  {number} {'x' * 1000}" for number in range(400)]
+    add(paths.act("blog").log, at(1, "one"), at(2, "two"), *frames, "  needle")
+    found = Wanted.of(None, "needle")
+    lines = list(Journal(paths, ["blog"], Span(lines=1), follow=False, wanted=found))
+    assert shown(lines)[::401] == ["blog: two", "blog:   needle"]
+
+
 def wanted(paths: VenuePaths, level: str, span: Span, *sources: str) -> list[str]:
     journal = Journal(paths, sources or ["blog"], span, follow=False, wanted=Wanted.of(level, None))
     return shown(list(journal))

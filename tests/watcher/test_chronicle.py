@@ -214,3 +214,17 @@ def test_while_the_watcher_was_off_an_emperor_may_have_run(watched: VenuePaths) 
     assert Gap.until_now(watched, since, os.getpid()).away == 0
     watched.watcher.touch()
     assert Gap.until_now(watched, since, os.getpid()).away == 0
+
+
+def test_nothing_is_kept_in_mind_about_an_act_that_was_retired(
+    paths: VenuePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was stopped before, so nothing tells that it is gone."""
+    monkeypatch.setattr(chronicle, "_SIGN", 0.0)
+    one = begun(paths, api=UP, blog=UP)
+    one.note(Event("blog", RUNNING, STOPPED, time.time(), ""))
+    one.beat()
+    assert {*one._tallies} == {*one._entered} == {"api", "blog"}
+    paths.act("blog").kept.unlink()
+    one.beat()
+    assert {*one._tallies} == {*one._entered} == {"api"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from ...doctor.finding import Finding, Remedy, Severity
 from ..exits import Exit
@@ -12,6 +13,9 @@ from ..options import acts_argument, command
 from ..results import Document, Result, Returned, Stream
 from ..session import Session
 from ..terminal.screen import Screen, harmless
+
+if TYPE_CHECKING:
+    from ...venue import Venue
 
 _EXAMPLES = """
 backstage doctor
@@ -41,30 +45,41 @@ def doctor(session: Session, acts: tuple[str, ...]) -> Returned:
     SECRET_KEY. It changes nothing. The exit code is 1 if a check failed; warnings and notes do not
     count.
     """
-    findings = session.venue.examine(*acts)
     if session.as_json:
-        found = [*findings]
+        found = [*session.venue.examine(*acts)]
         document: Document = {
             "venue": str(session.venue.path),
             **{str(severity): count for severity, count in _counted(found)},
             "findings": [finding.fields for finding in found],
         }
         return Result(document, lambda _: None, _exit(found))
-    return Stream(_shown(session, findings))
+    return Stream(_Examining(session.screen).shown(session.venue, acts))
 
 
-def _shown(session: Session, findings: Iterator[Finding]) -> Iterator[Result]:
-    found: list[Finding] = []
-    while finding := _next(session, findings):
-        opens = not found or found[-1].check != finding.check
-        found.append(finding)
-        yield Result({}, _lines(finding, opens=opens))
-    yield Result({}, _summary(found), _exit(found))
+class _Examining:
+    """Shows each finding as soon as it is made and, while there is none, what is examined."""
 
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._title = "Examining"
+        self._retitle: Callable[[str], None] = lambda _: None
 
-def _next(session: Session, findings: Iterator[Finding]) -> Finding | None:
-    with session.screen.waiting("Examining"):
-        return next(findings, None)
+    def shown(self, venue: Venue, acts: Sequence[str]) -> Iterator[Result]:
+        found: list[Finding] = []
+        findings = venue.examine(*acts, progress=self._tell)
+        while finding := self._next(findings):
+            opens = not found or found[-1].check != finding.check
+            found.append(finding)
+            yield Result({}, _lines(finding, opens=opens))
+        yield Result({}, _summary(found), _exit(found))
+
+    def _tell(self, what: str) -> None:
+        self._title = f"Examining {what}"
+        self._retitle(self._title)
+
+    def _next(self, findings: Iterator[Finding]) -> Finding | None:
+        with self._screen.waiting(self._title) as self._retitle:
+            return next(findings, None)
 
 
 def _lines(finding: Finding, *, opens: bool) -> Callable[[Screen], None]:

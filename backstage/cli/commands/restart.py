@@ -9,9 +9,11 @@ restart = verb_command(
     Verb.RESTART,
     """Restart Acts to load new code and settings.
 
-    Several Acts restart one after another. Each keeps its socket, so no request is lost. A
-    stopped Act is started if it is named; --all leaves it stopped. An Act is done when it answers
-    and all its workers are new.
+    Several Acts restart at a time: one for each processor, but at most four, and only as many as
+    fit twice into the free memory. With --no-check it is one after the other. Each keeps its
+    socket, so no request is lost. A stopped Act is started if it is named; --all leaves it stopped.
+    An Act is done when it answers and all its workers are new. Those that failed are named at the
+    end.
 
     The new code of a running Act is tried first, in a process of its own, with the Act's user,
     environment and limits: it is loaded, and asked for its health path and for /. If that fails,

@@ -6,8 +6,8 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
@@ -139,13 +139,15 @@ class Screen:
         sign = click.style("✓", fg="green") if self.has_colour else "✓"
         self.line(f"{sign} {title:<40} {seconds:5.1f} s")
 
-    def waiting(self, title: str) -> AbstractContextManager[object]:
-        """Show a spinner, if there is a terminal."""
+    @contextmanager
+    def waiting(self, title: str) -> Iterator[Callable[[str], None]]:
+        """Show a spinner, if there is a terminal; calls replace its title."""
         if not self.is_terminal:
-            return nullcontext()
-        return self.console.status(
-            self.plain(harmless(title)), spinner="dots" if self.has_unicode else "line"
-        )
+            yield lambda _: None
+            return
+        spinner = "dots" if self.has_unicode else "line"
+        with self.console.status(self.plain(harmless(title)), spinner=spinner) as status:
+            yield lambda text: status.update(self.plain(harmless(text)))
 
     def complain(self, message: str) -> None:
         """Print an error on standard error."""
