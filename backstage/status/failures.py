@@ -24,6 +24,8 @@ def why_failing(evidence: Evidence, address: Address | None) -> str:
     """
     if evidence.missing:
         return str(evidence.missing)
+    if endless := next((line for line in evidence.script.lines if line.circular), None):
+        return str(endless.blame(endless.unread))
     if unread := evidence.unread:
         return unread
     if refused := log_reasons.refused_in(evidence.emperors, evidence.vassal):

@@ -13,7 +13,7 @@ from ..layout.settings import Settings, read_settings
 from ..system.files import hold_lock
 from ..uwsgi import resident
 from ..venue import Venue
-from . import chronicle
+from . import chronicle, emperor_log
 from .chronicle import Chronicle, Gap
 from .emperor import Emperor
 from .notifier import Notifier
@@ -42,6 +42,7 @@ def watch(top: Path, emperor: Emperor) -> None:
                 if event:
                     history.note(event)
                     notifier.note(event)
+                emperor_log.bound(paths)
                 history.beat()
                 notifier.beat()
     # Without its file, the Emperor does not start it again.
