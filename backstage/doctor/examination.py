@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from ..errors import BackstageError
+from ..errors import BackstageError, UnsafeDirectory
 from ..facts.command_line import join
 from ..status.survey import Survey
 from . import (
@@ -16,6 +16,7 @@ from . import (
     environment,
     files,
     limits,
+    lost,
     notify,
     ports,
     settings,
@@ -35,6 +36,7 @@ def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
         return
     acts_paths = [paths.act(name) for name in names]
     checks: dict[str, Callable[[], Iterable[Finding]]] = {
+        "lost": lambda: lost.examine(survey, names),
         "environment": lambda: environment.environment(paths),
         "uwsgi": lambda: environment.uwsgi(paths),
         "permissions": lambda: directories.permissions(paths, acts_paths),
@@ -58,6 +60,9 @@ def _carried_out(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[
     try:
         for finding in check():
             yield replace(finding, check=name)
+    except UnsafeDirectory as error:
+        what = f"cannot be examined: {error.path} {error.why}"
+        yield replace(trouble(name, what, Remedy(command=error.remedy)), check=name)
     except Exception as error:  # noqa: BLE001 - a check that cannot run is a finding
         what = f"cannot be examined: {type(error).__name__}: {error}"
         yield replace(trouble(name, what, _remedy(error)), check=name)

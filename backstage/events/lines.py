@@ -26,6 +26,7 @@ def fields(event: Event) -> dict[str, object]:
         "reason": event.reason,
         "pid": event.pid,
         "unwatched_since": event.unwatched_since,
+        "by": event.by,
     }
 
 
@@ -57,6 +58,7 @@ def event_of(line: str) -> Event | None:
             unwatched_since=None
             if noted["unwatched_since"] is None
             else checked.seconds(noted["unwatched_since"]),
+            by=checked.text(noted.get("by", "")),
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -90,7 +90,8 @@ class Settings:
     Venue; `acts` holds the settings of single Acts by name; `watcher` tells whether the Venue is to
     have a watcher. An Act is stopped after `give_up_after` failed starts in a row; 0 means never.
     Before systemd stops the Venue, its Acts are drained for `drain` seconds. The targets in
-    `notify` are told of Acts in trouble.
+    `notify` are told of Acts in trouble. The members of the system's `group` share the Venue; ''
+    means that it is not shared.
     """
 
     ports: range = range(8001, 9000)
@@ -101,6 +102,7 @@ class Settings:
     acts: Mapping[str, ActSettings] = field(default_factory=dict)
     watcher: bool = True
     notify: tuple[Target, ...] = ()
+    group: str = ""
 
     def give_up(self, name: str) -> int:
         """After how many failed starts in a row this Act is stopped; 0 means never."""
@@ -245,6 +247,11 @@ class _Reader:
             raise self.fault(node, f"run_as must be the name of a user, not {_shown(node)}")
         return _word(node)
 
+    def group(self, node: Node) -> str:
+        if not _USER.fullmatch(_word(node)):
+            raise self.fault(node, f"group must be the name of a group, not {_shown(node)}")
+        return _word(node)
+
     def health(self, node: Node) -> HealthCheck:
         if isinstance(node, ScalarNode):
             return (
@@ -379,4 +386,5 @@ _VENUE: _Readers = {
     "acts": _Reader.acts,
     "watcher": _Reader.watcher,
     "notify": _Reader.notify,
+    "group": _Reader.group,
 }

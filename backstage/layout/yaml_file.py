@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import yaml
@@ -11,6 +12,7 @@ from yaml import ScalarNode as ScalarNode
 from yaml import SequenceNode as SequenceNode
 
 from ..errors import SettingsError
+from ..system.files import open_regular
 
 # In bytes; a thousand Acts with every setting need less.
 _LONGEST_FILE = 1024**2
@@ -42,7 +44,7 @@ def top_node(path: Path) -> Node | None:
 def _text(path: Path) -> str:
     if not path.is_file():
         raise SettingsError(path, None, "is not a file")
-    with path.open("rb") as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         data = file.read(_LONGEST_FILE + 1)
     if len(data) > _LONGEST_FILE:
         raise SettingsError(path, None, f"is longer than {_LONGEST_FILE // 1024} KB")

@@ -14,6 +14,7 @@ from pwd import struct_passwd
 from ..errors import BackstageError, NotAllowed, ServiceFailed
 from ..facts.command_line import quote
 from ..layout import names, registry
+from ..layout.former_path import FormerPath
 from ..layout.settings import Settings
 from ..layout.shipped_files import filled, shelf
 from ..system import as_user, files, programs, seals, users
@@ -149,6 +150,48 @@ def renew(wanted: Installation) -> None:
         files.write_atomically(service.path, wanted.text)
         client.reload_units(own=service.own)
         undo.pop_all()
+
+
+def relocated(venue: Venue, former: Service, path: FormerPath) -> Installation:
+    """The unit of a Venue that was moved, as it should be now; edits by hand are kept."""
+    text = former.text
+    if seals.is_edited(text):
+        return Installation(venue, former, path.replaced(text), text, None)
+    run_as = _ROOT if _owner(venue) == users.ROOT and not former.own else ""
+    wanted = plan(venue, own=former.own, run_as=run_as)
+    if former.name not in unit_names(venue.path):
+        return wanted
+    text = finished(_unit_text(venue, wanted.account), former.name)
+    return Installation(venue, former, text, former.text, wanted.account)
+
+
+def replace(former: Service, wanted: Installation) -> ExitStack:
+    """Put the unit of a Venue that was moved in the place of its former one, which is stopped.
+
+    Returns what undoes it. On an error, everything is restored. Raises ServiceFailed, CannotWrite.
+    """
+    if fault := _fault(wanted):
+        raise ServiceFailed(f"systemd rejects the unit {wanted.service.name}:", fault)
+    trouble = files.telling_disk_trouble(f"cannot write {wanted.service.path}")
+    enabled = former.show("UnitFileState").get("UnitFileState") == "enabled"
+    with trouble, registry.installing_units(), ExitStack() as undo:
+        undo.callback(_switch, wanted.service, former, former.text, enabled=enabled)
+        _switch(former, wanted.service, wanted.text, enabled=enabled)
+        return undo.pop_all()
+
+
+def _switch(before: Service, after: Service, text: str, *, enabled: bool) -> None:
+    """Have systemd know one unit instead of another, with the operator's own settings for it."""
+    if before.path != after.path:
+        _try_all(lambda: before.tell("disable", "--quiet"))
+        if before.drop_ins.is_dir() and not after.drop_ins.exists():
+            before.drop_ins.rename(after.drop_ins)
+    files.write_atomically(after.path, text)
+    if before.path != after.path:
+        _remove(before)
+    client.reload_units(own=after.own)
+    if enabled:
+        after.tell("enable", "--quiet")
 
 
 def put_back_text(wanted: Installation) -> None:

@@ -98,6 +98,15 @@ class Look:
         return self.address is not None and is_unsure(self.seen, self.kind)
 
     @property
+    def standstill(self) -> Halt | None:
+        """What does not go on until somebody continues it: also its workers, if none is left."""
+        workforce = self.seen.workforce
+        is_left = workforce is None or workforce.threads or not workforce.halted
+        if self.halt or self.state is not State.FAILING or is_left:
+            return self.halt
+        return Halt("its worker", self.workers)
+
+    @property
     def told_by(self) -> tuple[Generation, HealthRecord | None]:
         """The processes that can be asked, and what was noted the last time."""
         return self.generation, self.noted
@@ -270,7 +279,7 @@ class Survey:
         )
         halt = halt if seen.wanted else None
         if pid and facts and facts.halted:
-            halt = Halt("its master", pid)
+            halt = Halt("its master", (pid,))
         known = [fact for fact in (facts, *(fact for _, fact in crew)) if fact]
         return Look(
             name=act_paths.name,

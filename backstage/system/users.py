@@ -11,8 +11,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import NotAllowed, UnknownUser, UnsafeDirectory
+from ..errors import NotAllowed, UnknownUser
 from ..facts.command_line import join, quote
+from . import trust
 
 ROOT = 0
 # sudo's usual PATH.
@@ -52,10 +53,15 @@ def home_of(uid: int) -> str:
 
 def group_of(user: pwd.struct_passwd) -> str:
     """The name of a user's primary group, or its gid if it has no name."""
+    return group_name(user.pw_gid)
+
+
+def group_name(gid: int) -> str:
+    """The name of a group, or its gid if it has no name."""
     try:
-        return grp.getgrgid(user.pw_gid).gr_name
+        return grp.getgrgid(gid).gr_name
     except KeyError:
-        return str(user.pw_gid)
+        return str(gid)
 
 
 def first_group(names: Iterable[str], default: int) -> int:
@@ -87,7 +93,7 @@ def stand_in(venue: Path, act: Path | None = None) -> int | None:
         return None
     if owner := venue.lstat().st_uid:
         return owner
-    _refuse_shared(venue)
+    trust.refuse_shared(venue, ROOT)
     if act and os.path.lexists(act):
         return act.lstat().st_uid or None
     return None
@@ -140,15 +146,3 @@ def become(uid: int) -> None:
 
 class _Became:
     somebody = False
-
-
-def _refuse_shared(venue: Path) -> None:
-    """Raise UnsafeDirectory unless only root can replace the directory at this path."""
-    for place in (venue, *venue.parents):
-        facts = place.lstat()
-        # In a sticky directory such as /tmp, nobody can remove another user's files.
-        kept = place != venue and facts.st_mode & stat.S_ISVTX
-        loose = facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not kept
-        if stat.S_ISLNK(facts.st_mode) or facts.st_uid != ROOT or loose:
-            why = f"is not under root's sole control, so nor is {venue}"
-            raise UnsafeDirectory(place, why, _closed(place))

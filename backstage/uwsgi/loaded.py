@@ -125,8 +125,7 @@ def _known(path: str, *_: int) -> str:
 
 def _read(path: str) -> str:
     try:
-        with open(path, "rb") as file:
-            return hashlib.sha256(file.read()).hexdigest()
+        return hashlib.sha256(files.contents(Path(path))).hexdigest()
     except OSError:
         return ""
 

@@ -31,7 +31,7 @@ backstage events --json | jq --unbuffered 'select(.result.after == "failing")'
 """
 
 
-@command("events", examples=_EXAMPLES)
+@command("events", examples=_EXAMPLES, for_members=True)
 @acts_argument
 @click.option(
     "--since",
@@ -117,7 +117,7 @@ def shown(event: Event) -> Callable[[Screen], None]:
         line.append_text(
             Text(screen.plain(" → ")).join(Text(str(it), screen.style(it)) for it in states)
         )
-        line.append(screen.plain(f" ({harmless_line(event.reason)})") if event.reason else "")
+        line.append(screen.plain(harmless_line(event.explained)))
         screen.console.print(line, soft_wrap=True)
 
     return show

@@ -77,8 +77,8 @@ def _each(act: partial[Result]) -> Iterator[Result]:
 
 def _failed(path: Path, error: BackstageError) -> Result:
     code = exit_of(error)
-    document = {"venue": str(path), "kind": type(error).__name__, "message": str(error)}
-    return Result(document, lambda screen: screen.line(f"✗ {harmless(str(error))}"), code)
+    document = {"venue": str(path), "kind": type(error).__name__, "message": error.at_shell}
+    return Result(document, lambda screen: screen.line(f"✗ {harmless(error.at_shell)}"), code)
 
 
 def _upgraded(session: Session, path: Path, *, restart_emperor: bool, dry_run: bool) -> Result:

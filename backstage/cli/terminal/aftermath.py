@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...errors import ActFailed, BackstageError, CheckFailed
-from ...facts.command_line import quote
 from ...facts.snapshots import Snapshot
 from ...facts.states import ANSWERING
 from ..exits import Exit, exit_of
 from ..results import Document
+from .further import further
 from .screen import Screen, harmless, harmless_line
 
 
@@ -50,15 +50,8 @@ class Aftermath:
     @property
     def _reason(self) -> str:
         known = self.error.reason if isinstance(self.error, ActFailed) else ""
-        return known or (str(self.error).partition("\n")[0] if self.error else "")
+        return known or (self.error.at_shell.partition("\n")[0] if self.error else "")
 
     @property
     def _more(self) -> list[str]:
-        """Where to read more, or the end of the log if the reason is unknown."""
-        if not isinstance(self.error, ActFailed):
-            return []
-        if self._was_refused:
-            return [f"without this check: backstage restart {quote(self.now.name)} --no-check"]
-        if self.error.reason:
-            return [f"more: backstage logs {quote(self.now.name)}"]
-        return self.error.log_tail.splitlines()[-6:]
+        return further(self.error) if isinstance(self.error, ActFailed) else []

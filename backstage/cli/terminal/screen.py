@@ -67,7 +67,7 @@ class Screen:
     def has_colour(self) -> bool:
         return self.is_terminal and not os.environ.get("NO_COLOR")
 
-    @property
+    @cached_property
     def has_unicode(self) -> bool:
         # In the C locale, Python writes UTF-8 although the locale does not ask for it.
         asked_not_to = os.environ.get("LC_ALL") in {"C", "POSIX"}
