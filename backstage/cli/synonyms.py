@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from shlex import quote
+
+from ..facts.command_line import quote
 
 # Understood as they are: they mean the same to users of docker, pm2, systemctl and nginx.
 ALIASES = {"ls": "status", "ps": "status", "list": "status", "reload": "restart"}

@@ -12,7 +12,7 @@ _LAST = 6
 def further(error: ActFailed) -> list[str]:
     """The lines that help with this error."""
     if isinstance(error, CheckFailed):
-        return [f"without this check: backstage restart {error.name} --no-check"]
+        return [f"without this check: backstage restart {quote(error.name)} --no-check"]
     shown = [] if error.reason else error.log_tail.splitlines()[-_LAST:]
     if not error.log_tail and not error.reason:
         return []
@@ -20,4 +20,4 @@ def further(error: ActFailed) -> list[str]:
 
 
 def _reading(error: ActFailed) -> str:
-    return f"less {quote(str(error.log))}" if error.log else f"backstage logs {error.name}"
+    return f"less {quote(str(error.log))}" if error.log else f"backstage logs {quote(error.name)}"
