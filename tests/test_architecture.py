@@ -186,6 +186,7 @@ _READ_BARE = {
     "uwsgi.loaded": "writes, without following links",
     "uwsgi.reloading": "writes into a pipe, without following links",
     "status.evidence": "the kernel's files",
+    "uwsgi.orphans": "the kernel's files",
     "doctor.limits": "the kernel's files",
     "doctor.emperor": "the kernel's files",
     "systemd.client": "units",

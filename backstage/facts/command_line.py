@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 
@@ -29,4 +28,6 @@ def _written(text: str) -> str:
 
 
 def _bytes(sign: str) -> str:
-    return "".join(f"\\{byte:03o}" for byte in os.fsencode(sign))
+    # A byte of a file's name that is no UTF-8 is half a character to Python.
+    how = "surrogateescape" if "\udc80" <= sign <= "\udcff" else "surrogatepass"
+    return "".join(f"\\{byte:03o}" for byte in sign.encode(errors=how))
