@@ -194,6 +194,7 @@ _READ_BARE = {
     "operations.outside": "sites and units",
     "operations.install_unit": "units",
     "watcher.event_log": "appends, without following links",
+    "watcher.emperor_log": "truncates, without following links",
     "cli.program": "/dev/null",
     "cli.commands.nginx": "a site",
     "cli.commands.edit": "the copy that is edited, in a directory of its own",
