@@ -19,6 +19,7 @@ from .layout import executed
 from .layout.paths import ActPaths
 from .logs import log_files
 from .projects.env_file import EnvFile
+from .projects.project import Project, run_by
 from .status import draining, explanation, trial
 from .status.evidence import LogMark, log_mark
 from .status.survey import Survey
@@ -28,8 +29,8 @@ from .system.deadlines import Deadline
 from .uwsgi import (
     dry_run,
     launch,
+    left_behind,
     log_reasons,
-    orphans,
     ports,
     reloading,
     rewriting,
@@ -307,17 +308,17 @@ class Act:
         return goal
 
     def manage(self, *arguments: str) -> str:
-        """Run a manage.py command with the Venue's Python; returns what it printed.
+        """Run a manage.py command as the Act runs; returns what it printed.
 
-        Raises ActFailed, with the output, if the command fails.
+        Directory, Python and environment are those of its vassal file. Raises ActFailed, with the
+        output, if the command fails.
         """
-        venue = self.paths.venue
-        executed.refuse_loose(venue, self.paths)
+        project = self._project()
         done = programs.run(
-            [venue.python, self.paths.manage, *arguments],
-            cwd=self.paths.top,
-            env=programs.service_environment(venue.top),
-            uid=users.stand_in(venue.top, self.paths.top),
+            [project.python, project.manage, *arguments],
+            cwd=project.directory,
+            env=project.whole_environment,
+            uid=users.stand_in(self.paths.venue.top, self.paths.top),
         )
         if done.returncode:
             command = " ".join(arguments)
@@ -331,14 +332,20 @@ class Act:
 
     def manage_here(self, *arguments: str) -> int:
         """Run a manage.py command in this terminal, where it can prompt; returns its exit code."""
-        venue = self.paths.venue
-        executed.refuse_loose(venue, self.paths)
+        project = self._project()
         return programs.run_in_terminal(
-            [venue.python, self.paths.manage, *arguments],
-            cwd=self.paths.top,
-            env=programs.service_environment(venue.top),
-            uid=users.stand_in(venue.top, self.paths.top),
+            [project.python, project.manage, *arguments],
+            cwd=project.directory,
+            env=project.whole_environment,
+            uid=users.stand_in(self.paths.venue.top, self.paths.top),
         )
+
+    def _project(self) -> Project:
+        executed.refuse_loose(self.paths.venue, self.paths)
+        project = run_by(self.paths)
+        if not project.manage.exists():
+            raise ActFailed(self.name, f"has no manage.py in {project.directory}")
+        return project
 
     @contextmanager
     def _acting(self, doing: str, deed: Deed | None = None) -> Iterator[None]:
@@ -369,7 +376,7 @@ class Act:
             self._waiter.await_end(leaving, deadline)
         address = self._waiter.address()
         if address and not self._waiter.listed():
-            orphans.free_port(self.paths, address, self._emperor.pid)
+            left_behind.free_port(self.paths, address, self._emperor.pid)
             ports.refuse_taken(address.port, self.paths.venue, address.bound_host)
         self._put_back()
 
@@ -402,6 +409,8 @@ class Act:
             self._emperor.refuse_halted()
             self._emperor.refuse_lost()
             self._stop(_deadline(wait))
+            if address := self._waiter.address():
+                ports.keep_clear(address.port, self.paths.venue)
             self.paths.drain.unlink(missing_ok=True)
 
     def _stop(self, deadline: Deadline | None) -> None:

@@ -57,10 +57,11 @@ class BackstageError(Exception):
 class NameNotAllowed(BackstageError):
     """Raised when a Venue or an Act cannot have this name."""
 
-    def __init__(self, name: str, why: str) -> None:
+    def __init__(self, name: str, why: str, advice: Advice | None = None) -> None:
         super().__init__(f"{name!r} cannot be used as a name: {why}")
         self.name = name
         self.why = why
+        self.advice = advice
 
 
 class NotAVenue(BackstageError):
@@ -99,7 +100,8 @@ class NoSuchAct(BackstageError):
     def __init__(self, name: str, venue: Path, known: tuple[str, ...]) -> None:
         from difflib import get_close_matches
 
-        meant = get_close_matches(name, known, n=1)
+        alike = {each.lower(): each for each in known}
+        meant = [alike[each] for each in get_close_matches(name.lower(), alike, n=1)]
         hint = f"did you mean {meant[0]!r}?" if meant else f"its Acts: {', '.join(known)}"
         super().__init__(f"no Act {name!r} in {venue}" + (f"; {hint}" if known else ""))
         self.advice = None if known else make_act(venue, name, "to make it")
@@ -169,10 +171,18 @@ class EnvironmentFailed(BackstageError):
 class PortUnavailable(BackstageError):
     """Raised when an Act cannot have a port; `holder` names the program that has it, if known."""
 
-    def __init__(self, message: str, port: int | None = None, holder: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        port: int | None = None,
+        holder: str | None = None,
+        *,
+        advice: Advice | None = None,
+    ) -> None:
         super().__init__(message)
         self.port = port
         self.holder = holder
+        self.advice = advice
 
 
 class UnsafeDirectory(BackstageError):
@@ -211,6 +221,8 @@ class ActFailed(BackstageError):
     `log` is the file that has more of it, if the Act itself is gone.
     """
 
+    log: Path | None = None
+
     def __init__(
         self,
         name: str,
@@ -221,7 +233,6 @@ class ActFailed(BackstageError):
         advice: Advice | None = None,
     ) -> None:
         super().__init__(f"Act {name!r} {message}" + (f": {reason}" if reason else ""))
-        self.log: Path | None = None
         self.name = name
         self.reason = reason
         self.log_tail = log_tail

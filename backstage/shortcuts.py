@@ -65,7 +65,7 @@ def new_act(
     An existing Act is opened and started instead, and a half-built one is finished. A project that
     is already in `acts/NAME` is used unchanged. `template` is 'django' or anything that Django's
     `startproject --template` accepts; `port` overrides the choice from the Venue's range. On an
-    error, nothing is left behind.
+    error, nothing is left behind but what the Act said, in log/NAME.failed.log.
 
     Raises NameNotAllowed, PortUnavailable, ActFailed, CannotWrite.
     """

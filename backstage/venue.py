@@ -25,7 +25,7 @@ from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
 from .status import explanation, premises
 from .status.survey import Survey
-from .system import files, lazy
+from .system import files, lazy, trust
 from .uwsgi import lost_parts, resident
 from .uwsgi.emperor import Emperor
 
@@ -313,8 +313,10 @@ class Venue:
         Without `names`, it applies to every Act, for a restart or to drain to every wanted Act.
         Before a stop, Acts are drained for `drain` seconds. Acts start and stop in parallel and
         restart one after the other, which `check` is for, as in `act.restart`. Raises NoSuchAct
-        before anything is done, and everything that `start` raises.
+        before anything is done, UnsafeDirectory for the Venue of another user, and everything that
+        `start` raises.
         """
+        trust.refuse_foreign(self.path)
         acts = self.meant(verb, names)
         if verb is Verb.START:
             self.emperor.refuse_lost()

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from xdist.remote import Producer
 
+from backstage.layout.host_ports import SHARED
 from backstage.operations.new_venue import PORTS
 
 from . import patience, scratch, turns
@@ -86,6 +87,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.delenv(variable, raising=False)
         patch.setenv("XDG_STATE_HOME", str(directory / "state"))
         patch.setenv(PORTS, f"{ports[0]}-{ports[-1]}")
+        patch.setenv(SHARED, str(tmp_path_factory.mktemp("shared")))
         yield directory
 
 

@@ -116,7 +116,9 @@ def _program() -> Program:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         callback=lambda: None,
     )
-    click.version_option(package_name="django_backstage", prog_name="backstage")(program)
+    click.version_option(
+        None, "-V", "--version", package_name="django_backstage", prog_name="backstage"
+    )(program)
     for option in shared_options():
         option(program)
     return program

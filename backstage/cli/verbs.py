@@ -17,6 +17,7 @@ from .results import Result, Stream
 from .rights import start_unit
 from .session import Session
 from .terminal.aftermath import Aftermath
+from .words import Number
 
 if TYPE_CHECKING:
     from ..venue import Venue
@@ -28,8 +29,8 @@ backstage {verb} blog shop      # several Acts
 backstage {verb} --all
 backstage {verb} blog --wait 0  # return at once
 """
-
-
+# What --all means, for a restart or not.
+_EVERYBODY = {False: "All Acts in the Venue.", True: "All Acts that are not stopped."}
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)s?")
 
 
@@ -37,7 +38,7 @@ def duration(text: str) -> float:
     """Seconds from `2` or `2s`."""
     match = _SECONDS.fullmatch(text)
     if match is None:
-        raise ValueError(text)
+        raise click.BadParameter(f"'{text}' is not a number of seconds; type one such as 5 or 5s")
     return float(match[1])
 
 
@@ -47,10 +48,10 @@ def verb_command(verb: Verb, text: str) -> Command:
 
     @command(str(verb), examples=_EXAMPLES.format(verb=verb), exits=exits, for_members=True)
     @acts_argument
-    @click.option("--all", "everybody", is_flag=True, help="All Acts in the Venue.")
+    @click.option("--all", "everybody", is_flag=True, help=_EVERYBODY[is_restart])
     @click.option(
         "--wait",
-        type=click.FloatRange(min=0),
+        type=Number(min=0),
         default=30.0,
         show_default=True,
         metavar="SECONDS",
@@ -65,7 +66,9 @@ def verb_command(verb: Verb, text: str) -> Command:
         drain: float = 0.0,
         no_check: bool = False,
     ) -> Stream:
-        if bool(acts) == everybody:
+        if acts and everybody:
+            raise click.UsageError(f"{acts[0]} and --all: name Acts or use --all, not both")
+        if not acts and not everybody:
             raise click.UsageError("name one or more Acts, or use --all")
         if verb in {Verb.START, Verb.RESTART}:
             start_unit(session)

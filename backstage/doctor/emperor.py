@@ -11,7 +11,7 @@ from ..layout.shipped_files import configuration
 from ..status.survey import Survey
 from ..system import processes, users
 from ..system.files import contents
-from ..uwsgi import ini, resident
+from ..uwsgi import ini, orphans, resident
 from .finding import Finding, Remedy, note, ok, trouble
 
 # Without these, the library cannot find the Emperor, or two of them may run.
@@ -23,6 +23,7 @@ def examine(survey: Survey) -> Iterator[Finding]:
     """Whether an Emperor runs, and the library can talk to it."""
     paths, pid = survey.paths, survey.emperor.pid
     yield from _lacking(paths)
+    yield from _orphans(paths)
     if pid is None:
         yield _no_emperor(sum(survey.paths.act(name).vassal.exists() for name in survey.names()))
     elif survey.emperor.stats():
@@ -35,6 +36,13 @@ def examine(survey: Survey) -> Iterator[Finding]:
         words = f"read the end of {quote(str(paths.emperor_log))}, then"
         remedy = Remedy(words, "backstage venue stop && backstage venue start")
         yield trouble("Emperor", f"does not answer (pid {pid})", remedy)
+
+
+def _orphans(venue_paths: VenuePaths) -> Iterator[Finding]:
+    """Emperors whose Venue was removed: one that was here before is in the way of this one."""
+    for orphan in orphans.find():
+        report = trouble if orphan.venue == venue_paths.top else note
+        yield report(str(orphan.venue), str(orphan), Remedy(command=orphan.command))
 
 
 def _no_emperor(wanted: int) -> Finding:

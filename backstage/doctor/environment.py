@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..facts.command_line import join
+from ..layout import made
 from ..layout.paths import VenuePaths
 from ..system import programs
 from ..system.files import contents
@@ -78,12 +79,17 @@ def _no_python(venue_paths: VenuePaths, said: str) -> Finding:
     configuration = venue_paths.top / "pyvenv.cfg"
     text = contents(configuration).decode(errors="replace") if configuration.exists() else ""
     home = next((line.partition("=")[2] for line in text.splitlines() if line[:4] == "home"), "")
+    known = made.read(venue_paths)
+    release = f"Python {known.python}" if known and known.python else "Python"
     remedy = Remedy(
-        f"reinstall the Python that was in {home.strip() or '?'}, or create a new Venue "
+        f"reinstall the {release} that was in {home.strip() or '?'}, or create a new Venue "
         "and move acts/ and kept/ into it"
     )
     why = log_reasons.reason_from(said) or _last_line(said)
-    return trouble("bin/python", f"does not run: {why}", remedy)
+    where = (
+        "; this Venue was made on another host" if known and made.is_of_another_host(known) else ""
+    )
+    return trouble("bin/python", f"does not run: {why}{where}", remedy)
 
 
 def outdated(venue_paths: VenuePaths, present: str, own: str) -> Iterator[Finding]:

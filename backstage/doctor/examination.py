@@ -20,6 +20,7 @@ from . import (
     notify,
     ports,
     settings,
+    sharing,
     watcher,
 )
 from .finding import Finding, Remedy, trouble
@@ -45,6 +46,7 @@ def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
         "settings": lambda: settings.examine(survey),
         "watcher": lambda: watcher.examine(survey),
         "notify": lambda: notify.examine(survey),
+        "group": lambda: sharing.examine(paths),
         "ports": lambda: ports.examine(paths, survey.look_at(names)),
         "disk": lambda: directories.disk(paths),
         "limits": lambda: limits.examine(survey, acts_paths),

@@ -18,7 +18,7 @@ from ..system.files import open_regular, write_atomically
 from .event import Event
 
 # An action is seen within so many seconds; what happens later has another cause.
-_SEEN = 10.0
+_SEEN = 30.0
 # A note and a name are not longer, in bytes and in characters.
 _LONGEST, _LONGEST_NAME = 1000, 100
 

@@ -97,7 +97,8 @@ class Observer:
     def _begin(self) -> None:
         self._changes.open()
         self._known = self._survey.emperor.stats()
-        names = self._survey.names()
+        # An Act whose files were just removed may still be stopping.
+        names = self._survey.names() | _changed(None, self._known)
         for look in self._survey.glance_at(names, self._known).values():
             self._edits.begin(self._act(look.name), self._known, look.workers)
             self._reasons.begin(look)

@@ -74,6 +74,12 @@ def read(venue_paths: VenuePaths) -> Made | None:
     return Made(Path(found[1])) if found else None
 
 
+def is_of_another_host(made: Made) -> bool:
+    """Whether it was made on another host; hosts without a machine-id are not told apart."""
+    mine = _text(_MACHINE).strip()
+    return bool(made.machine and mine and made.machine != mine)
+
+
 def refuse_elsewhere(venue_paths: VenuePaths) -> None:
     """Raise VenueMoved for a Venue that was made at another path: its programs name that one."""
     made = read(venue_paths)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from ..errors import NameNotAllowed
+from ..facts.advice import make_venue
 
 _ACT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _VENUE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. +@=,-]*(?<! )\Z")
@@ -51,11 +52,14 @@ def check_not_importable(name: str, site_packages: Path) -> None:
 
 def check_venue_name(name: str) -> None:
     """Raise NameNotAllowed for a name that is not a single, plain directory name."""
+    if "/" in name:
+        to_split = make_venue(Path(name), "to make a Venue in that directory")
+        raise NameNotAllowed(name, "it is a path", to_split)
     if not _VENUE.match(name):
         raise NameNotAllowed(
             name,
             "a Venue's name has letters, digits, _ . - + @ = , and spaces, and begins "
-            "with a letter, a digit or _; give the parent directory as the path",
+            "with a letter, a digit or _",
         )
     if len(name) > _LONGEST:
         raise NameNotAllowed(name, f"it has {len(name)} characters, the limit is {_LONGEST}")

@@ -298,6 +298,11 @@ class ActPaths:
         return _file(self.own_log, self.venue.log, f"{self.name}.log")
 
     @property
+    def failed_log(self) -> Path:
+        """What the Act said when it could not be made: all that is left of it."""
+        return self.venue.log / f"{self.name}.failed.log"
+
+    @property
     def recorded(self) -> tuple[Path, ...]:
         """What was written about the Act, without the lock: it goes with the Act."""
         return (

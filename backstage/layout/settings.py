@@ -321,7 +321,8 @@ def port_range(text: str) -> range:
     """A range such as 8001-8999, both ends included. Raises ValueError with the reason."""
     words = text.split("-")
     if len(words) != 2 or not all(_NUMBER.fullmatch(word.strip()) for word in words):
-        raise ValueError("ports must be a range such as 8001-8999")
+        given = f", not {text[:20]}" if text else ""
+        raise ValueError(f"ports must be a range such as 8001-8999{given}")
     first, last = (int(word) for word in words)
     if not _LOWEST_PORT <= first <= last <= _HIGHEST_PORT:
         within = f"{_LOWEST_PORT}-{_HIGHEST_PORT}"

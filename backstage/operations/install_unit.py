@@ -12,7 +12,7 @@ from pathlib import Path
 from pwd import struct_passwd
 
 from ..errors import BackstageError, NotAllowed, ServiceFailed
-from ..facts.command_line import quote
+from ..facts.command_line import join, quote
 from ..layout import names, registry
 from ..layout.former_path import FormerPath
 from ..layout.settings import Settings
@@ -72,6 +72,28 @@ def plan(venue: Venue, *, own: bool, run_as: str = "") -> Installation:
     service = client.free_name(venue.path, own=own)
     text = finished(_unit_text(venue, account), service.name)
     return Installation(venue, service, text, service.text, account)
+
+
+def command(venue: Venue, service: Service | None, *more: str) -> str:
+    """What to type to install the unit that a Venue has, or its first one.
+
+    Whose unit it is, and as whom the Emperor runs, stay as they are.
+    """
+    if service and service.own:
+        return _for_user(venue, *more)
+    run_as = ["--run-as", _ROOT] if _owner(venue) == users.ROOT else []
+    return users.root_command("--venue", str(venue.path), "systemd", "install", *run_as, *more)
+
+
+def no_unit(venue: Venue) -> ServiceFailed:
+    """The error for a Venue without a unit."""
+    or_user = "" if users.am_root() else f"; or, without root: {_for_user(venue)}"
+    to_install = f"to install one, type: {command(venue, None)}{or_user}"
+    return ServiceFailed(f"no unit runs {venue.path}; {to_install}")
+
+
+def _for_user(venue: Venue, *more: str) -> str:
+    return join(["backstage", "--venue", str(venue.path), "systemd", "install", "--user", *more])
 
 
 def refuse_unless_possible(wanted: Installation) -> None:
@@ -207,7 +229,7 @@ def uninstall(venue: Venue) -> Service:
     """
     service = client.service_of(venue.path)
     if service is None:
-        raise ServiceFailed(f"no unit runs {venue.path}; type: backstage systemd install")
+        raise no_unit(venue)
     if not service.own and not users.am_root():
         command = users.root_command("--venue", str(venue.path), "systemd", "uninstall")
         raise NotAllowed(f"only root can uninstall system units; type: {command}")
@@ -367,8 +389,7 @@ def _try_all(*steps: Callable[[], object]) -> None:
 def _again(wanted: Installation) -> str:
     user = ["--run-as", wanted.account.pw_name] if wanted.account else []
     again = ("--venue", str(wanted.venue.path), "systemd", "install", *user)
-    alternative = "; or, for a user unit: backstage systemd install --user"
-    return f"{users.root_command(*again)}{alternative}"
+    return f"{users.root_command(*again)}; or, for a user unit: {_for_user(wanted.venue)}"
 
 
 def _owner(venue: Venue) -> int:

@@ -18,7 +18,7 @@ from ..layout.settings import Settings, port_range
 from ..layout.shipped_files import configuration
 from ..system import umask
 from ..system.files import make_private, remove_tree, telling_disk_trouble, write_atomically
-from ..uwsgi import resident
+from ..uwsgi import orphans, resident
 from ..uwsgi.emperor import Emperor
 from ..venue import Venue
 from ..virtualenvs import cache, interpreters, namesake, private_copy, tools
@@ -75,6 +75,7 @@ def create(name: str, parent: str | Path, plan: VenuePlan) -> Venue:
         umask.closed(),
     ):
         if _is_free(paths):
+            orphans.refuse_at(paths.top)
             return _build_venue(paths, plan)
     venue = Venue.open(paths.top)
     if plan.start:
@@ -94,10 +95,18 @@ def _is_free(venue_paths: VenuePaths) -> bool:
         return True
     if not venue_paths.top.is_dir():
         raise NotAVenue(venue_paths.top, "is a file; choose another name")
-    return not any(venue_paths.top.iterdir())
+    if not any(venue_paths.top.iterdir()):
+        return True
+    if not venue_paths.settings.exists() and not venue_paths.emperor_ini.exists():
+        raise NotAVenue(
+            venue_paths.top, "is not empty, and not a Venue; choose another name or directory"
+        )
+    return False
 
 
 def _build_venue(venue_paths: VenuePaths, plan: VenuePlan) -> Venue:
+    # Refused before anything is built.
+    _ports()
     # If an empty directory existed before, it remains on failure, empty.
     keep_directory = venue_paths.top.is_dir() and not venue_paths.building.exists()
     with ExitStack() as undo:

@@ -19,7 +19,7 @@ from ..systemd import client
 from ..systemd.client import Service
 from ..uwsgi.emperor import Emperor
 from ..venue import Venue
-from . import relocation_steps
+from . import relocated_outside, relocation_steps
 from .relocated_outside import Outside
 
 _PATIENCE = 30.0
@@ -100,7 +100,7 @@ def _origin(venue: Venue) -> _Origin:
     with telling_disk_trouble(f"cannot examine {venue.path}"):
         told = _as_owner(venue, partial(relocation_steps.origin, venue.paths))
     made_at = Path(told.pop("path"))
-    service = None if told["is_copy"] else client.service_of(made_at)
+    service = None if told["is_copy"] else relocated_outside.service_of(venue, made_at)
     return _Origin(made_at=made_at, service=service, **told)
 
 

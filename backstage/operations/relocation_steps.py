@@ -39,11 +39,12 @@ def origin(venue_paths: VenuePaths) -> dict[str, Any]:
         # By another name, perhaps: a bind mount, or a link that was left there.
         known = replace(known, path=venue_paths.top)
     killed = relocation_journal.read(venue_paths)
+    is_copy = _is_copy(venue_paths, known)
     return {
         "path": str(known.path),
         "former": known.former,
-        "is_copy": _is_copy(venue_paths, known),
-        "pid": _own_emperor(venue_paths),
+        "is_copy": is_copy,
+        "pid": _own_emperor(venue_paths, is_copy=is_copy),
         "killed": killed is not None,
         "ran": killed is not None and killed.ran,
     }
@@ -136,10 +137,11 @@ def _is_copy(venue_paths: VenuePaths, known: Made) -> bool:
     )
 
 
-def _own_emperor(venue_paths: VenuePaths) -> int | None:
+def _own_emperor(venue_paths: VenuePaths, *, is_copy: bool) -> int | None:
     """The pid of the Emperor of this directory: a copy by hard links shares its original's lock."""
     lock = venue_paths.emperor_lock
-    return lock_holder(lock) if lock.is_file() and lock.stat().st_nlink == 1 else None
+    is_shared = is_copy and lock.is_file() and lock.stat().st_nlink > 1
+    return None if is_shared else lock_holder(lock)
 
 
 def _separate(venue_paths: VenuePaths, *, is_copy: bool) -> None:

@@ -71,7 +71,7 @@ class Question:
         self._process = programs.start(
             [project.python, "-B", *words(program, word, *arguments)],
             cwd=project.directory,
-            env={**programs.service_environment(venue), **project.environment},
+            env=project.whole_environment,
             uid=users.stand_in(venue, project.act.top),
         )
 

@@ -47,6 +47,12 @@ class EnvFile(Mapping[str, str]):
     def path(self) -> Path:
         return self._act.env_file
 
+    def value(self, key: str) -> str:
+        """The value of a variable. Raises SettingsError for a missing one."""
+        values = self._read().values
+        self._refuse_missing(values, key)
+        return values[key]
+
     @property
     def masked(self) -> dict[str, str]:
         """All variables, with secrets and passwords within URLs replaced by asterisks."""
@@ -77,10 +83,13 @@ class EnvFile(Mapping[str, str]):
     def unset(self, *keys: str) -> None:
         """Remove variables. Raises SettingsError, with nothing changed, for a missing one."""
         with self._changing() as before:
-            if missing := [key for key in keys if key not in before.values]:
-                known = ", ".join(before.values) or "nothing"
-                raise SettingsError(self.path, None, f"has no {missing[0]!r}; it has: {known}")
+            self._refuse_missing(before.values, *keys)
             self._write(before, before.changed(dict.fromkeys(keys)))
+
+    def _refuse_missing(self, values: Mapping[str, str], *keys: str) -> None:
+        if missing := [key for key in keys if key not in values]:
+            known = ", ".join(values) or "nothing"
+            raise SettingsError(self.path, None, f"has no {missing[0]!r}; it has: {known}")
 
     @contextmanager
     def _changing(self) -> Iterator[DotEnv]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..layout.paths import ActPaths
+from ..system import programs
 from ..system.files import open_regular
 from ..uwsgi import includes, vassal_files
 from ..uwsgi.includes import Script
@@ -37,6 +38,15 @@ class Project:
         return self.act.name
 
     @property
+    def manage(self) -> Path:
+        return self.directory / "manage.py"
+
+    @property
+    def whole_environment(self) -> dict[str, str]:
+        """All variables that a program of the project is given."""
+        return {**programs.service_environment(self.python.parents[1]), **self.environment}
+
+    @property
     def dotenv(self) -> str:
         """The text of its .env; '' if there is none."""
         return _text(self.directory / ".env")
@@ -51,11 +61,15 @@ class Project:
 
 def project_of(act_paths: ActPaths) -> Project | None:
     """The Django project that the Act's vassal file runs, if it is one."""
+    project = run_by(act_paths)
+    return project if project.manage.exists() else None
+
+
+def run_by(act_paths: ActPaths) -> Project:
+    """What the Act's vassal file runs, as if it were a Django project."""
     file = vassal_files.load(act_paths)
     script = includes.read_all(act_paths.venue, act_paths.vassal, file.text if file else "")
     directory = _named(script, act_paths.venue.vassals, "chdir") or act_paths.top
-    if not (directory / "manage.py").exists():
-        return None
     home = _named(script, directory, *_HOMES) or act_paths.venue.top
     given = dict(
         script.value(line).split("=", 1)

@@ -109,7 +109,8 @@ def _startproject(act_paths: ActPaths, template: str) -> None:
     if done.returncode:
         raise ActFailed(
             act_paths.name,
-            f"cannot be created from the template {template}",
+            f"cannot be created from the template {template}, which has to be a directory, an "
+            "archive or its URL",
             log_reasons.reason_from(done.stdout),
             done.stdout.strip(),
         )

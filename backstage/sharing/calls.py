@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 from ..batches import Outcome, Verb
-from ..errors import BackstageError
+from ..errors import BackstageError, EmperorFailed
 from ..layout.paths import VenuePaths
 from .connection import Connection
 from .requests import Ask, Done, Overview
@@ -23,22 +24,30 @@ class Calls:
         self._connection: Connection | None = None
 
     def ask_now(self, kind: Any, ask: Ask, *, most: int, **fields: Any) -> list[Any]:
-        """All items, `most` at most, of a reply that comes at once.
+        """All items, `most` at most, of a reply that comes at once and changes nothing.
 
         The connection is kept for the next one.
         """
         with self._lock:
-            kept, self._connection = self._connection, None
-            connection = kept or Connection(self._paths)
-            try:
-                found = list(islice(connection.ask(kind, ask, **fields), most + 1))
-                if len(found) > most:
-                    raise BackstageError(f"the watcher of {self._paths.top} answers too much")
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
-            return found
+            if self._connection:
+                # After a minute without a request, the other side has ended it.
+                with suppress(EmperorFailed):
+                    return self._asked(self._connection, kind, ask, most, **fields)
+            return self._asked(Connection(self._paths), kind, ask, most, **fields)
+
+    def _asked(
+        self, connection: Connection, kind: Any, ask: Ask, most: int, **fields: Any
+    ) -> list[Any]:
+        self._connection = None
+        try:
+            found = list(islice(connection.ask(kind, ask, **fields), most + 1))
+            if len(found) > most:
+                raise BackstageError(f"the watcher of {self._paths.top} answers too much")
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return found
 
     def ask_slowly(self, kind: Any, ask: Ask, **fields: Any) -> Iterator[Any]:
         """The items of a reply as they come, however long that takes."""

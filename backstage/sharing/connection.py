@@ -37,7 +37,9 @@ class Connection:
         """
         request = Request(ask=ask, venue=str(self._paths.top), **fields)
         try:
-            self._socket.sendall(requests.line_of_request(request))
+            with suppress(ConnectionError):
+                # Who is refused is told why, and nobody reads the request.
+                self._socket.sendall(requests.line_of_request(request))
             while "end" not in (document := self._reply()):
                 if "error" in document:
                     raise self._value(Failure, document["error"]).error

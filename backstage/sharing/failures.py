@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from .. import errors
 from ..errors import BackstageError, CheckFailed
+from ..facts.advice import Advice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class Failure:
     path: str | None = None
     venue: str | None = None
     known: tuple[str, ...] | None = None
+    advice: tuple[str, ...] | None = None
     line: int | None = None
     status: int | None = None
 
@@ -32,7 +34,9 @@ class Failure:
         had: dict[str, Any] = {name: getattr(error, name, None) for name in _CARRIED}
         for name in _PATHS:
             had[name] = None if had[name] is None else str(had[name])
-        return cls(kind=type(error).__name__, message=str(error), **had)
+        had["advice"] = astuple(error.advice) if error.advice else None
+        # What it advises, and the end of a log, come by themselves.
+        return cls(kind=type(error).__name__, message=Exception.__str__(error), **had)
 
     @property
     def error(self) -> BackstageError:
@@ -43,6 +47,7 @@ class Failure:
             value = getattr(self, name)
             is_file = name in _PATHS and value is not None and kind is not CheckFailed
             setattr(error, name, Path(value) if is_file else value)
+        error.advice = Advice(*self.advice) if self.advice and len(self.advice) == 3 else None
         return error
 
 

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from ..errors import BackstageError
+from ..errors import BackstageError, UnsafeDirectory
 from ..facts.health import Generation, HealthCheck, HealthRecord
 from ..layout.paths import ActPaths
 from ..layout.settings import Settings
@@ -108,8 +108,8 @@ def inquire(
         return None
     try:
         question = questions.ask(act_paths, check)
-    except OSError:
-        # No more files can be opened, or the command cannot be started.
+    except (OSError, UnsafeDirectory):
+        # No more files can be opened, or the command cannot be started, or others can change it.
         return None
     return Inquiry(act_paths, question, generation, noted) if question else None
 

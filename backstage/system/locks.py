@@ -69,6 +69,20 @@ def holder_of(path: Path) -> int | None:
     return next((int(each[4]) for each in held if each[5].endswith(f":{inode}")), None)
 
 
+def posix_holders() -> dict[int, set[int]]:
+    """The inodes of all files with a POSIX lock, by the pid of the process that holds it."""
+    found: dict[int, set[int]] = {}
+    try:
+        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return found
+    # proc_locks(5), as above; those that wait for a lock have "->" before "POSIX".
+    for fields in map(str.split, lines):
+        if len(fields) >= 6 and fields[1] == "POSIX" and int(fields[4]) > 0:
+            found.setdefault(int(fields[4]), set()).add(int(fields[5].rpartition(":")[2]))
+    return found
+
+
 @contextmanager
 def locked_if_free(path: Path) -> Iterator[bool]:
     """Hold the lock at `path`; yields False if another process holds it. Raises OSError."""

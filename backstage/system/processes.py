@@ -192,6 +192,32 @@ def kill_remaining(processes: Iterable[Process], deadline: Deadline) -> list[Pro
     return running(left)
 
 
+def left_behind(top: Path, uid: int | None) -> list[Process]:
+    """The processes with the mark of the Venue at `top` that work in a directory that is gone.
+
+    So those of another Venue, which is there now, are not among them. Of an Emperor that is not
+    root's, only those of its user `uid` are meant.
+    """
+    return [
+        process
+        for process in psutil.process_iter()
+        if _is_marked(process, top) and _is_homeless(process, uid)
+    ]
+
+
+def _is_homeless(process: Process, uid: int | None) -> bool:
+    try:
+        is_gone = Path(f"/proc/{process.pid}/cwd").stat().st_nlink == 0
+        return is_gone and uid in {0, process.uids().real}
+    except (OSError, psutil.Error):
+        return False
+
+
+def kill_all(processes: Iterable[Process], patience: float = 5.0) -> list[Process]:
+    """Kill processes; return the survivors, if any."""
+    return kill_remaining(processes, Deadline(patience))
+
+
 def kill_family(pid: int, patience: float = 5.0) -> list[Process]:
     """Kill a process and all its descendants; return the survivors, if any.
 
@@ -214,6 +240,18 @@ def belongs_to(pid: int, top: Path) -> bool:
     except psutil.NoSuchProcess:
         return False
     return _is_marked(process, top) or _lies_within(process, top)
+
+
+def open_files(pid: int) -> Iterator[tuple[Path, os.stat_result]]:
+    """The files that a process has open, of those that have or had a name; none if not visible.
+
+    The name of one that was removed ends in ` (deleted)`.
+    """
+    with suppress(OSError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                if (name := entry.readlink()).is_absolute():
+                    yield name, entry.stat()
 
 
 def watch_end(pid: int) -> int | None:

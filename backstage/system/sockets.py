@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,19 @@ def listener(port: int) -> int | None:
         ),
         None,
     )
+
+
+def listened(pids: Collection[int]) -> set[int]:
+    """The ports on which these processes listen, as far as they are visible."""
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:
+        return set()
+    return {
+        connection.laddr.port
+        for connection in connections
+        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.pid in pids
+    }
 
 
 def holder(port: int) -> str:

@@ -10,6 +10,7 @@ from ..layout.settings import Limits, Logs
 from ..system.seals import sealed
 
 _WORKING_DIRECTORY = re.compile(r"^WorkingDirectory=(?P<path>.+)$", re.MULTILINE)
+_USER = re.compile(r"^User=(?P<name>.+)$", re.MULTILINE)
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]")
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 _TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
@@ -95,6 +96,12 @@ def venue_of(text: str) -> Path | None:
     """The Venue whose Emperor a unit runs; None if the text names none."""
     match = _WORKING_DIRECTORY.search(text)
     return Path(match["path"]) if match else None
+
+
+def user_of(text: str) -> str:
+    """The user that a unit of the machine runs its Emperor as; '' if it names none."""
+    match = _USER.search(text)
+    return match["name"] if match else ""
 
 
 def _file_name(words: str) -> str:

@@ -17,7 +17,7 @@ from ..system.deadlines import Deadline, until
 from ..system.files import contents, lock_holder
 from ..system.locks import locked
 from ..systemd import client
-from . import lost_parts, resident, stats
+from . import lost_parts, orphans, resident, stats
 
 # A log longer than this, in bytes, is rotated when the Emperor starts.
 _LOG_MAX = 10_000_000
@@ -108,6 +108,7 @@ class Emperor:
         self._paths.run.mkdir(mode=0o700, exist_ok=True)
         with self._locked("starting"):
             if self.pid is None:
+                orphans.refuse_at(self._paths.top)
                 self._sweep()
                 self._launch()
             elif not until(lambda: self.stats() is not None, Deadline(_START_PATIENCE)):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from ..errors import PortUnavailable
-from ..layout import registry
+from ..layout import host_ports, registry
 from ..layout.paths import ActPaths, VenuePaths
 from ..layout.settings import read_settings
 from ..layout.shipped_files import configuration
@@ -32,6 +32,17 @@ def claim(act_paths: ActPaths, port: int | None) -> None:
             venue=str(venue_paths.top),
         )
         vassal_files.write(act_paths.kept, text)
+        _tell(venue_paths)
+
+
+def keep_clear(port: int, here: VenuePaths) -> None:
+    """Have other users avoid the port of an Act of this Venue while nothing listens there."""
+    if port not in host_ports.told():
+        _tell(here)
+
+
+def _tell(here: VenuePaths) -> None:
+    host_ports.tell(of_files(_files_of_host(here)))
 
 
 def successors(
@@ -50,12 +61,15 @@ def successors(
     return chosen
 
 
-def first_free(candidates: range, held: set[int], settings: Path) -> int:
+def first_free(
+    candidates: range, held: set[int], settings: Path, shunned: Collection[int] = ()
+) -> int:
     """The lowest port in the range that no Act holds and no process uses.
 
-    Raises PortUnavailable if the range, which is set in the file `settings`, is used up.
+    One of those `shunned` is only taken if there is no other. Raises PortUnavailable if the range,
+    which is set in the file `settings`, is used up.
     """
-    for port in candidates:
+    for port in sorted(candidates, key=lambda port: port in shunned):
         if port not in held and not sockets.in_use(port):
             return port
     raise PortUnavailable(
@@ -101,7 +115,8 @@ def _chosen(venue_paths: VenuePaths, port: int | None) -> int:
     held = of_files(_files_of_host(venue_paths))
     if port is None:
         settings = venue_paths.settings
-        return first_free(read_settings(settings).ports, held, settings)
+        ports = read_settings(settings).ports
+        return first_free(ports, held, settings, host_ports.of_others())
     refuse_held(port, held)
     refuse_taken(port, venue_paths)
     return port

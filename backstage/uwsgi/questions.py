@@ -195,12 +195,13 @@ class CommandQuestion:
         venue = act_paths.venue
         self._check = check
         self._deadline = Deadline(check.timeout)
+        environment = programs.service_environment(venue.top)
         # Ready when there is more of its output, and when it has ended.
         self._news = select.epoll()
         self._process = programs.start(
             ["/bin/sh", "-c", check.command],
             cwd=act_paths.top,
-            env=programs.service_environment(venue.top),
+            env=environment,
             uid=uid,
             leads=True,
         )

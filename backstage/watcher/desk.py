@@ -48,25 +48,29 @@ class Desk:
     def __init__(self, venue_paths: VenuePaths) -> None:
         self._paths = venue_paths
         self._hearing: _Hearing | None = None
+        self._group = ""
         self._told = ""
         # That of a watcher that was killed.
         door.remove(venue_paths)
 
     def arrange(self, group: str) -> None:
         """Hear this group from now on, '' for none; whoever is of another one is cut off."""
-        gid = peers.gid_of(group) if group else None
-        if self._hearing and self._hearing.gid == gid and self._hearing.is_alive():
+        is_heard = self._hearing is not None and self._hearing.is_alive()
+        if group == self._group and is_heard is bool(group):
             return
+        self._group = group
         if self._hearing:
             self._hearing.end()
             self._hearing = None
             door.remove(self._paths)
-        if gid is not None:
-            self._open(group, gid)
-        elif group:
-            self._complain(f"there is no group {group!r}")
+        if group:
+            self._open(group)
 
-    def _open(self, group: str, gid: int) -> None:
+    def _open(self, group: str) -> None:
+        gid = peers.gid_of(group)
+        if gid is None:
+            self._complain(f"there is no group {group!r}")
+            return
         try:
             self._hearing = _Hearing(self._paths, gid, door.opened(self._paths, gid))
         except OSError as error:
@@ -88,7 +92,7 @@ class _Hearing(threading.Thread):
 
     def __init__(self, venue_paths: VenuePaths, gid: int, listener: socket.socket) -> None:
         super().__init__(name="backstage desk", daemon=True)
-        self.gid = gid
+        self._gid = gid
         self._paths = venue_paths
         self._listener = listener
         self._ending = threading.Event()
@@ -107,14 +111,15 @@ class _Hearing(threading.Thread):
                     self._accept()
                     self._ending.wait(_PAUSE)
         finally:
+            self._listener.close()
             self._end_all()
 
     def end(self) -> None:
         """Hear nobody any more, and break off what is being answered."""
         self._ending.set()
         with suppress(OSError):
+            # This wakes the thread.
             self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
         self._end_all()
 
     def _accept(self) -> None:
@@ -142,7 +147,7 @@ class _Hearing(threading.Thread):
     def _admit(self, uid: int) -> None:
         """Raise the error for a user who is not answered."""
         if not self._is_known(uid):
-            group = users.group_name(self.gid)
+            group = users.group_name(self._gid)
             raise NotAllowed(f"{users.name_of(uid)} is not in the group {group} any more")
         mine = sum(each.uid == uid for each in self._answered)
         if mine >= _MOST_OF_ONE or len(self._answered) >= _MOST:
@@ -150,7 +155,7 @@ class _Hearing(threading.Thread):
             raise Busy(f"the watcher of {self._paths.top} answers {most} at a time; try again")
 
     def _is_known(self, uid: int) -> bool:
-        return uid in {os.geteuid(), users.ROOT} or peers.is_member(uid, self.gid)
+        return uid in {os.geteuid(), users.ROOT} or peers.is_member(uid, self._gid)
 
     def _cut_off(self) -> None:
         """Forget those who are answered, and cut off those who are no members any more."""

@@ -68,7 +68,7 @@ def test_what_comes_long_after_has_another_cause(
     """So does what comes before, as after a boot of the machine."""
     authors.note(act, Deed.BEGIN)
     now = processes.boot_clock()
-    for moment in (now + 11, now - 60):
+    for moment in (now + 31, now - 60):
         monkeypatch.setattr(processes, "boot_clock", lambda moment=moment: moment)
         assert signed(act, RELOADS) == [""]
 

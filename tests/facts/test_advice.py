@@ -50,6 +50,11 @@ def test_an_error_without_advice_is_the_same_for_all() -> None:
     assert str(error) == error.at_shell == f"no Act 'blgo' in {VENUE}; did you mean 'blog'?"
 
 
+def test_an_acts_name_is_known_in_capitals_too() -> None:
+    assert "did you mean 'blog'?" in str(NoSuchAct("BLOG", VENUE, ("blog", "shop")))
+    assert "did you mean 'Shop'?" in str(NoSuchAct("shpo", VENUE, ("blog", "Shop")))
+
+
 def test_the_cause_of_another_error_is_told_to_its_reader_too() -> None:
     error = UpgradeFailed(VENUE, NotAVenue(VENUE, "is gone", advice.FIRST_VENUE), ("left",))
     assert advice.FIRST_VENUE.call in str(error)

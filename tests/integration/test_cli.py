@@ -175,7 +175,7 @@ def test_all_acts(house: Path, blog: Act) -> None:
 def test_whom_a_verb_means_has_to_be_said(house: Path, verb: str, words: list[str]) -> None:
     done = call(verb, *words, cwd=house)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "name one or more Acts, or use --all" in done.stderr
+    assert "use --all" in done.stderr.splitlines()[0]
 
 
 def test_one_wrong_name_and_nothing_is_done(house: Path, blog: Act) -> None:
@@ -270,9 +270,8 @@ def test_manage_reads_what_it_is_given(house: Path) -> None:
 
 @pytest.mark.slow
 def test_retire(house: Path, fresh_name: str) -> None:
-    """Nobody is asked where nobody can answer."""
     call("new-act", fresh_name, cwd=house)
-    done = call("retire", fresh_name, cwd=house)
+    done = call("retire", fresh_name, "--yes", cwd=house)
     assert done.returncode == 0
     goal = Path(done.stdout.removeprefix(f"{fresh_name} was moved to ").rstrip("\n"))
     assert (goal / fresh_name / "manage.py").exists()
@@ -430,7 +429,8 @@ def test_nothing_is_left_of_what_could_not_be_made(house: Path, tmp_path: Path) 
         (["new-act", "class"], 4),
         (["new-act", "wiki", "--port", str(held)], 5),
         (["new-act", "wiki", "--port", "70000"], 2),
-        (["new-venue", "a/b", tmp_path], 4),
+        (["new-venue", "a/b", tmp_path], 3),
+        (["new-venue", "a'b", tmp_path], 4),
         (["new-venue", "w", tmp_path / "nowhere"], 3),
         (["new-venue", "w", tmp_path, "--python", "2.7"], 6),
         (["new-venue", "w", tmp_path, "--requirements", tmp_path / "nowhere"], 2),

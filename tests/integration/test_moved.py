@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -15,19 +16,20 @@ import pytest
 
 from backstage.act import Act
 from backstage.cli.exits import Exit
-from backstage.errors import CannotWrite, VenueMoved
+from backstage.errors import CannotWrite, EmperorFailed, VenueMoved
 from backstage.facts.states import State
 from backstage.facts.watching import Watching
 from backstage.layout import made, registry
 from backstage.layout.paths import VenuePaths
 from backstage.shortcuts import new_act, new_venue, relocate_venue, use_venue
+from backstage.system import processes, sockets
 from backstage.system.deadlines import Deadline, until
 from backstage.uwsgi.emperor import Emperor
 from backstage.venue import Venue
 
 from ..patience import PATIENCE
 from .calling import call
-from .conftest import fetch
+from .conftest import MakeVenue, fetch
 
 pytestmark = pytest.mark.slow
 
@@ -206,7 +208,7 @@ def test_a_venue_that_was_moved_while_it_ran_answers_again(running: tuple[Venue,
     act.wait("running")
     assert act.get_uwsgi_port() == port
     assert fetch(act)[0] == 200
-    assert not [each for each in before if each.is_running()]
+    assert not processes.running(before)
     assert until(lambda: moved.watcher.state is Watching.RUNNING, Deadline(PATIENCE))
     assert not venue.path.exists(), "nothing writes there any more"
     act.restart()
@@ -216,3 +218,52 @@ def test_a_venue_that_was_moved_while_it_ran_answers_again(running: tuple[Venue,
     assert venue.path not in registry.venues()
     script = subprocess.run([there / "bin" / "django-admin", "--version"], check=False)
     assert script.returncode == 0
+
+
+def test_what_runs_on_after_its_venue_was_removed_is_found_and_ended(stage: Path) -> None:
+    """No other Emperor takes its place before, and nothing else is ended."""
+    venue = new_venue("removed", stage)
+    act = new_act(venue, "blog")
+    pid, port = venue.emperor.pid, act.get_uwsgi_port()
+    assert pid
+    everybody = psutil.Process(pid).children(recursive=True)
+    shutil.rmtree(venue.path)
+    assert psutil.pid_exists(pid)
+    listed = json.loads(call("venues", "--json", cwd=stage).stdout)["result"]["orphans"]
+    (told,) = [each for each in listed if each["pid"] == pid]
+    assert told["venue"] == str(venue.path)
+    assert (told["acts"], told["ports"]) == (["blog"], [port])
+    command = f"backstage venue stop --orphan {pid}"
+    assert told["command"] == command
+    assert command in call("venues", cwd=stage).stdout
+    with pytest.raises(EmperorFailed, match=command):
+        new_venue("removed", stage)
+    assert not venue.path.exists()
+    other = new_venue("other", stage)
+    done = call("venue", "stop", "--orphan", str(other.emperor.pid), cwd=stage)
+    assert done.returncode == Exit.FAILED
+    assert other.emperor.pid, "it is no orphan"
+    done = call("venue", "stop", "--orphan", str(pid), cwd=stage)
+    assert done.returncode == Exit.DONE, done.stderr
+    assert "blog" in done.stdout
+    assert not processes.running(everybody)
+    assert not sockets.in_use(port)
+    again = new_venue("removed", stage)
+    assert again.emperor.pid
+    for each in (again, other):
+        each.stop()
+
+
+def test_a_venue_made_anew_names_the_emperor_that_was_there_before(make_venue: MakeVenue) -> None:
+    venue = make_venue()
+    pid = venue.emperor.pid
+    venue.paths.emperor_lock.unlink()
+    venue.paths.emperor_lock.touch()
+    command = f"backstage venue stop --orphan {pid}"
+    assert command in call("status", cwd=venue.path).stdout
+    assert any(command in str(each) for each in venue.examine() if each.check == "emperor")
+    with pytest.raises(EmperorFailed, match=command):
+        venue.start()
+    assert call("venue", "stop", "--orphan", str(pid), cwd=venue.path).returncode == Exit.DONE
+    venue.start()
+    assert venue.emperor.pid not in {None, pid}

@@ -25,7 +25,7 @@ from backstage.nginx import binding, build, checks, program
 from backstage.nginx.plan import BindRequest
 from backstage.nginx.reload import reload
 from backstage.nginx.site import Tls
-from backstage.shortcuts import new_act, new_venue
+from backstage.shortcuts import new_act, new_venue, relocate_venue, use_venue
 from backstage.system import as_user
 from backstage.system.deadlines import Deadline, until
 from backstage.system.seals import sealed
@@ -860,6 +860,42 @@ def daemon(venue: Venue) -> Act:
     act = venue["echo"]
     act.start()
     return act
+
+
+def test_a_venue_that_was_moved_takes_its_sites_along(
+    web: Web, stage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those edited by hand too, with the edits; what belongs to another Venue stays."""
+    for name, value in web.variables.items():
+        monkeypatch.setenv(name, value)
+    venue, there = new_venue("leaving", stage), stage / "left"
+    for name in ("west", "moor"):
+        bind(web, new_act(venue, name), f"{name}.test")
+    edited = next(web.sites / name for name in web.listing if "moor" in name)
+    edited.write_text(f"{edited.read_text()}# mine\n")
+    before = web.listing
+    try:
+        venue.stop()
+        venue.path.rename(there)
+        assert {*relocate_venue(there, dry_run=True).files} > {str(edited)}
+        assert web.listing == before
+        told = relocate_venue(there)
+        assert not told.waits
+        assert not [name for name, text in web.listing.items() if f"{venue.path}/" in text]
+        assert edited.read_text().endswith("# mine\n")
+        moved = use_venue(there)
+        moved.start()
+        for act in moved:
+            act.wait("running")
+            assert web.ask(f"{act.name}.test", "/healthz").status == 200
+        sites = {each.site.act: each.edited for each in binding.bound(moved.paths, web.nginx)}
+        assert sites == {"west": False, "moor": True}
+    finally:
+        place = there if there.exists() else venue.path
+        moved = use_venue(place)
+        moved.stop()
+        for each in binding.bound(moved.paths, web.nginx):
+            binding.unbind(moved.act(each.site.act), web.nginx, replace_edited=True)
 
 
 def read_exactly(line: socket.socket, length: int) -> bytes:

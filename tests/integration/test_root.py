@@ -119,7 +119,10 @@ def test_a_venue_planted_above_where_somebody_works_is_not_run(lair: Machine) ->
     """Mallory has laid it out where everybody may, as in /tmp; the refusal says whose it is."""
     lair.run("useradd", "--create-home", "alice")
     lair.run("mkdir", "--mode", "1777", "/srv/open")
-    as_mallory(lair, "mkdir /srv/open/V; cp -a V/. /srv/open/V/; mkdir -m 777 /srv/open/V/w")
+    plant = Path("/srv/open/V")
+    lair.run("backstage", "new-venue", plant.name, plant.parent, "--no-start", user="mallory")
+    lair.run("backstage", "--venue", plant, "new-act", "blog", "--no-start", user="mallory")
+    lair.run("mkdir", "--mode", "777", plant / "w")
     spy = "#!/bin/sh\nid -un >>/tmp/ran-by\n"
     for name in ("python", "uwsgi"):
         program = lair.root / "srv/open/V/bin" / name

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -279,7 +280,7 @@ def test_only_root_installs_units_of_the_machine(bare: House) -> None:
     before = bare.emperor
     told = bare.call("systemd", "install", "--yes", code=Exit.SYSTEM).stderr
     assert f"type: sudo backstage --venue {bare.path} systemd install" in told
-    assert "backstage systemd install --user" in told
+    assert f"backstage --venue {bare.path} systemd install --user" in told
     assert _traces(bare) == []
     assert bare.emperor == before
 
@@ -651,7 +652,7 @@ def test_edits_are_replaced_only_if_one_says_so_and_drop_ins_never(site: House) 
     try:
         told = site.install(code=Exit.SYSTEM)
         assert "was edited" in told
-        assert "backstage systemd install --yes" in told
+        assert re.search(rf"--venue {site.path} systemd install( --user)? --yes", told)
         assert f"systemctl edit {site.unit}" in told
         assert (site.file.read_text(), site.emperor) == (edited, emperor)
         assert ", edited" in site.call("systemd", "status").stdout
@@ -695,6 +696,36 @@ def test_an_upgrade_renews_the_unit_and_waits_for_root_and_to_restart_it(site: H
     assert ini.read_text() != earlier
     assert ini.stat().st_uid == site.seen.stat().st_uid
     assert not site.ask("upgrade", by=None)["changes"]
+
+
+def test_a_venue_that_was_moved_takes_its_unit_along(site: House) -> None:
+    """There and back; only root may stop the unit, and the operator's own settings stay."""
+    drop_ins = site.file.with_name(f"{site.unit}.d")
+    drop_ins.mkdir()
+    (drop_ins / "mine.conf").write_text("[Service]\nEnvironment=MINE=yes\n")
+    there = House(site.machine, site.path.with_name("gone"), site.owner, "backstage-gone.service")
+    for before, after in ((site, there), (there, site)):
+        ran = before.emperor
+        assert ran
+        before.machine.run("mv", before.path, after.path)
+        assert f"was moved from {before.path}" in after.call("status", code=Exit.NOT_THERE).stderr
+        told = after.call("relocate", code=Exit.SYSTEM).stderr
+        assert f"type: sudo backstage --venue {after.path} relocate" in told
+        assert f"/{before.unit}" not in told
+        assert "restarted" in after.call("relocate", by=None).stdout
+        # It is active when every Act answers.
+        assert until(lambda house=after: house.is_active)
+        assert _traces(before) == []
+        assert f"WorkingDirectory={after.path}\n" in after.file.read_text()
+        assert after.told("UnitFileState") == "enabled"
+        assert (after.file.with_name(f"{after.unit}.d") / "mine.conf").exists()
+        assert until(lambda house=after: house.all_answer)
+        assert after.emperor not in {0, ran}
+        assert _owners(after) == {after.owner}
+        assert "nothing to do" in after.call("relocate", by=None).stdout
+    (drop_ins / "mine.conf").unlink()
+    drop_ins.rmdir()
+    site.machine.run("systemctl", "daemon-reload")
 
 
 def test_an_installation_that_fails_changes_nothing_that_ran(site: House) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from backstage.layout.host_ports import SHARED
 from backstage.operations.new_venue import PORTS
 from backstage.system.deadlines import Deadline, until
 from tests.own_ports import own_ports
@@ -40,6 +41,8 @@ LOOKS = (
     "backstage doctor",
     "backstage logs",
     "backstage venues",
+    # The watcher may still be starting then.
+    "backstage venue start",
 )
 PROMPT = "$"
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
@@ -88,7 +91,7 @@ class Terminal:
             "DJANGO_SUPERUSER_PASSWORD": "difference engine",
         }
         if RENEW not in os.environ:
-            environment[PORTS] = os.environ[PORTS]
+            environment.update({name: os.environ[name] for name in (PORTS, SHARED)})
         words = [f"{key}={value}" for key, value in environment.items()]
         shell = shlex.join(["env", "-i", *words, "bash", "--norc", "--noprofile"])
         self._tmux(

@@ -26,6 +26,7 @@ LAYOUT = {
     "retired": "retired",
     "run": "run",
     "log": "log",
+    "shared_socket": "shared/socket",
 }
 ACT_LAYOUT = {
     "top": "acts/blog",

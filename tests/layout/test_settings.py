@@ -97,6 +97,21 @@ def test_where_logs_go(tmp_path: Path, text: str, logs: Logs) -> None:
     assert str(logs) == text.strip("'")
 
 
+@pytest.mark.parametrize("name", ["actors", "www-data"])
+def test_with_whom_it_is_shared(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text(f"group: {name}\n")
+    assert read_settings(path) == Settings(group=name)
+
+
+@pytest.mark.parametrize("text", ["../x", "[a, b]", "''", "100", "A b"])
+def test_a_group_has_one_name(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text(f"ports: 9000-9010\ngroup: {text}\n")
+    with pytest.raises(SettingsError, match=r"line 2: group must be the name of a group, not"):
+        read_settings(path)
+
+
 @pytest.mark.parametrize("name", ["blog", "_apt", "www-data", "a", "machine$", "u" * 31])
 def test_who_an_act_runs_as(tmp_path: Path, name: str) -> None:
     path = tmp_path / "venue.yaml"
@@ -154,7 +169,7 @@ def test_a_health_check_that_cannot_be(tmp_path: Path, text: str, why: str) -> N
     [
         ("# ours\n\nport: 8001-8999\n", 3, "unknown key 'port'; known keys: ports"),
         ("ports: 8001-8999\nworkers: 4\n", 2, "unknown key 'workers'"),
-        ("ports: 8001\n", 1, "a range such as 8001-8999"),
+        ("ports: 8001\n", 1, "a range such as 8001-8999, not 8001"),
         ("ports:\n", 1, "a range such as"),
         ("ports: [8001, 8002]\n", 1, "a range such as"),
         ("ports: 8001-8002-8003\n", 1, "a range such as"),

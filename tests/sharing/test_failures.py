@@ -24,6 +24,7 @@ ERRORS = [
     CheckFailed("blog", "500", path="/", status=500, output="…"),
     NotInTime("blog", "is not running yet"),
     NoSuchAct("blgo", Path("/srv/V"), ("blog",)),
+    NoSuchAct("blog", Path("/srv/V"), ()),
     SettingsError(Path("/srv/V/venue.yaml"), 3, "unknown key"),
     UnsafeDirectory(Path("/srv/V"), "can be written by everybody", "chmod go-w /srv/V"),
     Busy("another process has held it"),
@@ -34,7 +35,7 @@ ERRORS = [
 def test_an_error_has_its_class_its_message_and_its_data(error: BackstageError) -> None:
     again = decoded(Failure, encoded(Failure.of(error))).error
     assert type(again) is type(error)
-    assert str(again) == str(error)
+    assert (str(again), again.at_shell) == (str(error), error.at_shell)
     assert {name: getattr(again, name) for name in vars(error)} == vars(error)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from backstage.facts.health import Generation, HealthCheck
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.layout.settings import Settings, read_settings
-from backstage.status.inquiries import question_for
+from backstage.status.inquiries import inquire, question_for
+from backstage.system.deadlines import Deadline, until
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -32,3 +36,17 @@ def test_a_host_that_the_act_allows_is_asked_for(act: ActPaths, settings: Settin
 def test_a_directory_instead_of_env_allows_no_host(act: ActPaths, settings: Settings) -> None:
     act.env_file.mkdir()
     assert question_for(act, settings).host == "localhost"
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_command_that_others_can_change_is_not_run(act: ActPaths) -> None:
+    """Whoever looks at the Act sees it all the same."""
+    check = HealthCheck(command="touch ran; exit 0", timeout=PATIENCE)
+    generation = Generation("1:1", 0, 0, frozenset())
+    act.venue.top.chmod(0o777)
+    assert inquire(act, check, generation, None) is None
+    act.venue.top.chmod(0o755)
+    inquiry = inquire(act, check, generation, None)
+    assert inquiry
+    with closing(inquiry):
+        assert until(lambda: (act.top / "ran").exists(), Deadline(PATIENCE))

@@ -136,3 +136,12 @@ def test_an_act_that_is_wanted_has_its_port_too(
     one.act("blog").vassal.write_text(f"[uwsgi]\nhttp-socket = :{free}\n")
     claim(two.act("shop"), None)
     assert of_files([two.act("shop").kept]) == {free + 1}
+
+
+def test_what_others_claim_is_avoided_and_never_needed(free: int, listen: Listen) -> None:
+    """No other user can take a port away by a mere claim."""
+    candidates = range(free, free + 3)
+    assert first_free(candidates, set(), SETTINGS, {free}) == free + 1
+    listen(port=free + 1)
+    assert first_free(candidates, {free + 2}, SETTINGS, {free}) == free
+    assert first_free(candidates, set(), SETTINGS, range(1, 65536)) == free

@@ -8,6 +8,7 @@ from click.shell_completion import get_completion_class
 from ..options import command
 from ..results import Result
 from ..session import Session
+from ..words import Word
 
 _EXAMPLES = """
 eval "$(backstage completion bash)"            # in ~/.bashrc
@@ -18,7 +19,7 @@ _VARIABLE = "_BACKSTAGE_COMPLETE"
 
 
 @command("completion", examples=_EXAMPLES)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=Word(["bash", "zsh", "fish"]))
 def completion(session: Session, shell: str) -> Result:
     """Print a shell completion script.
 

@@ -17,9 +17,11 @@ from ..results import Result
 from ..session import Session
 from ..terminal.aftermath import Aftermath
 from ..terminal.screen import Screen, harmless
+from ..words import Word
 
 _EXAMPLES = """
 backstage env blog                              # secrets are masked
+backstage env blog get DEBUG                    # only the value, not masked
 backstage env blog set DEBUG=on LOG_LEVEL=DEBUG --restart
 backstage env blog set SENTRY_DSN=-             # prompts, or reads a pipe
 backstage env blog unset DEBUG --restart
@@ -27,11 +29,28 @@ backstage env blog unset DEBUG --restart
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY, Exit.CHECK)
 # This value prompts for the real one, which keeps it out of shell history and process lists.
 _ASK = "-"
+_ACTIONS = ("list", "get", "set", "unset")
+_CHANGING = ("set", "unset")
+_MEANT = {
+    **dict.fromkeys(("add", "edit", "change"), "env {act} set KEY=VALUE"),
+    **dict.fromkeys(("rm", "remove", "delete", "del"), "env {act} unset KEY"),
+    **dict.fromkeys(("ls", "show", "cat"), "env {act}"),
+}
+
+
+class _Action(Word):
+    """What to do with the variables; whoever names it before the Act is told the order."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        first = ctx.params.get("act_name") if ctx else None
+        if value not in _ACTIONS and first in _ACTIONS:
+            self.fail(f"the Act comes first; type: backstage env {quote(value)} {first} …")
+        return super().convert(value, param, ctx)
 
 
 @command("env", examples=_EXAMPLES, exits=_EXITS)
 @act_argument
-@click.argument("action", type=click.Choice(["list", "set", "unset"]), default="list")
+@click.argument("action", type=_Action(_ACTIONS, _MEANT), default="list")
 @click.argument("words", nargs=-1, metavar="[KEY[=VALUE]]...")
 @click.option("--reveal", is_flag=True, help="Do not mask secrets.")
 @click.option("--restart", is_flag=True, help="Restart the Act and wait until it answers.")
@@ -45,19 +64,22 @@ def env(
 ) -> Result:
     """Show or change an Act's .env file.
 
-    Values are taken literally; quotes are added where .env needs them. For the value `-`, the
-    command prompts or reads standard input. Comments and other lines are kept. The Act reads its
-    .env when it starts, so a change needs a restart. Variables already in its process, such as
-    those of `env =` in the vassal file, override it. With --restart, the code of a running Act is
-    first tried with the new values; if that fails, the Act runs on as before.
+    `get` prints one value as it is. Values are taken literally; quotes are added where .env needs
+    them. For the value `-`, the command prompts or reads standard input. Comments and other lines
+    are kept. The Act reads its .env when it starts, so a change needs a restart. Variables already
+    in its process, such as those of `env =` in the vassal file, override it. With --restart, the
+    code of a running Act is first tried with the new values; if that fails, the Act runs on as
+    before.
     """
-    if bool(words) == (action == "list"):
+    if bool(words) == (action == "list") or (action == "get" and len(words) > 1):
         raise click.UsageError(_usage(act_name, action))
-    if (reveal and action != "list") or (restart and action == "list"):
+    if (reveal and action != "list") or (restart and action not in _CHANGING):
         raise click.UsageError("--reveal works only with list, --restart only with set and unset")
     found = session.act(act_name)
     if action == "list":
         return _listed(found, reveal)
+    if action == "get":
+        return _value(found, words[0])
     changed = _set(found, words) if action == "set" else _unset(found, words)
     aftermath = _restarted(session, found) if restart else None
     document = {
@@ -82,9 +104,18 @@ def env(
 
 def _usage(act_name: str, action: str) -> str:
     if action == "list":
-        return "list takes no variables"
+        one = f"backstage env {quote(act_name)} get KEY"
+        return f"list takes no variables; for one of them, type: {one}"
     what = "KEY=VALUE" if action == "set" else "KEY"
+    if action == "get":
+        return f"get takes one variable; type: backstage env {quote(act_name)} get KEY"
     return f"{action} what? Type: backstage env {quote(act_name)} {action} {what}"
+
+
+def _value(act: Act, key: str) -> Result:
+    value = act.env.value(key)
+    document = {"act": act.name, "path": str(act.env.path), "key": key, "value": value}
+    return Result(document, lambda screen: screen.line(harmless(value)))
 
 
 def _listed(act: Act, reveal: bool) -> Result:
@@ -113,7 +144,8 @@ def _set(act: Act, words: Sequence[str]) -> tuple[str, ...]:
     for word in words:
         key, sign, value = word.partition("=")
         if not sign:
-            raise click.UsageError(f"'{word}' is not KEY=VALUE")
+            line = f"backstage env {quote(act.name)} set {quote(word)}=VALUE"
+            raise click.UsageError(f"'{word}' is not KEY=VALUE; type: {line}")
         variables[key] = value
     asked = [key for key, value in variables.items() if value == _ASK]
     if len(asked) > 1 and not sys.stdin.isatty():

@@ -16,6 +16,7 @@ from ..options import acts_argument, command
 from ..results import Result, Stream
 from ..session import Session
 from ..terminal.screen import Screen, harmless_line
+from ..words import Number
 
 if TYPE_CHECKING:
     from ...events import lines
@@ -42,7 +43,7 @@ backstage events --json | jq --unbuffered 'select(.result.after == "failing")'
 @click.option("-f", "--follow", is_flag=True, help="After those of --since, go on until Ctrl-C.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     metavar="SECONDS",
     help="Exit after this long without an event.",
 )

@@ -17,6 +17,7 @@ from ..options import acts_argument, command
 from ..results import Result, Stream
 from ..session import Session
 from ..terminal.screen import Screen, harmless_line
+from ..words import Whole
 
 _EXAMPLES = """
 backstage logs                       # the last lines of all logs
@@ -47,7 +48,7 @@ def _pattern(_: click.Context, __: click.Parameter, text: str | None) -> re.Patt
 @click.option(
     "-n",
     "--lines",
-    type=click.IntRange(min=0),
+    type=Whole(min=0),
     metavar="NUMBER",
     help="Show the last NUMBER lines of each, 20 without --since.",
 )

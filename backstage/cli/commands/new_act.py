@@ -12,6 +12,7 @@ from ..options import command
 from ..results import Result
 from ..rights import start_unit
 from ..session import Session
+from ..words import Whole
 
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.BUSY)
 _EXAMPLES = """
@@ -32,7 +33,7 @@ backstage new-act api --template https://example.org/template.zip
 )
 @click.option(
     "--port",
-    type=click.IntRange(1, 65535),
+    type=Whole(1, 65535),
     metavar="PORT",
     help="The port to listen on; by default, the next free one.",
 )
@@ -41,14 +42,23 @@ def new_act(session: Session, name: str, template: str, port: int | None, no_sta
     """Create an Act and start it.
 
     It gets a Django project in acts/NAME, a database, static files and a port. If the Act exists,
-    it is started. If you have put a project into acts/NAME, that project is used unchanged. On an
-    error, nothing is left behind.
+    it is started; it keeps its project and its port. If you have put a project into acts/NAME, that
+    project is used unchanged. On an error, nothing is left behind but what the Act said, in
+    log/NAME.failed.log.
     """
     if not no_start:
         start_unit(session)
     venue = session.venue
+    is_there = name in venue and not venue.paths.act(name).preparing.exists()
+    if is_there and _is_typed("template") and not session.as_json:
+        session.screen.hint(f"{name} exists and keeps its project: --template is not used")
     with nullcontext() if session.as_json else session.screen.waiting(f"Creating {name}"):
         act = shortcuts.new_act(venue, name, template=template, port=port, start=not no_start)
     seen = act.snapshot()
     document = {"act": name, "state": str(seen.state), "port": seen.port, "url": seen.url or None}
     return Result(document, lambda screen: screen.state_line(name, seen.state, seen.url))
+
+
+def _is_typed(option: str) -> bool:
+    source = click.get_current_context().get_parameter_source(option)
+    return source is click.core.ParameterSource.COMMANDLINE

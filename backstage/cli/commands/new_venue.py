@@ -18,13 +18,14 @@ from ..terminal.steps import Steps
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.BUSY)
 _EXAMPLES = """
 backstage new-venue MyVenue
+backstage new-venue /srv/MyVenue
 backstage new-venue MyVenue /srv --python 3.12 --requirements requirements.txt
 """
 
 
 @command("new-venue", examples=_EXAMPLES, exits=_EXITS)
 @click.argument("name")
-@click.argument("path", default=".", type=click.Path(path_type=Path))
+@click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option("--python", metavar="VERSION", help="A version, such as 3.12, or an executable.")
 @click.option(
     "--requirements",
@@ -36,21 +37,23 @@ backstage new-venue MyVenue /srv --python 3.12 --requirements requirements.txt
 def new_venue(
     session: Session,
     name: str,
-    path: Path,
+    path: Path | None,
     python: str | None,
     requirements: Path | None,
     no_start: bool,
 ) -> Result:
     """Create a Venue and start its Emperor.
 
-    PATH/NAME becomes a virtual environment with Django and uWSGI. A Venue that exists is opened and
-    started; an incomplete one is completed. On an error, nothing is left behind.
+    PATH/NAME becomes a virtual environment with Django and uWSGI; NAME may also be a whole path. A
+    Venue that exists is opened and started; an incomplete one is completed. On an error, nothing is
+    left behind.
     """
+    top = _place(name, path)
     steps = Steps(session.screen, silent=session.as_json)
     with steps:
         venue = shortcuts.new_venue(
-            name,
-            path,
+            top.name,
+            top.parent,
             python=python,
             requirements=requirements,
             start=not no_start,
@@ -69,3 +72,10 @@ def new_venue(
         screen.hint(f"Next: cd {quote(venue.path)} && backstage new-act blog")
 
     return Result(document, show)
+
+
+def _place(name: str, path: Path | None) -> Path:
+    """The directory of the Venue, from a name and its parent, or from a path."""
+    if path and Path(name).is_absolute():
+        raise click.UsageError(f"{name} is a whole path; leave out {path}")
+    return ((path or Path()) / name).resolve()

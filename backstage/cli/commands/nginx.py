@@ -23,6 +23,7 @@ from ..options import command, complete_acts
 from ..results import Document, Result
 from ..session import Session
 from ..terminal.screen import Screen, harmless
+from ..words import Word
 
 _EXAMPLES = """
 sudo backstage nginx bind blog example.com --redirect-www --tls auto
@@ -39,10 +40,17 @@ _SIGNS = {
     Severity.OK: ("✓", "green"),
 }
 _AUTO = "auto"
+_VERBS = ("bind", "show", "unbind", "check")
+_MEANT = {
+    **dict.fromkeys(("add", "enable", "serve"), "nginx bind ACT DOMAIN"),
+    **dict.fromkeys(("rm", "remove", "delete", "disable"), "nginx unbind ACT"),
+    **dict.fromkeys(("list", "ls", "status"), "nginx show"),
+    "test": "nginx check",
+}
 
 
 @command("nginx", examples=_EXAMPLES, exits=_EXITS)
-@click.argument("verb", type=click.Choice(["bind", "show", "unbind", "check"]))
+@click.argument("verb", type=Word(_VERBS, _MEANT))
 @click.argument("act_name", metavar="[ACT]", required=False, shell_complete=complete_acts)
 @click.argument("names", nargs=-1, metavar="[DOMAIN]...")
 @click.option("--tls", metavar="auto|CERT,KEY", help="bind: use certbot, or this certificate.")

@@ -16,6 +16,7 @@ from ..options import command
 from ..results import Result
 from ..session import Session
 from ..terminal.screen import Screen, harmless
+from ..words import Word
 
 if TYPE_CHECKING:
     from ...status import notice_memory
@@ -37,7 +38,7 @@ notify:
 
 
 @command("notify", examples=_EXAMPLES, exits=(Exit.FAILED, Exit.REFUSED, Exit.SYSTEM))
-@click.argument("verb", type=click.Choice(["test"]))
+@click.argument("verb", type=Word(["test"]))
 def notify(session: Session, verb: str) -> Result:
     """Try who is told of an Act in trouble.
 

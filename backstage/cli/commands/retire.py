@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
+from ...facts.command_line import quote
 from ..exits import Exit
 from ..options import act_argument, command
 from ..results import Result
@@ -16,14 +19,15 @@ from ..session import Session
     exits=(Exit.FAILED, Exit.SYSTEM, Exit.LATE, Exit.BUSY),
 )
 @act_argument
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where nobody can answer.")
 def retire(session: Session, act_name: str, yes: bool) -> Result:
     """Stop an Act and move its files to retired/.
 
     The project, database and vassal file go to a dated directory there; nothing is deleted.
     """
     found = session.act(act_name)
-    if not yes and session.screen.is_terminal and not session.as_json:
+    if not yes:
+        _refuse_unasked(session, act_name)
         question = f"Stop {act_name} and move it to {found.paths.venue.retired}?"
         if not click.confirm(question, err=True):
             stays = f"{act_name} was not retired"
@@ -33,3 +37,12 @@ def retire(session: Session, act_name: str, yes: bool) -> Result:
         {"act": act_name, "retired": str(goal)},
         lambda screen: screen.line(f"{act_name} was moved to {goal}"),
     )
+
+
+def _refuse_unasked(session: Session, act_name: str) -> None:
+    """Where nobody can answer, an Act is retired only with --yes."""
+    if session.as_json or not sys.stdin.isatty():
+        raise click.UsageError(
+            f"nobody can be asked here whether to stop {act_name} and move it away; "
+            f"if so, type: backstage retire {quote(act_name)} --yes"
+        )

@@ -11,6 +11,7 @@ from ...facts.lost_parts import LostPart
 from ...facts.rates import Rates
 from ...facts.states import TROUBLED, State
 from ...facts.watching import Watcher, Watching
+from ...uwsgi import orphans
 from ..exits import Exit
 from ..options import acts_argument, command
 from ..results import Result, Returned, Stream
@@ -114,6 +115,9 @@ class _View:
                 style = self._screen.style(each.now.state)
                 yield []
                 yield [(harmless(each.now.name), style), (f": {told}", "")]
+        for orphan in orphans.at(self._venue.path) if pid is None else ():
+            yield []
+            yield [(f"But {orphan}; type: {orphan.command}", "")]
         for part in lost:
             yield []
             yield [(harmless(str(part)), "bold red")]

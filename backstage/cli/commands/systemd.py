@@ -19,6 +19,7 @@ from ..results import Document, Result
 from ..session import Session
 from ..terminal import wording
 from ..terminal.screen import Screen
+from ..words import Word
 
 _EXAMPLES = """
 sudo backstage systemd install                  # runs as the Venue's owner
@@ -34,6 +35,13 @@ _PROPERTIES = (
     *("DropInPaths", "NeedDaemonReload"),
 )
 _NO_NUMBER = "[not set]"
+_VERBS = ("install", "show", "status", "uninstall")
+_MEANT = {
+    **dict.fromkeys(("enable", "add"), "systemd install"),
+    **dict.fromkeys(("disable", "remove", "rm"), "systemd uninstall"),
+    **{"start": "venue start", "stop": "venue stop", "cat": "systemd show"},
+    **dict.fromkeys(("restart", "reload"), "restart --all"),
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class _Wish:
 
 
 @command("systemd", examples=_EXAMPLES, exits=_EXITS)
-@click.argument("verb", type=click.Choice(["install", "show", "status", "uninstall"]))
+@click.argument("verb", type=Word(_VERBS, _MEANT))
 @click.option("--user", "own", is_flag=True, help="Use your own user manager, without root.")
 @click.option("--run-as", default="", metavar="NAME", help="Run as this user (default: the owner).")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -112,9 +120,10 @@ def _agreed(session: Session, plan: Installation) -> bool:
     if plan.is_edited:
         question = f"{plan.service.path} was edited. Replace it?"
         if not session.screen.is_terminal or session.as_json:
+            again = install_unit.command(plan.venue, plan.service, "--yes")
             raise ServiceFailed(
                 f"{plan.service.path} was edited after it was installed; to replace it, type: "
-                "backstage systemd install --yes. To keep your settings, move them into a drop-in: "
+                f"{again}. To keep your settings, move them into a drop-in: "
                 f"{plan.service.command('edit')}"
             )
     else:
@@ -138,9 +147,7 @@ def _show(session: Session, wish: _Wish) -> Result:
 def _status(session: Session, _: _Wish) -> Result:
     service = client.service_of(session.venue.path)
     if service is None:
-        raise ServiceFailed(
-            f"no unit runs {session.venue.path}; to install one, type: backstage systemd install"
-        )
+        raise install_unit.no_unit(session.venue)
     seen = _seen(session, service)
 
     def show(screen: Screen) -> None:
@@ -217,7 +224,8 @@ def _hints(session: Session, service: Service) -> list[str]:
             f"sudo loginctl enable-linger {quote(user)}"
         )
     if _is_stale(session, service):
-        hints.append("venue.yaml has changed; to apply it, type: backstage systemd install")
+        again = install_unit.command(session.venue, service)
+        hints.append(f"venue.yaml has changed; to apply it, type: {again}")
     limited = [name for name, act in session.venue.settings.acts.items() if act.limits]
     if limited and not client.divides():
         names = ", ".join(limited)

@@ -2,38 +2,70 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import click
 
 from ...facts.lost_parts import LostPart
-from ...facts.states import State
+from ...facts.snapshots import Snapshot
+from ...facts.states import PASSING, TROUBLED, State
+from ...operations import end_orphan
+from ...system.deadlines import Deadline
 from ...systemd import client
 from ..exits import Exit
 from ..options import command
 from ..results import Result
 from ..session import Session
 from ..terminal import wording
-from ..terminal.screen import Screen
+from ..terminal.screen import Screen, harmless
+from ..words import Number, Word
 
 _EXAMPLES = """
 backstage venue info
 backstage venue stop       # ends the Emperor and all processes of the Acts
 backstage venue start      # starts the Emperor and all Acts not stopped
+backstage venue stop --orphan 4242
 """
+# How long the Acts get to answer, in seconds, and how often they are looked at meanwhile.
+_PATIENCE = 30.0
+_BEAT = 1.0
+_VERBS = ("start", "stop", "info")
+_MEANT = {
+    **dict.fromkeys(("restart", "reload"), "restart --all"),
+    **dict.fromkeys(("list", "ls"), "venues"),
+    **dict.fromkeys(("create", "new", "add", "init"), "new-venue MyVenue"),
+    **dict.fromkeys(("show", "describe"), "venue info"),
+    **{"up": "venue start", "down": "venue stop"},
+    **{"status": "status", "logs": "logs", "upgrade": "upgrade", "doctor": "doctor"},
+}
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.SYSTEM, Exit.BUSY)
 
 
 @command("venue", examples=_EXAMPLES, exits=_EXITS)
-@click.argument("verb", type=click.Choice(["start", "stop", "info"]))
-def venue(session: Session, verb: str) -> Result:
+@click.argument("verb", type=Word(_VERBS, _MEANT))
+@click.option(
+    "--wait",
+    type=Number(min=0),
+    metavar="SECONDS",
+    help="How long `start` waits for the Acts to answer: 30 s by default; 0 returns at once.",
+)
+@click.option("--orphan", type=int, metavar="PID", help="With stop: an Emperor without a Venue.")
+def venue(session: Session, verb: str, wait: float | None, orphan: int | None) -> Result:
     """Start, stop or describe the Venue.
 
     `start` starts its Emperor and, with it, every Act that has not been stopped. `stop` stops them
     all; the next `start` brings back the same Acts. `info` shows where the Venue is and what runs
     in it. If somebody has removed vassals/, kept/, acts/ or log/, `start` makes it again; Acts that
-    run are not disturbed.
+    run are not disturbed. The exit code of `start` does not depend on the Acts: see status.
+
+    If a Venue is removed while it runs, its Emperor and its Acts go on. `backstage venues` lists
+    such Emperors, and `stop --orphan PID` kills one with all its Acts.
     """
+    if wait is not None and verb != "start":
+        raise click.UsageError("--wait works only with start")
+    if orphan is not None:
+        return _ended(verb, orphan)
     # If a unit runs the Venue, root leaves starting and stopping to systemd.
     session.keeps_root = verb != "info"
     if verb != "info" and not client.service_of(session.venue.path):
@@ -42,11 +74,51 @@ def venue(session: Session, verb: str) -> Result:
     if verb == "start":
         lost = session.venue.lost
         session.venue.start()
+        _await_acts(session, Deadline(_PATIENCE if wait is None else wait))
     elif verb == "stop":
         session.under_way.add(f"stopping {session.venue.path}")
         session.venue.stop()
         session.under_way.clear()
     return _described(session, lost)
+
+
+def _ended(verb: str, pid: int) -> Result:
+    if verb != "stop":
+        raise click.UsageError("--orphan is for `backstage venue stop`")
+    gone = end_orphan.end(pid)
+    document = {"orphan": pid, "venue": str(gone.venue), "acts": list(gone.acts)}
+    acts = f" and its Acts {', '.join(gone.acts)}" if gone.acts else ""
+    told = f"the Emperor of {gone.venue} (pid {pid}){acts} ended"
+    return Result(document, lambda screen: screen.line(harmless(told)))
+
+
+def _await_acts(session: Session, deadline: Deadline) -> None:
+    """Return when no Act is still starting. If a unit runs the Venue, systemd has waited."""
+    if session.keeps_root:
+        return
+    with session.venue.events() as events:
+        while not deadline.expired:
+            session.under_way = {
+                f"{now.name} is {now.state}"
+                for now in session.venue.snapshot()
+                if now.state in PASSING
+            }
+            if not session.under_way:
+                break
+            events.next_within(min(_BEAT, deadline.remaining))
+    session.under_way.clear()
+
+
+def _counted(acts: Sequence[Snapshot]) -> str:
+    """How many Acts run, and the states of those that an Emperor runs, but not well."""
+    states = Counter(now.state for now in acts if now.state is not State.WAITING)
+    others = [
+        f", {count} {state}"
+        for state, count in states.items()
+        if state not in {State.RUNNING, State.STOPPED}
+    ]
+    more = " (see: backstage status)" if TROUBLED & states.keys() else ""
+    return f"{states[State.RUNNING]} of {len(acts)} running{''.join(others)}{more}"
 
 
 def _described(session: Session, lost: Sequence[LostPart]) -> Result:
@@ -75,7 +147,7 @@ def _described(session: Session, lost: Sequence[LostPart]) -> Result:
             "Venue": str(seen.path),
             "Emperor": f"running, pid {pid}" if pid else "not running",
             "Watcher": str(watcher),
-            "Acts": f"{running} of {len(acts)} running",
+            "Acts": _counted(acts),
             "Memory": wording.size(sum(now.memory for now in acts)),
             "Ports": f"{ports.start} to {ports.stop - 1}",
             "Python": python,

@@ -8,17 +8,23 @@ from ...errors import BackstageError
 from ...facts.states import State
 from ...layout import registry
 from ...shortcuts import use_venue
+from ...uwsgi import orphans
+from ...uwsgi.orphans import Orphan
 from ..options import command
 from ..results import Result
 from ..session import Session
 from ..terminal import wording
-from ..terminal.screen import Screen
+from ..terminal.screen import Screen, harmless
 
 
 @command("venues", examples="backstage venues")
 def venues(session: Session) -> Result:
-    """List your Venues and what runs in them."""
+    """List your Venues and what runs in them.
+
+    Emperors that still run although their Venue was removed are listed too, with what ends them.
+    """
     found = [entry for path in registry.venues() if (entry := _entry(path))]
+    left = orphans.find()
 
     def show(screen: Screen) -> None:
         width = max((len(str(entry["venue"])) for entry in found), default=0)
@@ -29,8 +35,20 @@ def venues(session: Session) -> Result:
             screen.state_line(str(entry["venue"]).ljust(width), state, acts)
         if not found:
             screen.line("No Venues yet; create one: backstage new-venue MyVenue")
+        for orphan in left:
+            screen.line(harmless(f"{orphan.venue}: {orphan}; type: {orphan.command}"))
 
-    return Result({"venues": found}, show)
+    return Result({"venues": found, "orphans": [_fields(orphan) for orphan in left]}, show)
+
+
+def _fields(orphan: Orphan) -> dict[str, object]:
+    return {
+        "pid": orphan.pid,
+        "venue": str(orphan.venue),
+        "acts": list(orphan.acts),
+        "ports": list(orphan.ports),
+        "command": orphan.command,
+    }
 
 
 def _entry(path: Path) -> dict[str, object] | None:

@@ -13,11 +13,11 @@ def further(error: ActFailed) -> list[str]:
     """The lines that help with this error."""
     if isinstance(error, CheckFailed):
         return [f"without this check: backstage restart {quote(error.name)} --no-check"]
-    shown = [] if error.reason else error.log_tail.splitlines()[-_LAST:]
-    if not error.log_tail and not error.reason:
+    if not error.log_tail:
         return []
+    shown = [] if error.reason else error.log_tail.splitlines()[-_LAST:]
     return [*shown, f"more: {_reading(error)}"]
 
 
 def _reading(error: ActFailed) -> str:
-    return f"less {quote(str(error.log))}" if error.log else f"backstage logs {quote(error.name)}"
+    return f"less {quote(error.log)}" if error.log else f"backstage logs {quote(error.name)}"
