@@ -10,7 +10,7 @@ SPHINX = $(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --doctree-di
 # Services start fast only with bytecode, so it is written even if the shell disables it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo demo-stop test quick lint format lock docs links tour bench dist clean
+.PHONY: help setup demo demo-stop test quick lint format lock docs links tour bench fuzz dist clean
 
 help:
 	@echo "make demo       create a Venue and an Act, and print its URL"
@@ -23,6 +23,7 @@ help:
 	@echo "make links      check every external link of the site; needs the network"
 	@echo "make tour       run the tour of the command again and record its output"
 	@echo "make bench      run the benchmarks, compared with doing the same by hand"
+	@echo "make fuzz       fuzz the parsers of what others can write; installs atheris"
 	@echo "make dist       build the sdist and the wheel in dist/ and check them"
 
 setup: $(VENV)/ready
@@ -78,6 +79,11 @@ tour: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# Some minutes for each parser; what makes one fail is left in crash-… or timeout-…. atheris has wheels for Linux, up to Python 3.13.
+fuzz: setup
+	$(BIN)/uv pip install --quiet --python $(BIN)/python "atheris>=3,<4"
+	$(BIN)/python -m fuzz $(or $(PARSER),all) $(or $(SECONDS),180)
 
 dist: setup
 	rm -rf dist

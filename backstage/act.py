@@ -26,7 +26,17 @@ from .status.survey import Survey
 from .status.waiting import Waiter
 from .system import files, processes, programs, trust, users
 from .system.deadlines import Deadline
-from .uwsgi import dry_run, launch, log_reasons, ports, reloading, rewriting, tries, vassal_files
+from .uwsgi import (
+    dry_run,
+    launch,
+    left_behind,
+    log_reasons,
+    ports,
+    reloading,
+    rewriting,
+    tries,
+    vassal_files,
+)
 from .uwsgi.resident import locked_act
 
 
@@ -366,6 +376,7 @@ class Act:
             self._waiter.await_end(leaving, deadline)
         address = self._waiter.address()
         if address and not self._waiter.listed():
+            left_behind.free_port(self.paths, address, self._emperor.pid)
             ports.refuse_taken(address.port, self.paths.venue, address.bound_host)
         self._put_back()
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import errno
-import shlex
 from pathlib import Path
-from shlex import quote
+from shlex import join, quote
 
 from .facts.advice import Advice, make_act
 
@@ -85,7 +84,7 @@ class VenueMoved(NotAVenue):
     def __init__(self, path: Path, made_at: Path, *, is_copy: bool) -> None:
         what = f"is a copy of {made_at}" if is_copy else f"was moved from {made_at}"
         would = "would run" if is_copy else "would look for"
-        command = shlex.join(["backstage", "--venue", str(path), "relocate"])
+        command = join(["backstage", "--venue", str(path), "relocate"])
         super().__init__(
             path,
             f"{what}: its programs and files still name that path, and {would} what is there. "

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import click
 
+from ..facts.command_line import quote
+
 
 class Word(click.Choice[str]):
     """One of some words. `meant` has lines to type for other words, which people try."""
@@ -17,7 +19,7 @@ class Word(click.Choice[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if value not in self.choices and value in self._meant:
             named = str((ctx and ctx.params.get("act_name")) or "ACT")
-            line = self._meant[value].format(act=named)
+            line = self._meant[value].format(act=quote(named))
             raise click.UsageError(f"there is no '{value}' here; type: backstage {line}", ctx)
         return super().convert(value, param, ctx)
 

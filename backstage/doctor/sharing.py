@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from shlex import join
 
+from ..facts.command_line import join
 from ..layout.paths import VenuePaths
 from ..layout.settings import read_settings
 from ..logs import log_files

@@ -28,4 +28,6 @@ def _written(text: str) -> str:
 
 
 def _bytes(sign: str) -> str:
-    return "".join(f"\\{byte:03o}" for byte in sign.encode(errors="surrogateescape"))
+    # A byte of a file's name that is no UTF-8 is half a character to Python.
+    how = "surrogateescape" if "\udc80" <= sign <= "\udcff" else "surrogatepass"
+    return "".join(f"\\{byte:03o}" for byte in sign.encode(errors=how))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 
 from ..errors import NotAllowed, SiteRefused
+from ..facts.command_line import quote
 from ..facts.relocations import Waiting
 from ..layout.former_path import FormerPath
 from ..layout.paths import VenuePaths

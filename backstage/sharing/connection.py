@@ -5,10 +5,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
-from shlex import quote
 from typing import Any
 
 from ..errors import BackstageError, EmperorFailed, NotAllowed
+from ..facts.command_line import quote
 from ..layout.paths import VenuePaths
 from ..system import peers, users
 from . import requests, terms

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from shlex import join
 
 from ..errors import NotAllowed
+from ..facts.command_line import join
 from ..layout.paths import VenuePaths
 from ..system import users
 

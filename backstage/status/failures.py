@@ -35,6 +35,7 @@ def why_failing(evidence: Evidence, address: Address | None) -> str:
     return (
         _misconfigured(evidence, started)
         or _misconfigured(evidence, life)
+        or _endless(evidence)
         or _explained(evidence, life, address)
         or (_usurper(evidence, address) if address else "")
         or _silent_end(evidence, own)
@@ -169,6 +170,12 @@ def _is_ours(evidence: Evidence) -> bool:
         and all(f"acts/{name}" in written for name in others)
         and dead <= log_reasons.spawned_in(started)
     )
+
+
+def _endless(evidence: Evidence) -> str:
+    """The line by which an ini file includes itself; uWSGI reads on until it crashes."""
+    line = next((line for line in evidence.script.lines if line.circular), None)
+    return str(line.blame(line.unread)) if line else ""
 
 
 def _misconfigured(evidence: Evidence, life: str) -> str:

@@ -124,6 +124,11 @@ def of_venue(session: int, top: Path) -> list[Process]:
     ]
 
 
+def marked(top: Path) -> list[Process]:
+    """The processes with the mark of the Venue at `top`: all below its Emperor, or once there."""
+    return [process for process in psutil.process_iter() if _is_marked(process, top)]
+
+
 def boot_clock() -> float:
     """Seconds since the system booted: the kernel's clock for start times of processes."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)

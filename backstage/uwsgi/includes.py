@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -40,6 +41,10 @@ _PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:,]*):(?P<port>\d*)")
 # A section of a file: the unit that uWSGI reads at once.
 _Part = tuple[Path, str]
 _MAIN = "uwsgi"
+# Files that include each other can mean billions of lines; uWSGI would read them all.
+_MOST_FILES = 1000
+# In bytes.
+_LONGEST = 1024**2
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,8 @@ class Line:
     """An option of a vassal file or of an included file, with `%n`, `%d` and the like expanded.
 
     `file` is relative to the Venue if it is inside it; `number` counts lines from 1. `unread` says
-    why the file that this line includes was not read, `circular` whether the reason is that it
-    includes itself.
+    why the file that this line includes was not read, `circular` whether the reason is that there
+    would be no end: it includes itself, or files that include others a thousand times.
     """
 
     file: str
@@ -185,11 +190,12 @@ def read_all(venue_paths: VenuePaths, file: Path, text: str) -> Script:
 
 @dataclass(frozen=True)
 class _Reading:
-    """Reads for the vassal `file` as if it held `text`."""
+    """Reads for the vassal `file` as if it held `text`; `read` are the included files so far."""
 
     venue_paths: VenuePaths
     file: Path
     text: str
+    read: list[Path] = field(default_factory=list)
 
     def lines(self, *chain: _Part) -> Iterator[Line]:
         """The options of the last part of a chain of includes, and of the files that it includes.
@@ -215,6 +221,9 @@ class _Reading:
             if part in chain:
                 yield replace(line, unread=f"{line.value} includes itself", circular=True)
                 continue
+            if len(self.read) >= _MOST_FILES:
+                yield replace(line, unread=f"more than {_MOST_FILES} files", circular=True)
+                return
             try:
                 included = self.lines(*chain, part)
             except OSError as error:
@@ -227,8 +236,11 @@ class _Reading:
     def _content(self, file: Path) -> str:
         if file == self.file:
             return self.text
+        if "\0" in str(file):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         with os.fdopen(open_regular(file), "rb") as included:
-            return included.read().decode(errors="replace")
+            self.read.append(file)
+            return included.read(_LONGEST).decode(errors="replace")
 
     def _shown(self, file: Path) -> str:
         top = self.venue_paths.top

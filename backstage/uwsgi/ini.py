@@ -22,8 +22,9 @@ _NUMBER = re.compile(r"(?<=[:=])\d{1,5}(?![\d.:])")
 _BLANKS = " \t\r"
 # Signs whose value depends on the machine, the time or the file's inode.
 _UNTOLD_SIGNS = frozenset("bjiJIhtTVkuUgG[v")
-# A value that refers to itself would be expanded forever.
+# Values that refer to themselves or to each other would be expanded forever, growing or not.
 _LONGEST_VALUE = 10_000
+_MOST_STEPS = 1000
 
 # Options that bind an HTTP port, in order of preference for the Act's URL.
 _HTTP_SOCKETS = ("http-socket", "http11-socket", "http", "https", "https-socket")
@@ -192,9 +193,10 @@ def filled(value: str, known: Mapping[str, str]) -> str:
     As in uWSGI, an expanded value may contain further placeholders, except at its very beginning.
     """
     start = 0
-    while (begin := value.find("%(", start)) >= 0 and len(value) < _LONGEST_VALUE:
+    for _ in range(_MOST_STEPS):
+        begin = value.find("%(", start)
         end = value.find(")", begin)
-        if end < 0:
+        if begin < 0 or end < 0 or len(value) >= _LONGEST_VALUE:
             break
         text = known.get(value[begin + 2 : end])
         if text is None:

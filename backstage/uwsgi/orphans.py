@@ -10,9 +10,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import join
 
 from ..errors import EmperorFailed, NotAllowed
+from ..facts.command_line import join
 from ..layout.paths import VenuePaths
 from ..system import processes, sockets, users
 from ..system.locks import posix_holders

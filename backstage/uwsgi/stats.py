@@ -24,7 +24,7 @@ _CHUNK = 262_144
 _LONGEST = 4 * 1024**2
 # What has begun to arrive in time is read, but not forever if more and more follows, in seconds.
 _READING = 0.25
-_MOST_WORKERS, _MOST_THREADS = 1000, 10_000
+_MOST_WORKERS, _MOST_THREADS, _MOST_VASSALS = 1000, 10_000, 100_000
 _HIGHEST, _HIGHEST_PID = 2**53, 2**22
 # After this, in seconds since the epoch, Python has no dates.
 _LAST_SECOND = 2**37
@@ -135,11 +135,14 @@ def vassal_stats(said: bytes) -> VassalStats:
     return VassalStats(document.number("pid", _HIGHEST_PID), tuple(map(_worker, workers)))
 
 
-@dataclass(frozen=True)
 class _Object:
     """An object in an answer, whose fields are checked as they are read."""
 
-    fields: Mapping[str, object]
+    # A look at hundreds of Acts makes thousands of them.
+    __slots__ = ("fields",)
+
+    def __init__(self, fields: Mapping[str, object]) -> None:
+        self.fields = fields
 
     def number(self, key: str, highest: int = _HIGHEST, lowest: int = 0) -> int:
         value = self._get(key)
@@ -165,13 +168,16 @@ class _Object:
             raise Odd(f"{key} is {_kind(value)}, not text")
         return value
 
-    def objects(self, key: str, most: int | None = None) -> list[_Object]:
+    def entries(self, key: str, most: int) -> list[object]:
         value = self._get(key)
         if not isinstance(value, list):
             raise Odd(f"{key} is {_kind(value)}, not a list")
-        if most and len(value) > most:
+        if len(value) > most:
             raise Odd(f"it has {len(value)} {key}")
-        return [_object(each, f"one of its {key}") for each in value]
+        return value
+
+    def objects(self, key: str, most: int = _MOST_VASSALS) -> list[_Object]:
+        return [_object(each, f"one of its {key}") for each in self.entries(key, most)]
 
     def _get(self, key: str) -> object:
         if key not in self.fields:
@@ -216,17 +222,24 @@ def _penalty(entry: _Object) -> Penalty:
 
 
 def _worker(entry: _Object) -> WorkerStats:
-    cores = entry.objects("cores", _MOST_THREADS)
+    cores = entry.entries("cores", _MOST_THREADS)
     return WorkerStats(
         pid=entry.number("pid", _HIGHEST_PID),
         accepting=entry.flag("accepting"),
         threads=len(cores),
-        busy=sum(core.flag("in_request") for core in cores),
+        busy=sum(map(_in_request, cores)),
         cheap=entry.text("status") == "cheap",
         requests=entry.number("requests"),
         respawns=max(0, entry.number("respawn_count") - 1),
         latency=entry.number("avg_rt") / 1e6,
     )
+
+
+def _in_request(core: object) -> bool:
+    flag = core.get("in_request") if isinstance(core, dict) else None
+    if type(flag) is not int:
+        raise Odd("one of its cores has no number in_request")
+    return flag > 0
 
 
 def _document(said: bytes) -> _Object:

@@ -13,7 +13,7 @@ from ..layout.settings import Settings, read_settings
 from ..system.files import hold_lock
 from ..uwsgi import resident
 from ..venue import Venue
-from . import chronicle
+from . import chronicle, emperor_log
 from .chronicle import Chronicle, Gap
 from .desk import Desk
 from .emperor import Emperor
@@ -45,6 +45,7 @@ def watch(top: Path, emperor: Emperor) -> None:
                 if event:
                     history.note(event)
                     notifier.note(event)
+                emperor_log.bound(paths)
                 history.beat()
                 notifier.beat()
     desk.arrange("")

@@ -30,9 +30,9 @@ COMMAND = re.compile(
 )
 # What may stand in a command as it is: what was quoted before, numbers, and words of our own.
 SAFE = re.compile(
-    r"(?:quote|join|command|_user_for|root_command)\(|\bpids?\b|geteuid\(\)|"
+    r"(?:quote|join|command|_user_for|root_command|command_for)\(|\bpids?\b|geteuid\(\)|"
     r"^(?:verb|action|what|_COMMAND|names|places|reload|command|certbot|name|file|restart|change|package|"
-    r"subject|_PLACES_NAMED|uninstall)$"
+    r"subject|_PLACES_NAMED|uninstall|line|first|bind)$"
 )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +19,11 @@ import pytest
 from backstage.facts.states import State
 from backstage.shortcuts import new_act, use_venue
 from backstage.status.survey import Survey
+from backstage.system import processes
+from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
+from backstage.watcher.emperor_log import MOST
+from tests.patience import PATIENCE
 
 from .calling import call, environment
 
@@ -119,6 +125,7 @@ def test_a_vassal_file_may_have_any_name(house: Venue) -> None:
         assert {'a"b\\c', "honest", "liar"} <= {each.name for each in house.snapshot()}
     finally:
         odd.unlink()
+        (house.paths.kept / odd.name).unlink(missing_ok=True)
         house.emperor.wake()
 
 
@@ -130,15 +137,59 @@ def test_a_vassal_file_may_have_any_date(house: Venue) -> None:
     assert honest.state is State.RUNNING
 
 
+def test_a_file_that_includes_itself_says_so(house: Venue) -> None:
+    circle = house.paths.vassals / "circle.ini"
+    circle.write_text("[uwsgi]\nini = circle.ini\n")
+    try:
+        house.emperor.wake()
+        act = house["circle"]
+        assert until(lambda: act.state is State.FAILING, Deadline(PATIENCE), pause=0.2)
+        assert act.snapshot().reason == "vassals/circle.ini, line 2: circle.ini includes itself"
+    finally:
+        circle.unlink()
+        (house.paths.kept / circle.name).unlink(missing_ok=True)
+        house.emperor.wake()
+
+
+def test_the_emperors_log_stays_short_while_it_runs(house: Venue) -> None:
+    log = house.paths.emperor_log
+    with log.open("ab") as file:
+        file.write(b"x" * MOST + b"\n")
+    assert until(lambda: log.stat().st_size < MOST, Deadline(PATIENCE), pause=0.05)
+    house["liar"].restart()
+    assert log.stat().st_size < MOST
+    assert b"\0" not in log.read_bytes()
+    assert (house.paths.log / "emperor.log.1").stat().st_size == MOST
+
+
+def test_what_a_killed_master_leaves_behind_does_not_keep_its_port(house: Venue) -> None:
+    """The file is removed, the master killed before it ends its workers, and the Act started."""
+    liar = house["liar"]
+    loose = liar.paths.vassal.read_text() + "no-orphans = false\n"
+    for pause in (0.0, 0.05, 0.1):
+        liar.stop()
+        liar.paths.kept.write_text(loose)
+        liar.start()
+        before = liar.snapshot()
+        workers = [each.pid for each in processes.family(before.pid or 0)[1:]]
+        liar.paths.vassal.unlink()
+        time.sleep(pause)
+        os.kill(before.pid or 0, signal.SIGKILL)
+        house.emperor.wake()
+        liar.start()
+        assert liar.state is State.RUNNING
+        assert not [pid for pid in workers if processes.alive(pid)]
+
+
 def test_a_refusal_can_be_typed_away(house: Venue) -> None:
     """This is the last test, as it stops the Venue."""
     house.stop()
     house.paths.vassals.chmod(0o777)
-    refused = call("start", cwd=house.path)
+    refused = call("start", "--all", cwd=house.path)
     assert refused.returncode != 0
     assert "can be written by everybody" in refused.stderr
     typed(refused.stderr.splitlines()[-1])
-    assert call("start", cwd=house.path).returncode == 0
+    assert call("start", "honest", cwd=house.path).returncode == 0
 
 
 def test_a_venue_whose_path_has_two_lines_is_refused(tmp_path: Path) -> None:

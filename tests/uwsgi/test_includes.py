@@ -105,11 +105,32 @@ def test_what_includes_itself_is_read_once(act: ActPaths, read: Read) -> None:
     assert told == "templates/base.ini, line 2: blog.ini includes itself"
 
 
+def test_files_that_include_each_other_again_and_again_are_not_all_read(
+    act: ActPaths, read: Read
+) -> None:
+    """Thirty files of two lines each mean a billion lines."""
+    for number in range(30):
+        include(act, f"{number}.ini", f"[uwsgi]\nini = %d{number + 1}.ini\n" * 2)
+    include(act, "30.ini", "[uwsgi]\na = 1\n")
+    script = read("ini = ../templates/0.ini")
+    assert len(script.lines) < 5000
+    endless = next(line for line in script.lines if line.circular)
+    assert endless.unread == "more than 1000 files"
+
+
+def test_a_file_without_end_is_not_read_to_its_end(act: ActPaths, read: Read) -> None:
+    include(act, "long.ini", "[uwsgi]\na = 1\n")
+    with (act.venue.templates / "long.ini").open("r+b") as file:
+        file.truncate(2**40)
+    assert [line.key for line in read("ini = ../templates/long.ini").lines][:2] == ["ini", "a"]
+
+
 @pytest.mark.parametrize(
     ("name", "why"),
     [
         ("no.ini", "cannot read no.ini: No such file or directory"),
         ("../templates", "cannot read ../templates: Is a directory"),
+        ("a\0b.ini", "cannot read a\0b.ini: No such file or directory"),
         (
             "%(home)/no.ini",
             "cannot read %(home)/no.ini: No such file or directory; "

@@ -7,7 +7,7 @@ from pathlib import PurePath
 import pytest
 
 from backstage.layout.shipped_files import configuration
-from backstage.uwsgi.ini import Address, Setting, VassalFile, settings, signs_of
+from backstage.uwsgi.ini import Address, Setting, VassalFile, filled, settings, signs_of
 
 HAND_EDITED = """\
 # ours, since 2024
@@ -192,3 +192,13 @@ def test_placeholders_that_hold_themselves_end() -> None:
 def test_differences(before: str, now: str, differences: list[str]) -> None:
     """They come in the order of the earlier file; comments and white space do not count."""
     assert blog(f"[uwsgi]\n{now}\n").differences(blog(f"[uwsgi]\n{before}\n")) == differences
+
+
+@pytest.mark.parametrize("begun", ["%(a)", "x%(a)", "=%(b)"])
+@pytest.mark.parametrize(
+    "known",
+    [{"a": "%(b)", "b": "%(a)"}, {"a": "%(a)", "b": "%(b)"}, {"a": "%(b)%(b)", "b": "%(a)%(a)"}],
+)
+def test_placeholders_that_mean_each_other_have_an_end(begun: str, known: dict[str, str]) -> None:
+    """Whether the value grows with each step or not."""
+    assert len(filled(begun, known)) < 20_000

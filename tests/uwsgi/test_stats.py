@@ -400,8 +400,8 @@ LIES = [
     (with_worker(status=[]), "status is a list, not text"),
     (with_worker(cores="abc"), "cores is text, not a list"),
     (with_worker(cores={}), "cores is an object, not a list"),
-    (with_worker(cores=[[]]), "one of its cores is a list, not an object"),
-    (with_worker(cores=[{}]), "it has no in_request"),
+    (with_worker(cores=[[]]), "one of its cores has no number in_request"),
+    (with_worker(cores=[{}]), "one of its cores has no number in_request"),
     (with_worker(avg_rt=None), "avg_rt is null, not a number"),
     (b" " * 17_000_000, "it is longer than 4 MB"),
 ]

@@ -12,7 +12,7 @@ _LAST = 6
 def further(error: ActFailed) -> list[str]:
     """The lines that help with this error."""
     if isinstance(error, CheckFailed):
-        return [f"without this check: backstage restart {error.name} --no-check"]
+        return [f"without this check: backstage restart {quote(error.name)} --no-check"]
     if not error.log_tail:
         return []
     shown = [] if error.reason else error.log_tail.splitlines()[-_LAST:]
