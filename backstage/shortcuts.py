@@ -69,7 +69,8 @@ def new_act(
 def use_venue(path: str | Path) -> Venue:
     """Open the Venue at `path`; its Emperor is neither started nor stopped.
 
-    Raises NotAVenue, SettingsError.
+    Raises NotAVenue, SettingsError, NotYours if this user may not look into a Venue of another's,
+    and SystemRefused.
     """
     from .venue import Venue
 
@@ -78,9 +79,9 @@ def use_venue(path: str | Path) -> Venue:
 
 def venue_from_cwd() -> Venue:
     """Open the Venue that contains the current directory. Raises NotAVenue, SettingsError."""
-    from .layout.registry import venue_above
+    from .layout.registry import here, venue_above
 
-    return use_venue(venue_above(Path.cwd()))
+    return use_venue(venue_above(here()))
 
 
 def upgrade_venue(venue: Venue, *, restart_emperor: bool = False, dry_run: bool = False) -> Upgrade:

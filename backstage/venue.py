@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .batches import Outcome, Verb, carry_out
-from .errors import BackstageError, NoSuchAct, NotAVenue
+from .errors import BackstageError, NoSuchAct, NotAVenue, SystemRefused
 from .events.event import Event
 from .events.streams import Broadcast, EventStream
 from .facts.snapshots import Snapshot
@@ -21,6 +21,8 @@ from .layout.settings import Settings, read_settings
 from .status import explanation
 from .status.survey import Survey
 from .system import files, lazy
+from .system.deadlines import finite
+from .system.refusals import is_directory, refuse_unreadable, telling
 from .uwsgi import resident
 from .uwsgi.emperor import Emperor
 
@@ -53,6 +55,8 @@ class Venue:
     """A complete Venue on disk; get it from `new_venue` or `use_venue`.
 
     All state is in its files: any number of objects, in any number of processes, may represent it.
+    Everything raises NotYours in a Venue of another user's, SystemRefused for what the operating
+    system refuses, and ValueError for a wait that is negative, endless or no number.
     """
 
     def __init__(self, venue_paths: VenuePaths) -> None:
@@ -62,9 +66,18 @@ class Venue:
 
     @classmethod
     def open(cls, path: str | Path) -> Venue:
-        """The Venue at a path. Raises NotAVenue, or SettingsError for a broken venue.yaml."""
-        paths = VenuePaths(Path(path).expanduser().resolve())
-        if not paths.top.is_dir():
+        """The Venue at a path.
+
+        Raises NotAVenue, SettingsError for a broken venue.yaml, NotYours if this user may not look
+        into a Venue of another's, and SystemRefused.
+        """
+        paths = VenuePaths(registry.absolute(path))
+        with telling(f"opening {paths.top}", paths.top):
+            return cls._opened(paths)
+
+    @classmethod
+    def _opened(cls, paths: VenuePaths) -> Venue:
+        if not is_directory(paths.top):
             raise NotAVenue(paths.top, "does not exist; make a Venue with new_venue(name, path)")
         if paths.building.exists():
             raise NotAVenue(
@@ -74,10 +87,14 @@ class Venue:
             )
         if not paths.settings.exists() or not paths.emperor_ini.exists():
             raise NotAVenue(paths.top, "is not a Venue: it lacks venue.yaml or emperor.ini")
+        # Who cannot ask the kernel for the Emperor can do nothing in the Venue.
+        for file in (paths.settings, paths.emperor_lock):
+            if file.exists():
+                refuse_unreadable(file)
         venue = cls(paths)
         read_settings(paths.settings)
-        # Another user's Venue need not be in this user's registry.
-        with suppress(OSError):
+        # Another user's Venue need not be in this user's registry, and he may have no home.
+        with suppress(OSError, SystemRefused):
             registry.register(paths.top)
         return venue
 
@@ -165,7 +182,7 @@ class Venue:
         when it or the Venue is closed. While one is open, edits of vassal files are checked before
         the Emperor uses them.
         """
-        return self._broadcast.listen(timeout, stop_event)
+        return self._broadcast.listen(None if timeout is None else finite(timeout), stop_event)
 
     def history(
         self, *, since: float | datetime | None = None, act: str | None = None
@@ -229,7 +246,7 @@ class Venue:
 
     def _provide_watcher(self, settings: Settings) -> None:
         wanted = settings.watcher
-        with files.telling_disk_trouble(f"starting the watcher of {self.path}"):
+        with files.telling_disk_trouble(f"starting the watcher of {self.path}", self.path):
             if wanted and self.paths.residents.is_dir() and not self.paths.library.exists():
                 private_copy.make(self.paths)
             if wanted and any(target.url for target in settings.notify):

@@ -7,9 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import BackstageError
 from ..layout import registry
 from ..shortcuts import use_venue
-from ..system import users
+from ..system import refusals, users
 from .terminal.screen import Screen
 
 if TYPE_CHECKING:
@@ -48,8 +49,13 @@ class Session:
     @cached_property
     def _located(self) -> Path:
         if named := self.path or os.environ.get(_VARIABLE):
-            return Path(named).expanduser().resolve()
-        return registry.venue_above(Path.cwd())
+            return registry.absolute(named)
+        return registry.venue_above(registry.here())
+
+    def refusal(self, error: OSError) -> BackstageError:
+        """What the operating system refused to this call."""
+        located = self.__dict__.get("_located")
+        return refusals.refusal(error, venue=located)
 
     def give_up_root(self) -> None:
         """Switch to the Venue's owner."""

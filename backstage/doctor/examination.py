@@ -8,6 +8,7 @@ from shlex import join
 
 from ..errors import BackstageError
 from ..status.survey import Survey
+from ..system import refusals
 from . import (
     acts,
     directories,
@@ -56,6 +57,9 @@ def _carried_out(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[
     try:
         for finding in check():
             yield replace(finding, check=name)
+    except OSError as error:
+        what = f"cannot be examined: {refusals.refusal(error)}"
+        yield replace(trouble(name, what, _remedy(error)), check=name)
     except Exception as error:  # noqa: BLE001 - a check that cannot run is a finding
         what = f"cannot be examined: {type(error).__name__}: {error}"
         yield replace(trouble(name, what, _remedy(error)), check=name)

@@ -106,9 +106,9 @@ class Settings:
 
 def read_settings(path: Path) -> Settings:
     """Read and check a venue.yaml. Raises SettingsError, which names the line."""
-    if not path.is_file():
-        raise SettingsError(path, None, "is not a file")
     try:
+        if not path.is_file():
+            raise SettingsError(path, None, "is not a file")
         document = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -116,6 +116,10 @@ def read_settings(path: Path) -> Settings:
         raise SettingsError(path, line, f"not valid YAML: {error.problem}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(path, None, f"not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise SettingsError(path, None, "not valid YAML: it is nested too deeply") from error
+    except OSError as error:
+        raise SettingsError(path, None, f"cannot be read: {error.strerror}") from error
     if document is None:
         return Settings()
     return _Reader(path).filled(Settings(), document, "settings", _VENUE)

@@ -85,16 +85,20 @@ class EnvFile(Mapping[str, str]):
     @contextmanager
     def _changing(self) -> Iterator[DotEnv]:
         with (
+            telling_disk_trouble(
+                f"changing the .env of Act {self._act.name!r}", self._act.venue.top
+            ),
             locked_act(self._act, f"changing the .env of {self._act.name}"),
-            telling_disk_trouble(f"changing the .env of Act {self._act.name!r}"),
         ):
             yield self._read()
 
     def _read(self) -> DotEnv:
-        if not self._act.top.is_dir():
-            missing = f"has no project in {self._act.top}, and so no .env"
-            raise ActFailed(self._act.name, missing)
-        with telling_disk_trouble(f"reading the .env of Act {self._act.name!r}"):
+        with telling_disk_trouble(
+            f"reading the .env of Act {self._act.name!r}", self._act.venue.top
+        ):
+            if not self._act.top.is_dir():
+                missing = f"has no project in {self._act.top}, and so no .env"
+                raise ActFailed(self._act.name, missing)
             try:
                 return DotEnv(self._content().decode())
             except FileNotFoundError:

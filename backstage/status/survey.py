@@ -22,6 +22,7 @@ from ..layout.settings import Settings, read_settings
 from ..logs import log_files
 from ..system import processes, sockets
 from ..system.deadlines import Deadline
+from ..system.refusals import telling
 from ..uwsgi import loaded, log_reasons, probes, stats, vassal_files
 from ..uwsgi.emperor import Emperor
 from ..uwsgi.ini import Address, VassalFile
@@ -161,7 +162,10 @@ class Look:
 
 
 class Survey:
-    """Looks at the Acts of one Venue; remembers only the contents of vassal files."""
+    """Looks at the Acts of one Venue; remembers only the contents of vassal files.
+
+    Its methods raise NotYours in another user's Venue, and SystemRefused.
+    """
 
     def __init__(self, venue_paths: VenuePaths) -> None:
         self.paths = venue_paths
@@ -169,7 +173,8 @@ class Survey:
 
     def names(self) -> set[str]:
         """Every Act: all that have a vassal file, wanted or kept."""
-        return vassal_files.names(self.paths.vassals) | vassal_files.names(self.paths.kept)
+        with telling("finding the Acts", self.paths.top):
+            return vassal_files.names(self.paths.vassals) | vassal_files.names(self.paths.kept)
 
     def look(self, name: str) -> Look:
         """Look at one Act."""
@@ -194,11 +199,12 @@ class Survey:
     ) -> dict[str, Look]:
         """Look at several Acts, given the Emperor's stats, without probing any port."""
         acts = [self.paths.act(name) for name in names]
-        masters = _ask_masters(acts, emperor)
-        halt = None if emperor else self.emperor.halt
-        return {
-            act.name: self._assemble(act, emperor, masters.get(act.stats), halt) for act in acts
-        }
+        with telling("looking at the Acts", self.paths.top):
+            masters = _ask_masters(acts, emperor)
+            halt = None if emperor else self.emperor.halt
+            return {
+                act.name: self._assemble(act, emperor, masters.get(act.stats), halt) for act in acts
+            }
 
     def _ask_for_health(self, looks: Iterable[Look]) -> dict[str, Look]:
         """The doubtful ones among these looks, completed; all are asked at once."""

@@ -9,11 +9,11 @@ import shutil
 import signal
 import stat
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ..errors import CannotWrite, UnsafeDirectory
+from . import refusals
 
 # struct flock of 64-bit Linux: type, whence, start, length, pid.
 _FLOCK = "hhqqi"
@@ -185,15 +185,12 @@ def refuse_foreign(path: Path) -> None:
         raise UnsafeDirectory(path, f"belongs to another user (uid {owner})", remedy)
 
 
-@contextmanager
-def telling_disk_trouble(action: str) -> Iterator[None]:
-    """Turn an OSError in the body into CannotWrite, with the reason why `action` failed."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise CannotWrite(action, error) from error
+def telling_disk_trouble(action: str, venue: Path | None = None) -> AbstractContextManager[None]:
+    """Turn an OSError in the body into CannotWrite, with the reason why `action` failed.
+
+    In another user's `venue`, it is turned into NotYours.
+    """
+    return refusals.telling(action, venue, CannotWrite)
 
 
 def _take_apart(name: str, directory: int) -> None:
