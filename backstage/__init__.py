@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .events.streams import EventStream
     from .facts.faults import Fault
     from .facts.past import Past
+    from .facts.relocations import Relocation, Waiting
     from .facts.renewals import Cause, Fate, Renewal, Replacement, Upgrade
     from .facts.snapshots import Snapshot
     from .facts.states import State
@@ -29,7 +30,14 @@ if TYPE_CHECKING:
     from .logs.journal import Journal
     from .logs.source import LogLine
     from .projects.env_file import EnvFile
-    from .shortcuts import new_act, new_venue, upgrade_venue, use_venue, venue_from_cwd
+    from .shortcuts import (
+        new_act,
+        new_venue,
+        relocate_venue,
+        upgrade_venue,
+        use_venue,
+        venue_from_cwd,
+    )
     from .venue import Venue
 else:
     # Hidden from type checkers, which would otherwise accept any name.
@@ -58,6 +66,7 @@ __all__ = [
     "LogLine",
     "Outcome",
     "Past",
+    "Relocation",
     "Renewal",
     "Replacement",
     "Severity",
@@ -67,8 +76,10 @@ __all__ = [
     "Upgrade",
     "Venue",
     "Verb",
+    "Waiting",
     "new_act",
     "new_venue",
+    "relocate_venue",
     "upgrade_venue",
     "use_venue",
     "venue_from_cwd",
@@ -88,6 +99,7 @@ _MODULES = {
     "LogLine": "logs.source",
     "Outcome": "batches",
     "Past": "facts.past",
+    "Relocation": "facts.relocations",
     "Renewal": "facts.renewals",
     "Replacement": "facts.renewals",
     "Severity": "doctor.finding",
@@ -97,8 +109,10 @@ _MODULES = {
     "Upgrade": "facts.renewals",
     "Venue": "venue",
     "Verb": "batches",
+    "Waiting": "facts.relocations",
     "new_act": "shortcuts",
     "new_venue": "shortcuts",
+    "relocate_venue": "shortcuts",
     "upgrade_venue": "shortcuts",
     "use_venue": "shortcuts",
     "venue_from_cwd": "shortcuts",

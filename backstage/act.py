@@ -12,6 +12,7 @@ from .errors import ActFailed, PortUnavailable
 from .events.streams import Broadcast
 from .facts.snapshots import Snapshot
 from .facts.states import ANSWERING, State
+from .layout import executed
 from .layout.paths import ActPaths
 from .logs import log_files
 from .projects.env_file import EnvFile
@@ -19,7 +20,7 @@ from .status import draining, explanation, trial
 from .status.evidence import LogMark, log_mark
 from .status.survey import Survey
 from .status.waiting import Waiter
-from .system import files, processes, programs, users
+from .system import files, processes, programs, trust, users
 from .system.deadlines import Deadline, finite
 from .uwsgi import dry_run, launch, log_reasons, ports, reloading, rewriting, tries, vassal_files
 from .uwsgi.resident import locked_act
@@ -193,6 +194,8 @@ class Act:
         as `start` does, and ActFailed if an edit of the vassal file cannot work: the Act then keeps
         running as before.
         """
+        self._emperor.refuse_lost()
+        executed.refuse_loose(self.paths.venue, self.paths)
         if check:
             trial.try_out(self.paths, self._waiter.look(), wait)
         log, deadline = log_mark(self.paths), _deadline(wait)
@@ -219,6 +222,7 @@ class Act:
 
     def check(self, text: str) -> None:
         """Raise EditRefused if the Act could not run with this text as its vassal file."""
+        executed.refuse_loose(self.paths.venue, self.paths)
         with self._acting("checking"):
             rewriting.check(self.paths, text, self._emperor.stats())
 
@@ -278,6 +282,7 @@ class Act:
         """
         with self._acting("retiring"):
             self._emperor.refuse_halted()
+            self._emperor.refuse_lost()
             self._stop(Deadline(30.0))
             goal = self._free_retired()
             goal.mkdir(parents=True)
@@ -295,6 +300,7 @@ class Act:
         Raises ActFailed, with the output, if the command fails.
         """
         venue = self.paths.venue
+        executed.refuse_loose(venue, self.paths)
         done = programs.run(
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
@@ -314,6 +320,7 @@ class Act:
     def manage_here(self, *arguments: str) -> int:
         """Run a manage.py command in this terminal, where it can prompt; returns its exit code."""
         venue = self.paths.venue
+        executed.refuse_loose(venue, self.paths)
         return programs.run_in_terminal(
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
@@ -323,6 +330,7 @@ class Act:
 
     @contextmanager
     def _acting(self, doing: str) -> Iterator[None]:
+        trust.refuse_foreign(self.paths.venue.top)
         with (
             files.telling_disk_trouble(f"{doing} Act {self.name!r}", self.paths.venue.top),
             locked_act(self.paths, f"{doing} {self.name}"),
@@ -335,7 +343,7 @@ class Act:
         The Emperor starts an Act whose last run is still ending as soon as that has ended; without
         a deadline, this does not wait for it.
         """
-        files.refuse_writable_by_others(self.paths.venue.vassals)
+        executed.refuse_loose(self.paths.venue, self.paths)
         if deadline and not self.wanted and (leaving := self._waiter.members()):
             self._waiter.await_end(leaving, deadline)
         address = self._waiter.address()
@@ -352,7 +360,7 @@ class Act:
 
     def _relaunch(self, deadline: Deadline | None) -> None:
         """Have the Emperor end the Act and start it anew, even if this call is interrupted."""
-        files.refuse_writable_by_others(self.paths.venue.vassals)
+        executed.refuse_loose(self.paths.venue, self.paths)
         members = self._waiter.members()
         try:
             self._stop(None)
@@ -370,6 +378,7 @@ class Act:
     def _end(self, wait: float | None) -> None:
         with self._acting("stopping"):
             self._emperor.refuse_halted()
+            self._emperor.refuse_lost()
             self._stop(_deadline(wait))
             self.paths.drain.unlink(missing_ok=True)
 

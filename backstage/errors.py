@@ -21,6 +21,7 @@ __all__ = [
     "NotAllowed",
     "NotInTime",
     "NotYours",
+    "PartLost",
     "PortUnavailable",
     "ServiceFailed",
     "SettingsError",
@@ -29,6 +30,7 @@ __all__ = [
     "UnknownUser",
     "UnsafeDirectory",
     "UpgradeFailed",
+    "VenueMoved",
 ]
 
 
@@ -55,6 +57,26 @@ class NotAVenue(BackstageError):
         super().__init__(f"{path} {why}")
         self.path = path
         self.why = why
+
+
+class VenueMoved(NotAVenue):
+    """Raised when a Venue was moved or copied, before anything in it is run.
+
+    `path` is where it is, `made_at` the path that its programs and files name. `is_copy` tells
+    whether the Venue that it was copied from is still there.
+    """
+
+    def __init__(self, path: Path, made_at: Path, *, is_copy: bool) -> None:
+        what = f"is a copy of {made_at}" if is_copy else f"was moved from {made_at}"
+        would = "would run" if is_copy else "would look for"
+        command = shlex.join(["backstage", "--venue", str(path), "relocate"])
+        super().__init__(
+            path,
+            f"{what}: its programs and files still name that path, and {would} what is there. "
+            f"Type: {command}",
+        )
+        self.made_at = made_at
+        self.is_copy = is_copy
 
 
 class NoSuchAct(BackstageError):
@@ -220,6 +242,18 @@ class CheckFailed(ActFailed):
         self.status = status
 
 
+class PartLost(BackstageError):
+    """Raised when somebody has removed what is needed, such as `vassals/`; nothing was done.
+
+    `part` is relative to the Venue; the message has the command that makes it again.
+    """
+
+    def __init__(self, venue: Path, part: str, told: str) -> None:
+        super().__init__(told)
+        self.venue = venue
+        self.part = part
+
+
 class NotInTime(ActFailed):
     """Raised when a wait timed out; the Act may still reach the state later."""
 
@@ -246,9 +280,10 @@ class Busy(BackstageError):
 # What to do about an error of the system that has nothing to do with whose a file is.
 _REMEDIES = {
     **dict.fromkeys(
-        (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+        (errno.ENOSPC, errno.EDQUOT),
         "Free some space there (see: df -h), then try again",
     ),
+    errno.EFBIG: "No file of that size is read or written here (see: ulimit -f)",
     errno.EROFS: "That file system is mounted read-only; choose another directory",
     errno.EMFILE: "Allow this process more open files (see: ulimit -n), then try again",
     errno.ENFILE: "All programs of this machine together have too many files open; end some",

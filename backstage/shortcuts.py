@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .act import Act
+    from .facts.relocations import Relocation
     from .facts.renewals import Upgrade
     from .operations.new_venue import Progress
     from .venue import Venue
 
-__all__ = ["new_act", "new_venue", "upgrade_venue", "use_venue", "venue_from_cwd"]
+__all__ = [
+    "new_act",
+    "new_venue",
+    "relocate_venue",
+    "upgrade_venue",
+    "use_venue",
+    "venue_from_cwd",
+]
 
 
 def new_venue(
@@ -69,8 +77,8 @@ def new_act(
 def use_venue(path: str | Path) -> Venue:
     """Open the Venue at `path`; its Emperor is neither started nor stopped.
 
-    Raises NotAVenue, SettingsError, NotYours if this user may not look into a Venue of another's,
-    and SystemRefused.
+    Raises NotAVenue, SettingsError, VenueMoved for one that was moved or copied, NotYours if this
+    user may not look into a Venue of another's, and SystemRefused.
     """
     from .venue import Venue
 
@@ -82,6 +90,22 @@ def venue_from_cwd() -> Venue:
     from .layout.registry import here, venue_above
 
     return use_venue(venue_above(here()))
+
+
+def relocate_venue(path: str | Path, *, dry_run: bool = False) -> Relocation:
+    """Make a Venue that was moved or copied work where it is, or tell what `dry_run` would do.
+
+    What names its former path gets the new one. A copy gets ports of its own; its original, if that
+    is still there, is not touched. If an Emperor runs in the Venue, it is stopped before and
+    started after.
+
+    Raises NotAVenue, NameNotAllowed, NotAllowed, PortUnavailable, CannotWrite, SiteRefused,
+    ServiceFailed after everything was undone, Busy if another process relocates the Venue, and what
+    `venue.start` raises.
+    """
+    from .operations.relocate import plan, relocate
+
+    return (plan if dry_run else relocate)(path)
 
 
 def upgrade_venue(venue: Venue, *, restart_emperor: bool = False, dry_run: bool = False) -> Upgrade:

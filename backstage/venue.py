@@ -7,23 +7,25 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from shlex import join
 from typing import TYPE_CHECKING
 
 from .batches import Outcome, Verb, carry_out
 from .errors import BackstageError, NoSuchAct, NotAVenue, SystemRefused
 from .events.event import Event
 from .events.streams import Broadcast, EventStream
+from .facts.lost_parts import LostPart
 from .facts.snapshots import Snapshot
 from .facts.watching import Watcher
-from .layout import registry
+from .layout import executed, made, registry
 from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
-from .status import explanation
+from .status import explanation, premises
 from .status.survey import Survey
 from .system import files, lazy
 from .system.deadlines import finite
 from .system.refusals import is_directory, refuse_unreadable, telling
-from .uwsgi import resident
+from .uwsgi import lost_parts, resident
 from .uwsgi.emperor import Emperor
 
 if TYPE_CHECKING:
@@ -68,15 +70,27 @@ class Venue:
     def open(cls, path: str | Path) -> Venue:
         """The Venue at a path.
 
-        Raises NotAVenue, SettingsError for a broken venue.yaml, NotYours if this user may not look
-        into a Venue of another's, and SystemRefused.
+        Raises NotAVenue, VenueMoved, SettingsError for a broken venue.yaml, NotYours if this user
+        may not look into a Venue of another's, and SystemRefused.
         """
-        paths = VenuePaths(registry.absolute(path))
-        with telling(f"opening {paths.top}", paths.top):
-            return cls._opened(paths)
+        venue = cls.at(path)
+        with telling(f"opening {venue.path}", venue.path):
+            made.refuse_elsewhere(venue.paths)
+            read_settings(venue.paths.settings)
+        # Another user's Venue need not be in this user's registry, and he may have no home.
+        with suppress(OSError, SystemRefused):
+            registry.register(venue.path)
+        return venue
 
     @classmethod
-    def _opened(cls, paths: VenuePaths) -> Venue:
+    def at(cls, path: str | Path) -> Venue:
+        """Like `open`, also for one that was moved or copied: nothing in that may be run."""
+        paths = VenuePaths(registry.absolute(path))
+        with telling(f"opening {paths.top}", paths.top):
+            return cls._found(paths)
+
+    @classmethod
+    def _found(cls, paths: VenuePaths) -> Venue:
         if not is_directory(paths.top):
             raise NotAVenue(paths.top, "does not exist; make a Venue with new_venue(name, path)")
         if paths.building.exists():
@@ -85,18 +99,12 @@ class Venue:
                 "is a half-built Venue; finish it with "
                 f"new_venue({paths.top.name!r}, {str(paths.top.parent)!r})",
             )
-        if not paths.settings.exists() or not paths.emperor_ini.exists():
-            raise NotAVenue(paths.top, "is not a Venue: it lacks venue.yaml or emperor.ini")
+        _refuse_other(paths)
         # Who cannot ask the kernel for the Emperor can do nothing in the Venue.
         for file in (paths.settings, paths.emperor_lock):
             if file.exists():
                 refuse_unreadable(file)
-        venue = cls(paths)
-        read_settings(paths.settings)
-        # Another user's Venue need not be in this user's registry, and he may have no home.
-        with suppress(OSError, SystemRefused):
-            registry.register(paths.top)
-        return venue
+        return cls(paths)
 
     @property
     def path(self) -> Path:
@@ -122,6 +130,12 @@ class Venue:
         """The watcher of the Venue: its state and its pid. Raises SettingsError."""
         emperor = self._survey.emperor.pid
         return resident.look(self.paths, wanted=self.settings.watcher, emperor=emperor)
+
+    @property
+    def lost(self) -> tuple[LostPart, ...]:
+        """What somebody has removed, from the whole Venue and of its Acts."""
+        projects = premises.lost_projects(self.paths, sorted(self._survey.names()))
+        return (*lost_parts.find(self.paths, self._survey.emperor.pid), *projects)
 
     def __repr__(self) -> str:
         pid = self._survey.emperor.pid
@@ -238,11 +252,23 @@ class Venue:
         and EnvironmentFailed or CannotWrite if the watcher cannot be provided with what it needs,
         once the Emperor is there all the same.
         """
+        executed.refuse_loose(self.paths)
         settings = self.settings
+        as_user.run_as(users.stand_in(self.path), self._mend)
         try:
             as_user.run_as(users.stand_in(self.path), lambda: self._provide_watcher(settings))
         finally:
             self._survey.emperor.start()
+
+    def _mend(self) -> None:
+        """Make again what somebody has removed; the watcher then watches what is new."""
+        emperor = self._survey.emperor
+        lost = lost_parts.find(self.paths, emperor.pid)
+        emperor.refuse_halted()
+        with files.telling_disk_trouble(f"repairing {self.path}"):
+            lost_parts.mend(self.paths, emperor.pid)
+        if lost:
+            resident.replace(self.paths)
 
     def _provide_watcher(self, settings: Settings) -> None:
         wanted = settings.watcher
@@ -297,8 +323,21 @@ class Venue:
         else:
             acts = [act for act in self if act.wanted or verb in _OF_ALL]
         if verb is Verb.START:
+            self.emperor.refuse_lost()
             self.start()
         return carry_out(verb, acts, wait, drain=drain, check=check)
+
+
+def _refuse_other(paths: VenuePaths) -> None:
+    """Raise NotAVenue for a directory that is none, or that lost what nothing can make again."""
+    is_one = paths.emperor_ini.exists() or (paths.top / "pyvenv.cfg").exists()
+    if paths.settings.exists() and is_one:
+        return
+    if paths.emperor_ini.exists():
+        command = join(["touch", str(paths.settings)])
+        lost = f"has lost its venue.yaml; put it back, or, for the defaults, type: {command}"
+        raise NotAVenue(paths.top, lost)
+    raise NotAVenue(paths.top, "is not a Venue: it lacks venue.yaml or emperor.ini")
 
 
 def _insist(outcomes: Iterable[Outcome]) -> None:

@@ -48,7 +48,14 @@ def test_importing_costs_next_to_nothing() -> None:
 
 
 def test_the_names_that_the_quick_start_uses() -> None:
-    names = ["new_act", "new_venue", "upgrade_venue", "use_venue", "venue_from_cwd"]
+    names = [
+        "new_act",
+        "new_venue",
+        "relocate_venue",
+        "upgrade_venue",
+        "use_venue",
+        "venue_from_cwd",
+    ]
     assert shortcuts.__all__ == names
     assert all(callable(getattr(shortcuts, name)) for name in shortcuts.__all__)
 

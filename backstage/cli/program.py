@@ -9,7 +9,7 @@ from importlib import import_module
 
 import click
 
-from ..errors import BackstageError, NotAVenue, NotYours
+from ..errors import BackstageError, NotAVenue, NotYours, VenueMoved
 from . import streams
 from .exits import Exit
 from .options import shared_options
@@ -24,6 +24,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "new-venue": ("new_venue:new_venue", "Create a Venue and start its Emperor."),
         "new-act": ("new_act:new_act", "Create an Act and start it."),
         "retire": ("retire:retire", "Stop an Act and move its files to retired/."),
+        "relocate": ("relocate:relocate", "Make a moved or copied Venue work where it is."),
         "upgrade": ("upgrade:upgrade", "Renew a Venue for a new version of Backstage."),
     },
     "Run": {
@@ -181,7 +182,7 @@ def _tell(name: str, error: BackstageError, session: Session, words: Sequence[st
     if isinstance(error, NotYours):
         error = NotYours(error.venue, error.owner, error.user, *_without_venue(words))
     code = render_error(name, error, session.screen, as_json=session.as_json)
-    if isinstance(error, NotAVenue) and name != "new-venue" and not session.as_json:
+    if _lacks_venue(error) and name != "new-venue" and not session.as_json:
         session.screen.hint("see: backstage venues, or name a Venue with --venue PATH")
     return code
 
@@ -207,6 +208,11 @@ def _without_venue(words: Sequence[str]) -> list[str]:
         elif not word.startswith("--venue="):
             kept.append(word)
     return kept
+
+
+def _lacks_venue(error: BackstageError) -> bool:
+    """Whether there is no Venue: one that was moved or copied is there."""
+    return isinstance(error, NotAVenue) and not isinstance(error, VenueMoved)
 
 
 def _interrupted(session: Session, *, line_ended: bool = False) -> int:

@@ -22,12 +22,18 @@ Document = Mapping[str, object]
 class Result:
     """A command's result: an object for JSON, and a function that shows it to people.
 
-    `exit` is an `Exit` or the exit code of a program that was run.
+    An object that takes long to make is made by a function, only when it is asked for. `exit` is an
+    `Exit` or the exit code of a program that was run.
     """
 
-    document: Document
+    document: Document | Callable[[], Document]
     show: Callable[[Screen], None]
     exit: int = Exit.DONE
+
+    @property
+    def made(self) -> Document:
+        """The object for JSON."""
+        return self.document() if callable(self.document) else self.document
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ def render(command: str, returned: Returned, screen: Screen, *, as_json: bool) -
     try:
         for result in results:
             if as_json:
-                screen.line(_envelope(command, ok=not result.exit, result=result.document))
+                screen.line(_envelope(command, ok=not result.exit, result=result.made))
             else:
                 result.show(screen)
             exits.append(result.exit)

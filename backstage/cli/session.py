@@ -41,13 +41,14 @@ class Session:
         becomes root's and no one else's code runs as root. Raises NotAVenue, SettingsError,
         NotAllowed, UnsafeDirectory.
         """
-        path = self._located
+        path = self.located
         if not self.keeps_root:
             _become_owner(path)
         return use_venue(path)
 
     @cached_property
-    def _located(self) -> Path:
+    def located(self) -> Path:
+        """Where the Venue is to be. Raises NotAVenue."""
         if named := self.path or os.environ.get(_VARIABLE):
             return registry.absolute(named)
         return registry.venue_above(registry.here())
@@ -60,7 +61,7 @@ class Session:
     def give_up_root(self) -> None:
         """Switch to the Venue's owner."""
         self.keeps_root = False
-        _become_owner(self._located)
+        _become_owner(self.located)
 
     def act(self, name: str) -> Act:
         """An Act of the Venue. Raises NoSuchAct, which suggests a similar name."""

@@ -10,6 +10,7 @@ from ..layout.paths import VenuePaths
 from ..layout.shipped_files import configuration
 from ..status.survey import Survey
 from ..system import processes, users
+from ..system.files import contents
 from ..uwsgi import ini, resident
 from .finding import Finding, Remedy, note, ok, trouble
 
@@ -51,7 +52,9 @@ def _origin(pid: int) -> str:
 
 
 def _lacking(venue_paths: VenuePaths) -> Iterator[Finding]:
-    there = _keys(venue_paths.emperor_ini.read_text(errors="replace"))
+    if not venue_paths.emperor_ini.exists():
+        return
+    there = _keys(contents(venue_paths.emperor_ini).decode(errors="replace"))
     for key, value in _keys(configuration("emperor", "emperor.ini")).items():
         if key in _NEEDED and key not in there:
             remedy = Remedy(f"write `{key} = {value}` into {venue_paths.emperor_ini}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from shlex import join
 
-from ..errors import BackstageError
+from ..errors import BackstageError, UnsafeDirectory
 from ..status.survey import Survey
 from ..system import refusals
 from . import (
@@ -17,6 +17,7 @@ from . import (
     environment,
     files,
     limits,
+    lost,
     notify,
     ports,
     watcher,
@@ -35,6 +36,7 @@ def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
         return
     acts_paths = [paths.act(name) for name in names]
     checks: dict[str, Callable[[], Iterable[Finding]]] = {
+        "lost": lambda: lost.examine(survey, names),
         "environment": lambda: environment.environment(paths),
         "uwsgi": lambda: environment.uwsgi(paths),
         "permissions": lambda: directories.permissions(paths, acts_paths),
@@ -60,6 +62,9 @@ def _carried_out(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[
     except OSError as error:
         what = f"cannot be examined: {refusals.refusal(error)}"
         yield replace(trouble(name, what, _remedy(error)), check=name)
+    except UnsafeDirectory as error:
+        what = f"cannot be examined: {error.path} {error.why}"
+        yield replace(trouble(name, what, Remedy(command=error.remedy)), check=name)
     except Exception as error:  # noqa: BLE001 - a check that cannot run is a finding
         what = f"cannot be examined: {type(error).__name__}: {error}"
         yield replace(trouble(name, what, _remedy(error)), check=name)

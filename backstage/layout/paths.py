@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ..errors import NameNotAllowed
@@ -119,6 +119,16 @@ class VenuePaths:
         return self.own / "watcher.log"
 
     @cached_property
+    def made(self) -> Path:
+        """The record of where the Venue was made; see made."""
+        return self.own / "made.json"
+
+    @cached_property
+    def launch(self) -> Path:
+        """The script through which the Emperor starts each Act."""
+        return self.templates / "launch"
+
+    @cached_property
     def shipped(self) -> Path:
         """The record of the texts that the library wrote into the Venue; see shipped_record."""
         return self.own / "shipped.json"
@@ -127,6 +137,11 @@ class VenuePaths:
     def upgrade(self) -> Path:
         """Exists while the Venue is being upgraded, and says how to undo that."""
         return self.own / "upgrade.json"
+
+    @cached_property
+    def relocation(self) -> Path:
+        """Exists while the Venue is being relocated, and says how to undo that."""
+        return self.own / "relocation.json"
 
     @cached_property
     def past(self) -> Path:
@@ -222,7 +237,7 @@ class ActPaths:
 
     @property
     def stats(self) -> Path:
-        return _within(self.own_run, self.venue.run) / f"{self.name}.stats"
+        return _file(self.own_run, self.venue.run, f"{self.name}.stats")
 
     @cached_property
     def lock(self) -> Path:
@@ -241,12 +256,12 @@ class ActPaths:
     @property
     def fifo(self) -> Path:
         """The named pipe through which the Act's master takes commands."""
-        return _within(self.own_run, self.venue.run) / f"{self.name}.fifo"
+        return _file(self.own_run, self.venue.run, f"{self.name}.fifo")
 
     @property
     def loaded(self) -> Path:
         """The file in which the Act's master records which configuration it has loaded."""
-        return _within(self.own_run, self.venue.run) / f"{self.name}.loaded"
+        return _file(self.own_run, self.venue.run, f"{self.name}.loaded")
 
     @cached_property
     def health(self) -> Path:
@@ -265,7 +280,7 @@ class ActPaths:
 
     @property
     def log(self) -> Path:
-        return _within(self.own_log, self.venue.log) / f"{self.name}.log"
+        return _file(self.own_log, self.venue.log, f"{self.name}.log")
 
     @property
     def recorded(self) -> tuple[Path, ...]:
@@ -280,8 +295,15 @@ class ActPaths:
         _check_socket_path(self.stats, self.name)
 
 
-def _within(own: Path, shared: Path) -> Path:
-    return own if own.is_dir() else shared
+def _file(own: Path, shared: Path, name: str) -> Path:
+    """A file in an Act's own directory if it has one, else in the shared one."""
+    return _joined(own if own.is_dir() else shared, name)
+
+
+@lru_cache(maxsize=4096)
+def _joined(directory: Path, name: str) -> Path:
+    """Remembered, because each look at each Act needs a few of these."""
+    return directory / name
 
 
 def _check_socket_path(socket: Path, name: str) -> None:

@@ -14,6 +14,7 @@ import yaml
 from ..errors import SettingsError
 from ..facts.health import HealthCheck
 from ..facts.notices import Target
+from ..system.files import contents
 
 _LOWEST_PORT = 1024
 _HIGHEST_PORT = 65535
@@ -107,9 +108,7 @@ class Settings:
 def read_settings(path: Path) -> Settings:
     """Read and check a venue.yaml. Raises SettingsError, which names the line."""
     try:
-        if not path.is_file():
-            raise SettingsError(path, None, "is not a file")
-        document = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        document = yaml.compose(contents(path).decode(), Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = mark.line + 1 if mark else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from pwd import struct_passwd
 
 from ..errors import BackstageError, NotAllowed, ServiceFailed
 from ..layout import names, registry
+from ..layout.former_path import FormerPath
 from ..layout.settings import Settings
 from ..layout.shipped_files import filled, shelf
 from ..system import as_user, files, programs, seals, users
@@ -148,6 +150,48 @@ def renew(wanted: Installation) -> None:
         undo.pop_all()
 
 
+def relocated(venue: Venue, former: Service, path: FormerPath) -> Installation:
+    """The unit of a Venue that was moved, as it should be now; edits by hand are kept."""
+    text = former.text
+    if seals.is_edited(text):
+        return Installation(venue, former, path.replaced(text), text, None)
+    run_as = _ROOT if _owner(venue) == users.ROOT and not former.own else ""
+    wanted = plan(venue, own=former.own, run_as=run_as)
+    if former.name not in unit_names(venue.path):
+        return wanted
+    text = finished(_unit_text(venue, wanted.account), former.name)
+    return Installation(venue, former, text, former.text, wanted.account)
+
+
+def replace(former: Service, wanted: Installation) -> ExitStack:
+    """Put the unit of a Venue that was moved in the place of its former one, which is stopped.
+
+    Returns what undoes it. On an error, everything is restored. Raises ServiceFailed, CannotWrite.
+    """
+    if fault := _fault(wanted):
+        raise ServiceFailed(f"systemd rejects the unit {wanted.service.name}:", fault)
+    trouble = files.telling_disk_trouble(f"cannot write {wanted.service.path}")
+    enabled = former.show("UnitFileState").get("UnitFileState") == "enabled"
+    with trouble, registry.installing_units(), ExitStack() as undo:
+        undo.callback(_switch, wanted.service, former, former.text, enabled=enabled)
+        _switch(former, wanted.service, wanted.text, enabled=enabled)
+        return undo.pop_all()
+
+
+def _switch(before: Service, after: Service, text: str, *, enabled: bool) -> None:
+    """Have systemd know one unit instead of another, with the operator's own settings for it."""
+    if before.path != after.path:
+        _try_all(lambda: before.tell("disable", "--quiet"))
+        if before.drop_ins.is_dir() and not after.drop_ins.exists():
+            before.drop_ins.rename(after.drop_ins)
+    files.write_atomically(after.path, text)
+    if before.path != after.path:
+        _remove(before)
+    client.reload_units(own=after.own)
+    if enabled:
+        after.tell("enable", "--quiet")
+
+
 def put_back_text(wanted: Installation) -> None:
     """Restore the text of a unit that `renew` has replaced."""
     files.write_atomically(wanted.service.path, wanted.present)
@@ -225,7 +269,7 @@ def _check_settings(settings: Settings, account: struct_passwd | None) -> None:
 
 
 def _unit_text(venue: Venue, account: struct_passwd | None) -> str:
-    python = venue.paths.python.resolve()
+    python = Path(os.path.realpath(venue.paths.python))
     unit = Unit(
         venue=venue.path,
         python=venue.paths.python,
@@ -255,7 +299,7 @@ def _check_reach(venue: Venue, account: struct_passwd) -> None:
     command: list[str | Path] = ["sh", "-c", 'exec "$@"', "sh", venue.paths.python, "-c", ""]
     done = programs.run(command, uid=account.pw_uid, env=programs.service_environment(venue.path))
     if done.returncode:
-        python = venue.paths.python.resolve()
+        python = Path(os.path.realpath(venue.paths.python))
         raise NotAllowed(
             f"{account.pw_name} cannot run {python}, the Python of this Venue "
             f"({done.stdout.strip()}); create the Venue with one that everybody can "

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import EnvironmentFailed, NotAVenue, SettingsError
-from ..layout import registry, shipped_record
+from ..layout import made, registry, shipped_record
 from ..layout.names import check_venue_name, check_venue_path
 from ..layout.paths import VenuePaths
 from ..layout.settings import Settings, port_range
 from ..layout.shipped_files import configuration
+from ..system import umask
 from ..system.files import make_private, remove_tree, telling_disk_trouble, write_atomically
 from ..uwsgi import resident
 from ..uwsgi.emperor import Emperor
@@ -63,10 +64,14 @@ class VenuePlan:
 def create(name: str, parent: str | Path, plan: VenuePlan) -> Venue:
     """Create the Venue `parent/name`, or finish a half-built one, or open an existing one."""
     check_venue_name(name)
-    paths = VenuePaths(Path(parent).expanduser().resolve() / name)
+    paths = VenuePaths(registry.absolute(parent) / name)
     check_venue_path(paths.top)
     paths.check_socket_room()
-    with telling_disk_trouble(f"cannot create the Venue {paths.top}"), registry.building(paths.top):
+    with (
+        telling_disk_trouble(f"cannot create the Venue {paths.top}"),
+        registry.building(paths.top),
+        umask.closed(),
+    ):
         if _is_free(paths):
             return _build_venue(paths, plan)
     venue = Venue.open(paths.top)
@@ -158,6 +163,7 @@ def configure(venue_paths: VenuePaths) -> None:
     settings = configuration("emperor", "venue.yaml", ports=f"{ports[0]}-{ports[-1]}")
     write_atomically(venue_paths.settings, settings)
     shipped_record.write(venue_paths, venue_files.record(texts))
+    made.write(venue_paths, made.here(venue_paths))
     resident.arrange(venue_paths, wanted=True)
 
 

@@ -55,7 +55,9 @@ def examine(venue: Venue) -> Work:
     }
     found, texts = _without_premature(paths, found, texts)
     later = {EMPEROR_INI: texts.pop(EMPEROR_INI)} if EMPEROR_INI in texts else {}
-    ran, dependent, unwell = _acts(venue, {name for name in texts if name in venue_files.OF_ACTS})
+    # What runs has read the others already.
+    news = {name for name, text in {**texts, **later}.items() if not _was_lost(paths, name, text)}
+    ran, dependent, unwell = _acts(venue, news.intersection(venue_files.OF_ACTS))
     return Work(
         files=tuple(found),
         texts=texts,
@@ -64,7 +66,7 @@ def examine(venue: Venue) -> Work:
         ran=ran,
         restarted=dependent,
         passed_over=unwell,
-        causes=tuple(_causes(venue, {**texts, **later})),
+        causes=tuple(_causes(venue, {**texts, **later}, news)),
     )
 
 
@@ -93,6 +95,12 @@ def _renewal(venue_paths: VenuePaths, name: str, new: str) -> Renewal | None:
         kept = Renewal(name, Fate.KEPT, tuple(edits), is_news=is_news)
         return replace(kept, beside=beside) if is_news or is_there else kept
     return Renewal(name, Fate.ADDED if present is None else Fate.RENEWED)
+
+
+def _was_lost(venue_paths: VenuePaths, name: str, new: str) -> bool:
+    """Whether somebody has removed the file, which had this text."""
+    is_gone = text_of(venue_paths.top / name) is None
+    return is_gone and known_texts(venue_paths, name)[-1:] == [new]
 
 
 def _beside(venue_paths: VenuePaths, name: str, ours: set[str]) -> str:
@@ -135,9 +143,9 @@ def _includes_template(act: Act) -> bool:
     return any(line.file in venue_files.OF_ACTS for line in script.lines)
 
 
-def _causes(venue: Venue, texts: Mapping[str, str]) -> Iterator[Cause]:
+def _causes(venue: Venue, texts: Mapping[str, str], news: set[str]) -> Iterator[Cause]:
     paths = venue.paths
-    if EMPEROR_INI in texts:
+    if EMPEROR_INI in news:
         yield Cause.CONFIGURATION
     after = [texts.get(name) or text_of(paths.top / name) or "" for name in (EMPEROR_INI, LAUNCH)]
     if resident.is_supported(*after) and not paths.residents.is_dir():

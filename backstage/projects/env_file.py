@@ -132,7 +132,7 @@ class EnvFile(Mapping[str, str]):
         if after == before:
             return
         # If it is a link, the operator edits its target.
-        target = self.path if self._is_foreign else self.path.resolve()
+        target = self.path if self._is_foreign else Path(os.path.realpath(self.path))
         owner = (target if target.exists() else self._act.top).stat()
         # It is renamed after it has its owner, as the Act might start in between.
         part = target.with_name(f".{target.name}.{self._act.name}.part")

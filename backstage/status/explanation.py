@@ -68,15 +68,11 @@ def _reason(act_paths: ActPaths, look: Look) -> str:
 
 def why(act_paths: ActPaths, look: Look) -> str:
     """Why the Act in `look` fails or does not answer well; '' if unknown."""
-    if look.halt:
-        return str(look.halt)
+    if look.standstill:
+        return str(look.standstill)
     if look.state is State.UNHEALTHY:
         return look.health.why if look.health else ""
     workforce = look.seen.workforce
-    if workforce and workforce.halted and not workforce.threads:
-        pids = [str(pid) for pid in look.workers]
-        told = f"its worker (pid {', '.join(pids)}) is halted by a signal"
-        return f"{told}; type: kill -CONT {' '.join(pids)}"
     if look.seen.answers is False and workforce and workforce.busy:
         return f"it does not answer: all of its {workforce.busy} threads are busy"
     return failures.why_failing(evidence.gather(act_paths), look.address)

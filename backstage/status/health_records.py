@@ -7,8 +7,6 @@ that Act alone.
 from __future__ import annotations
 
 import json
-import os
-import stat
 from contextlib import suppress
 from dataclasses import replace
 
@@ -27,7 +25,7 @@ def read(act_paths: ActPaths, now: Generation) -> HealthRecord | None:
     Unless the record's generation lasts, the processes of the generation `now` were not asked yet.
     """
     try:
-        record = _record(json.loads(_content(act_paths)))
+        record = _record(json.loads(files.read_regular(act_paths.health, _LONGEST)[0]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     is_past = record.at <= processes.boot_clock()
@@ -57,16 +55,6 @@ def write(act_paths: ActPaths, record: HealthRecord, before: HealthRecord | None
             return
     with suppress(OSError):
         files.write_atomically(act_paths.health, content, sync=False)
-
-
-def _content(act_paths: ActPaths) -> bytes:
-    # Not to wait for a writer of a fifo, and not to follow a link.
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = os.open(act_paths.health, flags)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("no regular file")
-        return file.read(_LONGEST)
 
 
 def _record(noted: dict[str, object]) -> HealthRecord:

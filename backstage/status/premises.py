@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from shlex import quote
 
 from ..facts.faults import Fault
-from ..layout.paths import ActPaths
-from ..uwsgi import vassal_files
+from ..facts.lost_parts import LostPart
+from ..layout.paths import ActPaths, VenuePaths
+from ..uwsgi import includes, vassal_files
 from ..uwsgi.emperor import uwsgi_of
 from ..uwsgi.includes import Line, Script
 
@@ -25,6 +28,22 @@ def missing(act_paths: ActPaths, script: Script) -> Fault | None:
     if script.branches:
         return None
     return _missing_directory(act_paths, script) or _missing_environment(act_paths, script)
+
+
+def lost_projects(venue_paths: VenuePaths, names: Iterable[str]) -> Iterator[LostPart]:
+    """The projects in acts/ that Acts are to run from, and that are not there."""
+    for act in map(venue_paths.act, names):
+        file = None if act.top.is_dir() else vassal_files.load(act)
+        script = includes.read_all(venue_paths, act.vassal, file.text) if file else Script()
+        _, directory = _named(act, script, "chdir")
+        if directory == act.top:
+            name = quote(act.name)
+            yield LostPart(
+                f"acts/{act.name}/",
+                f"{act.name} cannot be started again",
+                f"backstage retire {name} && backstage new-act {name}",
+                "put it back, or, for a new one,",
+            )
 
 
 def _missing_directory(act_paths: ActPaths, script: Script) -> Fault | None:

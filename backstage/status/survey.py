@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import SettingsError
 from ..facts.faults import Fault
@@ -20,14 +21,20 @@ from ..kinds.kind import Kind
 from ..layout.paths import ActPaths, VenuePaths
 from ..layout.settings import Settings, read_settings
 from ..logs import log_files
-from ..system import processes, sockets
+from ..system import lazy, processes, sockets
 from ..system.deadlines import Deadline
 from ..system.refusals import telling
-from ..uwsgi import loaded, log_reasons, probes, stats, vassal_files
+from ..uwsgi import loaded, probes, stats, vassal_files
 from ..uwsgi.emperor import Emperor
 from ..uwsgi.ini import Address, VassalFile
 from . import health_records
-from .inquiries import Inquiry, inquire, question_for
+
+if TYPE_CHECKING:
+    from ..uwsgi import log_reasons
+    from . import inquiries
+else:
+    log_reasons = lazy.module("backstage.uwsgi.log_reasons")
+    inquiries = lazy.module("backstage.status.inquiries")
 
 # How long to wait for all masters, which answer in microseconds, plus for each, in seconds.
 _PATIENCE_WITH_MASTERS = 0.05
@@ -87,6 +94,15 @@ class Look:
     def unsure(self) -> bool:
         """Whether only a probe of its port can tell the state, and none has been sent."""
         return self.address is not None and is_unsure(self.seen, self.kind)
+
+    @property
+    def standstill(self) -> Halt | None:
+        """What does not go on until somebody continues it: also its workers, if none is left."""
+        workforce = self.seen.workforce
+        is_left = workforce is None or workforce.threads or not workforce.halted
+        if self.halt or self.state is not State.FAILING or is_left:
+            return self.halt
+        return Halt("its worker", self.workers)
 
     @property
     def told_by(self) -> tuple[Generation, HealthRecord | None]:
@@ -213,13 +229,13 @@ class Survey:
         if not doubtful:
             return {}
         settings = _settings(self.paths)
-        checks = [question_for(self.paths.act(look.name), settings) for look in doubtful]
+        checks = [inquiries.question_for(self.paths.act(look.name), settings) for look in doubtful]
         with ExitStack() as closing:
-            asked: list[tuple[Look, Inquiry]] = []
+            asked: list[tuple[Look, inquiries.Inquiry]] = []
             for look, check in zip(doubtful, checks, strict=True):
                 # Commands are left to those who wait or watch.
                 act = self.paths.act(look.name)
-                inquiry = None if check.command else inquire(act, check, *look.told_by)
+                inquiry = None if check.command else inquiries.inquire(act, check, *look.told_by)
                 if inquiry:
                     closing.callback(inquiry.close)
                     asked.append((look, inquiry))
@@ -267,7 +283,7 @@ class Survey:
         )
         halt = halt if seen.wanted else None
         if pid and facts and facts.halted:
-            halt = Halt("its master", pid)
+            halt = Halt("its master", (pid,))
         known = [fact for fact in (facts, *(fact for _, fact in crew)) if fact]
         return Look(
             name=act_paths.name,

@@ -6,7 +6,6 @@ Nobody but the Venue's user can write there. A file that cannot be read counts a
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -22,8 +21,7 @@ _LONGEST = 65_536
 def read(act_paths: ActPaths) -> Tally | None:
     """The tally of an Act; None if no watcher has ever seen it."""
     try:
-        with os.fdopen(files.open_regular(act_paths.past), "rb") as file:
-            return _tally(json.loads(file.read(_LONGEST)))
+        return _tally(json.loads(files.read_regular(act_paths.past, _LONGEST)[0]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

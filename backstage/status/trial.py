@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..errors import CheckFailed
 from ..facts.health import HealthCheck
 from ..facts.states import State
 from ..facts.trials import Trial
@@ -18,10 +19,12 @@ from ..projects import ask
 from ..system import as_user, programs, users
 from ..system.apart import run_apart
 from ..system.control_groups import ControlGroup
+from ..system.files import contents
 from ..uwsgi import dry_run, includes, launch, vassal_files
 from ..uwsgi.application import application
 from ..uwsgi.health_check import check_of, speaks_http
 from ..uwsgi.ini import VassalFile
+from . import premises
 from .survey import Look
 from .trial_report import Report
 
@@ -53,6 +56,8 @@ def try_out(act_paths: ActPaths, look: Look, wait: float | None, text: str = "")
         return Trial.FAULTY
     if not kind_of(file).has_workers:
         return Trial.NOT_WSGI
+    if gone := _missing(act_paths, file):
+        raise CheckFailed(act_paths.name, gone)
     task = _task(act_paths, file)
     if task is None:
         return Trial.NOT_PLAIN
@@ -63,6 +68,16 @@ def try_out(act_paths: ActPaths, look: Look, wait: float | None, text: str = "")
     pages = _pages(_check(act_paths, settings, file)) if is_well else []
     task = {**task, "word": ask.word(), "pages": pages, "nice": _NICE}
     return _carry_out(act_paths, settings.act(act_paths.name), task, patience).judge()
+
+
+def _missing(act_paths: ActPaths, file: VassalFile) -> str:
+    """What the file names and that does not exist any more; '' if nothing."""
+
+    def read() -> str:
+        script = includes.read_all(act_paths.venue, act_paths.vassal, file.text)
+        return str(premises.missing(act_paths, script) or "")
+
+    return str(as_user.run_as(users.stand_in(act_paths.venue.top), read))
 
 
 def _task(act_paths: ActPaths, file: VassalFile) -> dict[str, Any] | None:
@@ -87,7 +102,7 @@ def _task(act_paths: ActPaths, file: VassalFile) -> dict[str, Any] | None:
 def _environment(act_paths: ActPaths) -> dict[str, str]:
     """The environment of the Act's uWSGI; an older `templates/launch` does not record it."""
     try:
-        recorded = os.fsdecode(act_paths.environment.read_bytes())
+        recorded = os.fsdecode(contents(act_paths.environment))
     except OSError:
         return {
             **(programs.at_home(_inherited(act_paths), launch.uid_of(act_paths)) or {}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import lazy, processes
@@ -30,6 +31,13 @@ def bind_error(port: int, host: str = "127.0.0.1") -> OSError | None:
         except OSError as error:
             return error
     return None
+
+
+def is_bound(path: Path) -> bool:
+    """Whether a process has a Unix socket at this path, even if its file was removed."""
+    # proc_net(5): "0000000000000000: 00000002 00000000 00010000 0001 01 16163 /run/some.socket".
+    lines = Path("/proc/net/unix").read_text(errors="surrogateescape").splitlines()
+    return any(line.split(maxsplit=7)[7:] == [str(path)] for line in lines)
 
 
 def listener(port: int) -> int | None:

@@ -12,7 +12,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import NotAllowed, UnknownUser, UnsafeDirectory
+from ..errors import NotAllowed, UnknownUser
+from . import trust
 
 ROOT = 0
 # sudo's usual PATH.
@@ -95,7 +96,7 @@ def stand_in(venue: Path, act: Path | None = None) -> int | None:
         return None
     if owner := venue.lstat().st_uid:
         return owner
-    _refuse_shared(venue)
+    trust.refuse_shared(venue, ROOT)
     if act and os.path.lexists(act):
         return act.lstat().st_uid or None
     return None
@@ -142,15 +143,3 @@ def become(uid: int) -> None:
 
 class _Became:
     somebody = False
-
-
-def _refuse_shared(venue: Path) -> None:
-    """Raise UnsafeDirectory unless only root can replace the directory at this path."""
-    for place in (venue, *venue.parents):
-        facts = place.lstat()
-        # In a sticky directory such as /tmp, nobody can remove another user's files.
-        kept = place != venue and facts.st_mode & stat.S_ISVTX
-        loose = facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not kept
-        if stat.S_ISLNK(facts.st_mode) or facts.st_uid != ROOT or loose:
-            why = f"is not under root's sole control, so nor is {venue}"
-            raise UnsafeDirectory(place, why, f"chown root '{place}' && chmod go-w '{place}'")

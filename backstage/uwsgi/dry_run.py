@@ -12,7 +12,7 @@ from pathlib import Path
 from ..facts.faults import Fault
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import programs, sockets, users
-from ..system.files import write_atomically
+from ..system.files import contents, write_atomically
 from ..system.refusals import is_shortage
 from . import includes, ini, log_reasons, owners
 from .emperor import uwsgi_of
@@ -70,7 +70,7 @@ def fault(act_paths: ActPaths, running: VassalFile | None = None) -> Fault | Non
     something: that is no fault of the file.
     """
     try:
-        data = act_paths.vassal.read_bytes()
+        data = contents(act_paths.vassal)
     except FileNotFoundError:
         return None
     except OSError as error:

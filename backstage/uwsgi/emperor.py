@@ -10,15 +10,16 @@ from pathlib import Path
 
 from ..errors import EmperorFailed, NotAllowed
 from ..facts.sightings import Halt
+from ..layout import executed
 from ..layout.paths import VenuePaths
 from ..logs import log_files
-from ..system import processes, programs
+from ..system import processes, programs, trust
 from ..system.deadlines import Deadline, finite, until
-from ..system.files import lock_holder, refuse_foreign, refuse_writable_by_others
+from ..system.files import contents, lock_holder
 from ..system.locks import locked
 from ..system.refusals import telling
 from ..systemd import client
-from . import resident, stats
+from . import lost_parts, resident, stats
 
 # A log longer than this, in bytes, is rotated when the Emperor starts.
 _LOG_MAX = 10_000_000
@@ -64,12 +65,24 @@ class Emperor:
         """The Emperor's process, if a signal has halted it."""
         pid = self.pid
         facts = processes.facts(pid) if pid else None
-        return Halt("the Emperor", pid) if pid and facts and facts.halted else None
+        return Halt("the Emperor", (pid,)) if pid and facts and facts.halted else None
 
     def refuse_halted(self) -> None:
         """Raise EmperorFailed if a signal has halted the Emperor: it does nothing for its Acts."""
         if halt := self.halt:
             raise EmperorFailed(str(halt))
+
+    def refuse_unreachable(self) -> None:
+        """Raise EmperorFailed if the Emperor is no process of this host, or container."""
+        if self.pid is not None and self.pid <= 0:
+            raise EmperorFailed(
+                f"the Emperor of {self._paths.top} runs in another container or on another host; "
+                "stop it there"
+            )
+
+    def refuse_lost(self) -> None:
+        """Raise PartLost if something is lost without which it can start or stop no Act."""
+        lost_parts.refuse(self._paths, self.pid)
 
     def wake(self) -> None:
         """Make the Emperor scan `vassals/` now; returns as soon as it has been told."""
@@ -88,15 +101,15 @@ class Emperor:
         and NotAllowed if this user may not start that unit or the Venue is another's.
         """
         self.refuse_halted()
+        self.refuse_lost()
+        lost_parts.make_log_directory(self._paths)
         if self.pid and self.stats():
             return
         if service := client.service_of(self._paths.top):
             self._have_started(service)
             return
+        executed.refuse_loose(self._paths)
         with self._locked("starting"):
-            for directory in (self._paths.top, self._paths.vassals):
-                refuse_foreign(directory)
-                refuse_writable_by_others(directory)
             if self.pid is None:
                 self._sweep()
                 self._launch()
@@ -119,9 +132,11 @@ class Emperor:
 
     def end(self, wait: float) -> None:
         """Like `stop`, for an Emperor that no unit has started."""
+        trust.refuse_foreign(self._paths.top)
         with self._locked("stopping"):
             pid = self.pid
             if pid is not None:
+                self.refuse_unreachable()
                 resident.end_halted(self._paths)
                 everybody, families = processes.family(pid), processes.families(pid)
                 _tell_to_end(pid)
@@ -179,7 +194,6 @@ class Emperor:
 
     def _set_log_aside(self) -> None:
         log = self._paths.emperor_log
-        log.parent.mkdir(mode=0o750, exist_ok=True)
         if log_files.size(log) > _LOG_MAX:
             log.replace(log.with_suffix(".log.1"))
 
@@ -196,8 +210,8 @@ class Emperor:
 
     def _last_session(self) -> int | None:
         try:
-            return int(self._paths.emperor_pid.read_text())
-        except (FileNotFoundError, ValueError):
+            return int(contents(self._paths.emperor_pid))
+        except (OSError, ValueError):
             return None
 
     def _tail(self) -> str:

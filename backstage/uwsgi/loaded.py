@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..facts.untaken import Untaken
 from ..layout.paths import ActPaths, VenuePaths
+from ..system import files
 from .vassal_files import TICK
 
 # No record is longer, in bytes; the Act itself may have written something else.
@@ -95,20 +96,15 @@ def _is_credible(act_paths: ActPaths, path: str) -> bool:
 def _contents(act_paths: ActPaths) -> tuple[str, int] | None:
     """The text of the record and its mtime in nanoseconds."""
     try:
-        # Without waiting, if the Act has put a pipe there, and without following a link.
-        descriptor = os.open(act_paths.loaded, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        content, facts = files.read_regular(act_paths.loaded, _LONGEST)
     except OSError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            return None
-        return file.read(_LONGEST).decode(errors="replace"), facts.st_mtime_ns
+    return content.decode(errors="replace"), facts.st_mtime_ns
 
 
 def _facts(path: str) -> os.stat_result | None:
     try:
-        return Path(path).stat()
+        return os.stat(path)  # noqa: PTH116
     except OSError:
         return None
 
@@ -128,8 +124,7 @@ def _known(path: str, *_: int) -> str:
 
 def _read(path: str) -> str:
     try:
-        with open(path, "rb") as file:
-            return hashlib.sha256(file.read()).hexdigest()
+        return hashlib.sha256(files.contents(Path(path))).hexdigest()
     except OSError:
         return ""
 

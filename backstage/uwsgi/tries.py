@@ -57,7 +57,7 @@ class Tries:
 def recorded(act_paths: ActPaths) -> Tries | None:
     """The record; None without one, or if it cannot be read."""
     try:
-        noted = json.loads(act_paths.tries.read_bytes())
+        noted = json.loads(files.contents(act_paths.tries))
         version = noted.pop("version")
         return Tries(**noted, version=Version(**version) if version else None)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -65,7 +65,8 @@ def names(directory: Path) -> set[str]:
 def is_there(entry: os.DirEntry[str] | Path) -> bool:
     """Whether this is a vassal file that can be reached."""
     try:
-        return entry.is_file()
+        # Path.is_file() takes several times as long.
+        return os.path.isfile(entry) if isinstance(entry, Path) else entry.is_file()  # noqa: PTH113
     except OSError:
         # A link to itself, or into a directory that may not be entered.
         return False
@@ -153,7 +154,7 @@ def put_back(act_paths: ActPaths) -> None:
 
     Raises FileNotFoundError without one.
     """
-    content, facts = act_paths.kept.read_bytes(), act_paths.kept.stat()
+    content, facts = files.contents(act_paths.kept), act_paths.kept.stat()
     write(act_paths.vassal, content, mtime=facts.st_mtime, mode=stat.S_IMODE(facts.st_mode))
 
 
@@ -176,7 +177,7 @@ def refuse(act_paths: ActPaths, refused: Version, fault: Fault) -> None:
 def refusal(act_paths: ActPaths) -> Fault | None:
     """Why the file in `vassals/` is not used; None unless its present version was refused."""
     try:
-        noted = json.loads(act_paths.refused.read_bytes())
+        noted = json.loads(files.contents(act_paths.refused))
         is_present = Version(**noted["version"]) == version(act_paths)
         return Fault(**noted["fault"]) if is_present else None
     except FileNotFoundError:
@@ -206,7 +207,7 @@ def date(act_paths: ActPaths, present: Version, mtime: int) -> Version:
 
 def _make_own(act_paths: ActPaths, present: Version, mtime: int) -> Version:
     path = act_paths.vassal
-    data, facts = path.read_bytes(), path.stat()
+    data, facts = files.contents(path), path.stat()
     if _version_of(facts) != present:
         raise Overtaken
     files.write_atomically(path, data, mode=stat.S_IMODE(facts.st_mode), mtime=mtime // _NANO)
@@ -228,7 +229,7 @@ def read(path: Path) -> VassalFile | None:
         except BlockingIOError:
             if not _rests(facts):
                 return slot.held[1]
-            data = path.read_bytes()
+            data = files.contents(path)
         file = VassalFile(path.stem, data.decode(errors="replace"))
         if file == slot.held[1]:
             file = slot.held[1]

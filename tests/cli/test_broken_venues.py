@@ -5,6 +5,7 @@ Each command meets each kind of state; the many states of single files take turn
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -18,6 +19,9 @@ import click
 import pytest
 
 from backstage.cli.program import SECTIONS, program
+from backstage.errors import SystemRefused
+from backstage.shortcuts import use_venue
+from backstage.venue import Venue
 from tests.cli import broken_venues, calls
 from tests.cli.calls import NOBODY, Call
 
@@ -82,8 +86,9 @@ def stage() -> Iterator[Stage]:
     # Not in pytest's own directory, which nobody else may enter.
     top = Path(tempfile.mkdtemp(prefix="bs-broken-")).resolve()
     top.chmod(0o755)
-    broken_venues.build(top / "model")
-    (top / "home").mkdir()
+    # Where the copies will be, as a Venue knows where it was made.
+    broken_venues.build(top / "home" / "V")
+    (top / "home" / "V").rename(top / "model")
     os.chown(top / "home", *(user or os.geteuid(), -1))
     env = {
         **{"HOME": str(top / "home"), "PATH": os.environ["PATH"], "EDITOR": "true"},
@@ -348,3 +353,43 @@ def test_a_venue_of_another_user(stage: Stage, mode: int) -> None:
     }
     assert {command: call.err for command, call in others.items()} == told
     assert {call.code for call in others.values()} == {6}
+
+
+# The library
+
+
+@pytest.mark.parametrize("path", ["", ".emperor.lock"])
+def test_the_library_raises_errors_of_its_own(stage: Stage, path: str) -> None:
+    """Where the operating system refuses: nobody has to know which of its errors to expect."""
+    venue = stage.top / "home" / "V"
+    broken_venues.copy(stage.model, venue, stage.user)
+
+    def told(work: Callable[[Venue], object]) -> str:
+        opened = use_venue(venue)
+        (venue / path).chmod(0)
+        try:
+            work(opened)
+        except SystemRefused as error:
+            return f"{type(error).__name__} {error.errno}"
+        finally:
+            (venue / path).chmod(0o700)
+        return "nothing"
+
+    def all_told() -> int:
+        works: tuple[Callable[[Venue], object], ...] = (
+            lambda _: use_venue(venue),
+            Venue.snapshot,
+            Venue.start,
+            Venue.stop,
+            lambda opened: opened.act("blog").start(),
+            lambda opened: opened.act("blog").state,
+            lambda opened: opened.act("blog").restart(check=False),
+            lambda opened: opened.watcher,
+        )
+        print(json.dumps([told(work) for work in works]))
+        return 0
+
+    call = calls.call([], env=stage.env, user=stage.user, work=all_told)
+    broken_venues.remove(venue)
+    assert call.err == ""
+    assert {each.split()[1] for each in json.loads(call.out)} == {str(errno.EACCES)}

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from backstage.doctor import directories, environment, examination
+from backstage.doctor import directories, examination, lost
 from backstage.doctor.finding import Finding, Remedy, Severity, note, ok, trouble
 from backstage.layout.paths import VenuePaths
 from backstage.layout.shipped_files import configuration
 from backstage.status.survey import Survey
+from backstage.system.files import remove_tree
 
 CHECKS = [
-    *("environment", "uwsgi", "permissions", "emperor", "files", "watcher", "ports"),
+    *("lost", "environment", "uwsgi", "permissions", "emperor", "files", "watcher", "ports"),
     *("disk", "limits", "leftovers", "acts", "django"),
 ]
 
@@ -28,6 +29,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VenuePaths:
     for name in ("acts", "bin", "kept", "log", "run", "templates", "vassals"):
         (venue.top / name).mkdir(parents=True, mode=0o755)
     venue.run.chmod(0o700)
+    (venue.templates / "launch").touch()
     venue.settings.touch()
     venue.emperor_ini.write_text(configuration("emperor", "emperor.ini", venue=str(venue.top)))
     venue.act("worker").kept.write_text("[uwsgi]\nmule = worker.py\n")
@@ -84,7 +86,7 @@ def test_findings_come_as_they_are_made(paths: VenuePaths, monkeypatch: pytest.M
         yield ok("first", "is there")
         raise AssertionError("asked for before it was wanted")
 
-    monkeypatch.setattr(environment, "environment", endless)
+    monkeypatch.setattr(lost, "examine", lambda survey, _: endless(survey))
     assert next(examination.examine(Survey(paths), [])).subject == "first"
 
 
@@ -104,10 +106,29 @@ def test_a_check_that_fails_is_a_finding(
     assert told_by(paths, "limits")
 
 
-def test_a_file_that_is_not_there_is_a_finding(paths: VenuePaths) -> None:
-    paths.vassals.rmdir()
-    (failed,) = told_by(paths, "leftovers")
-    assert failed.command == f"ls -ld {paths.vassals}"
+def test_a_file_that_is_not_there_is_a_finding(
+    paths: VenuePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directories, "disk", lambda _: (paths.top / "away").read_bytes())
+    (failed,) = told_by(paths, "disk")
+    assert failed.command == f"ls -ld {paths.top / 'away'}"
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        *((name, "backstage venue start") for name in ("acts/", "kept/", "log/", "vassals/")),
+        *((name, "backstage upgrade") for name in ("emperor.ini", "templates/launch")),
+    ],
+)
+def test_what_is_lost_is_told_by_name(paths: VenuePaths, name: str, command: str) -> None:
+    """No other check stumbles over it; without an Emperor, nothing is lost with `run/`."""
+    assert [told.severity for told in told_by(paths, "lost")] == [Severity.OK]
+    for path in (paths.top / name, paths.run):
+        remove_tree(path)
+    (told,) = told_by(paths, "lost")
+    assert (told.severity, told.subject, told.command) == (Severity.TROUBLE, name, command)
+    assert not [each for each in examine(paths, "worker") if "cannot be examined" in each.what]
 
 
 def test_without_an_emperor(paths: VenuePaths) -> None:

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from backstage.errors import UnknownUser
+from backstage.facts.health import Generation, HealthCheck
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.layout.settings import Settings, read_settings
-from backstage.status.inquiries import question_for
+from backstage.status import inquiries
+from backstage.status.inquiries import inquire, question_for
 
 
 @pytest.fixture
@@ -32,3 +35,16 @@ def test_a_host_that_the_act_allows_is_asked_for(act: ActPaths, settings: Settin
 def test_a_directory_instead_of_env_allows_no_host(act: ActPaths, settings: Settings) -> None:
     act.env_file.mkdir()
     assert question_for(act, settings).host == "localhost"
+
+
+def test_an_act_of_a_uid_that_is_no_user_is_not_asked(
+    act: ActPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk from another machine: nothing is known of whom to run its command as."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise UnknownUser("54321")
+
+    monkeypatch.setattr(inquiries.questions, "ask", unknown)
+    nobody = Generation("", 0, 0, frozenset())
+    assert inquire(act, HealthCheck(command="true"), nobody, None) is None

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from backstage.errors import UnknownUser
 from backstage.system import processes, programs
 from backstage.system.deadlines import Deadline, until
 from tests.conftest import Spawn
@@ -67,17 +68,17 @@ def test_a_service_knows_nothing_of_the_shell_that_started_it(
     }
     for name, value in {**kept, **dropped, "PATH": "/opt/bin:/usr/bin"}.items():
         monkeypatch.setenv(name, value)
-    assert programs.service_environment(Path("/srv/V")) == {
+    assert programs.service_environment(Path("/usr")) == {
         **kept,
-        "PATH": "/srv/V/bin:/opt/bin:/usr/bin",
-        "VIRTUAL_ENV": "/srv/V",
+        "PATH": "/usr/bin:/opt/bin:/usr/bin",
+        "VIRTUAL_ENV": "/usr",
     }
 
 
 def test_a_service_finds_the_system_also_without_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PATH")
-    path = programs.service_environment(Path("/srv/V"))["PATH"].split(":")
-    assert path[0] == "/srv/V/bin"
+    path = programs.service_environment(Path("/usr"))["PATH"].split(":")
+    assert path[0] == "/usr/bin"
     assert {"/usr/bin", "/bin"} <= set(path)
 
 
@@ -170,3 +171,9 @@ def test_a_detached_program_is_on_its_own(tmp_path: Path, ending: list[int]) -> 
     os.kill(pid, signal.SIGKILL)
     assert eventually(lambda: not processes.alive(pid))
     assert pid not in [child.pid for child in psutil.Process().children(recursive=True)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a program as another user")
+def test_a_program_cannot_run_as_a_uid_that_is_no_user() -> None:
+    with pytest.raises(UnknownUser, match="54321"):
+        programs.run(["true"], uid=54321)

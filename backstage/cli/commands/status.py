@@ -7,6 +7,7 @@ from contextlib import nullcontext
 
 import click
 
+from ...facts.lost_parts import LostPart
 from ...facts.rates import Rates
 from ...facts.states import TROUBLED, State
 from ...facts.watching import Watcher, Watching
@@ -48,7 +49,8 @@ def status(session: Session, acts: tuple[str, ...], watch: bool, chosen: str) ->
 
     States are observed at this moment, whatever caused them. For a failing or unhealthy Act, the
     reason is shown. Rates are averages since the Act entered its state; with --watch, over the last
-    second. The exit code is 1 if an Act that is to run is failing, unhealthy or without an Emperor.
+    second. What somebody has removed from the Venue is named, with the command that makes it again.
+    The exit code is 1 then, and if an Act that is to run is failing, unhealthy or without Emperor.
     """
     columns = chosen.split(",")
     for column in columns:
@@ -76,17 +78,17 @@ class _View:
         reading = self._meter.look()
         rates = [each for each in reading.acts if each.now.name in (self._names or {each.now.name})]
         fails = any(each.now.state in TROUBLED for each in rates)
-        watcher = self._venue.watcher
-        found = {
-            "venue": str(self._venue.path),
-            "emperor": reading.emperor,
-            "watcher": watcher.fields,
-            "acts": [document(each) for each in rates],
-        }
+        watcher, lost = self._venue.watcher, self._venue.lost
         return Result(
-            found,
-            lambda screen: screen.lines(self._lines(rates, reading.emperor, watcher)),
-            Exit.FAILED if fails else Exit.DONE,
+            lambda: {
+                "venue": str(self._venue.path),
+                "emperor": reading.emperor,
+                "watcher": watcher.fields,
+                "acts": [document(each) for each in rates],
+                "lost": [part.fields for part in lost],
+            },
+            lambda screen: screen.lines(self._lines(rates, reading.emperor, watcher, lost)),
+            Exit.FAILED if fails or lost else Exit.DONE,
         )
 
     def changes(self) -> Iterator[Result]:
@@ -97,7 +99,9 @@ class _View:
                 yield self.now()
                 events.next_within(_BEAT)
 
-    def _lines(self, rates: Sequence[Rates], pid: int | None, watcher: Watcher) -> Iterator[Line]:
+    def _lines(
+        self, rates: Sequence[Rates], pid: int | None, watcher: Watcher, lost: Sequence[LostPart]
+    ) -> Iterator[Line]:
         if "name" in self._columns or not rates:
             yield [(self._head(rates, pid), "bold")]
             yield []
@@ -110,6 +114,9 @@ class _View:
                 style = self._screen.style(each.now.state)
                 yield []
                 yield [(harmless(each.now.name), style), (f": {told}", "")]
+        for part in lost:
+            yield []
+            yield [(harmless(str(part)), "bold red")]
         if watcher.state in _AMISS:
             yield []
             yield [(f"The watcher is {watcher}; to learn more: backstage doctor", "")]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
+from ...facts.lost_parts import LostPart
 from ...facts.states import State
 from ...systemd import client
 from ..exits import Exit
@@ -28,27 +31,32 @@ def venue(session: Session, verb: str) -> Result:
 
     `start` starts its Emperor and, with it, every Act that has not been stopped. `stop` stops them
     all; the next `start` brings back the same Acts. `info` shows where the Venue is and what runs
-    in it.
+    in it. If somebody has removed vassals/, kept/, acts/ or log/, `start` makes it again; Acts that
+    run are not disturbed.
     """
     # If a unit runs the Venue, root leaves starting and stopping to systemd.
     session.keeps_root = verb != "info"
     if verb != "info" and not client.service_of(session.venue.path):
         session.give_up_root()
+    lost: tuple[LostPart, ...] = ()
     if verb == "start":
+        lost = session.venue.lost
         session.venue.start()
     elif verb == "stop":
         session.under_way.add(f"stopping {session.venue.path}")
         session.venue.stop()
         session.under_way.clear()
-    return _described(session)
+    return _described(session, lost)
 
 
-def _described(session: Session) -> Result:
+def _described(session: Session, lost: Sequence[LostPart]) -> Result:
     seen = session.venue
     acts = seen.snapshot()
     running = sum(now.state is State.RUNNING for now in acts)
     ports, watcher = seen.settings.ports, seen.watcher
     python = seen.paths.site_packages.parent.name.removeprefix("python")
+    still = {part.name for part in seen.lost}
+    made = [part.name for part in lost if part.name not in still]
     document = {
         "venue": str(seen.path),
         "emperor": seen.emperor.pid,
@@ -58,6 +66,7 @@ def _described(session: Session) -> Result:
         "ports": {"first": ports.start, "last": ports.stop - 1},
         "memory": sum(now.memory for now in acts),
         "python": python,
+        "made_again": made,
     }
 
     def show(screen: Screen) -> None:
@@ -71,6 +80,8 @@ def _described(session: Session) -> Result:
             "Ports": f"{ports.start} to {ports.stop - 1}",
             "Python": python,
         }
+        for name in made:
+            screen.line(f"{name} was lost, and is made again")
         for title, text in lines.items():
             screen.line(f"{title:<9}{text}")
 
