@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from .errors import ActFailed, PortUnavailable
+from .errors import ActFailed, NotInTime, PortUnavailable
+from .events import authors
+from .events.authors import Deed
 from .events.streams import Broadcast
+from .facts import advice
 from .facts.snapshots import Snapshot
 from .facts.states import ANSWERING, State
 from .layout import executed
@@ -128,7 +131,8 @@ class Act:
     def begin(self, wait: float | None = 30.0) -> None:
         """Like `start`, but returns when the Act answers at all, whatever its health check says."""
         log, deadline = log_mark(self.paths), _deadline(wait)
-        with self._acting("starting"):
+        begins = not self.wanted or self._waiter.glance().state not in ANSWERING
+        with self._acting("starting", Deed.BEGIN if begins else None):
             if not self._waiter.listed():
                 launch.prepare(self.paths)
             self._emperor.start()
@@ -170,14 +174,14 @@ class Act:
         Act does not run, if its health path is a page for visitors, or if it does not say so.
         """
         path = draining.refuse_unfit(self.paths)
-        with self._acting("draining"):
+        with self._acting("draining", Deed.MARK):
             if self._waiter.glance().state not in ANSWERING:
                 raise ActFailed(self.name, f"cannot be drained: it is {self.state}")
             draining.begin(self.paths, path, _deadline(wait))
 
     def undrain(self) -> None:
         """Have visitors sent to the Act again; does nothing if it is not drained."""
-        with self._acting("undraining"):
+        with self._acting("undraining", Deed.MARK):
             self.paths.drain.unlink(missing_ok=True)
 
     def restart(self, wait: float | None = 30.0, *, check: bool = True) -> None:
@@ -199,7 +203,7 @@ class Act:
         if check:
             trial.try_out(self.paths, self._waiter.look(), wait)
         log, deadline = log_mark(self.paths), _deadline(wait)
-        with self._acting("restarting"):
+        with self._acting("restarting", Deed.BEGIN):
             self._emperor.refuse_halted()
             if self.wanted:
                 self._waiter.refuse_halted()
@@ -243,7 +247,7 @@ class Act:
             self.check(text)
             trial.try_out(self.paths, self._waiter.look(), wait, text)
         log = log_mark(self.paths)
-        with self._acting("editing"):
+        with self._acting("editing", Deed.BEGIN):
             moment = processes.boot_clock()
             changes = rewriting.rewrite(self.paths, text, based_on, self._emperor.stats())
             is_reloading = self.wanted and self._emperor.pid is not None
@@ -280,7 +284,7 @@ class Act:
 
         Nothing is deleted: project, database and vassal file stay together under `retired/`.
         """
-        with self._acting("retiring"):
+        with self._acting("retiring", Deed.END):
             self._emperor.refuse_halted()
             self._emperor.refuse_lost()
             self._stop(Deadline(30.0))
@@ -329,13 +333,22 @@ class Act:
         )
 
     @contextmanager
-    def _acting(self, doing: str) -> Iterator[None]:
+    def _acting(self, doing: str, deed: Deed | None = None) -> Iterator[None]:
         trust.refuse_foreign(self.paths.venue.top)
         with (
             files.telling_disk_trouble(f"{doing} Act {self.name!r}", self.paths.venue.top),
             locked_act(self.paths, f"{doing} {self.name}"),
         ):
-            yield
+            if deed:
+                authors.note(self.paths, deed)
+            try:
+                yield
+            except NotInTime:
+                raise
+            except BaseException:
+                # It has not been done, so what comes next has another cause.
+                authors.withdraw(self.paths)
+                raise
 
     def _want(self, deadline: Deadline | None) -> None:
         """Put the vassal file in place, unless an operator or another process already has.
@@ -354,8 +367,8 @@ class Act:
     def _put_back(self) -> None:
         if not self.wanted:
             if not self.paths.kept.exists():
-                advice = f"make one with new_act(venue, {self.name!r})"
-                raise ActFailed(self.name, f"has no vassal file to start from; {advice}")
+                to_make = advice.make_act(self.paths.venue.top, self.name, "to make one")
+                raise ActFailed(self.name, "has no vassal file to start from", advice=to_make)
             vassal_files.put_back(self.paths)
 
     def _relaunch(self, deadline: Deadline | None) -> None:
@@ -376,7 +389,7 @@ class Act:
         self._waiter.await_health(deadline, log)
 
     def _end(self, wait: float | None) -> None:
-        with self._acting("stopping"):
+        with self._acting("stopping", Deed.END if self.wanted else None):
             self._emperor.refuse_halted()
             self._emperor.refuse_lost()
             self._stop(_deadline(wait))

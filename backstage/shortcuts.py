@@ -77,12 +77,14 @@ def new_act(
 def use_venue(path: str | Path) -> Venue:
     """Open the Venue at `path`; its Emperor is neither started nor stopped.
 
-    Raises NotAVenue, SettingsError, VenueMoved for one that was moved or copied, NotYours if this
-    user may not look into a Venue of another's, and SystemRefused.
+    Another user's Venue that is shared with a group of this user's is opened for what its members
+    may do; the rest raises NotAllowed. Raises NotAVenue, SettingsError, VenueMoved for one that was
+    moved or copied, and SystemRefused; for a Venue of another's NotYours for a user who is not in
+    the group, EmperorFailed if its watcher does not run.
     """
-    from .venue import Venue
+    from .sharing.opening import open_venue
 
-    return Venue.open(path)
+    return open_venue(path)
 
 
 def venue_from_cwd() -> Venue:

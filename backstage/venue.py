@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from shlex import join
 from typing import TYPE_CHECKING
 
 from .batches import Outcome, Verb, carry_out
 from .errors import BackstageError, NoSuchAct, NotAVenue, SystemRefused
+from .events import streams
 from .events.event import Event
-from .events.streams import Broadcast, EventStream
+from .events.streams import EventStream
+from .facts import advice
+from .facts.command_line import join
 from .facts.lost_parts import LostPart
 from .facts.snapshots import Snapshot
 from .facts.watching import Watcher
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from .doctor import examination
     from .doctor.finding import Finding
     from .events import past_events
-    from .logs import journal, source
+    from .logs import journal, records, source
     from .logs.journal import Journal
     from .system import as_user, users
     from .virtualenvs import apprise_copy, private_copy
@@ -47,6 +50,7 @@ else:
     apprise_copy = lazy.module("backstage.virtualenvs.apprise_copy")
     past_events = lazy.module("backstage.events.past_events")
     private_copy = lazy.module("backstage.virtualenvs.private_copy")
+    records = lazy.module("backstage.logs.records")
     source = lazy.module("backstage.logs.source")
 
 # What applies to stopped Acts too.
@@ -64,7 +68,7 @@ class Venue:
     def __init__(self, venue_paths: VenuePaths) -> None:
         self.paths = venue_paths
         self._survey = Survey(venue_paths)
-        self._broadcast = Broadcast(self._survey)
+        self._broadcast = streams.of_survey(self._survey)
 
     @classmethod
     def open(cls, path: str | Path) -> Venue:
@@ -92,13 +96,10 @@ class Venue:
     @classmethod
     def _found(cls, paths: VenuePaths) -> Venue:
         if not is_directory(paths.top):
-            raise NotAVenue(paths.top, "does not exist; make a Venue with new_venue(name, path)")
+            raise NotAVenue(paths.top, "does not exist", advice.make_venue(paths.top))
         if paths.building.exists():
-            raise NotAVenue(
-                paths.top,
-                "is a half-built Venue; finish it with "
-                f"new_venue({paths.top.name!r}, {str(paths.top.parent)!r})",
-            )
+            to_finish = advice.make_venue(paths.top, "to finish it")
+            raise NotAVenue(paths.top, "is a half-built Venue", to_finish)
         _refuse_other(paths)
         # Who cannot ask the kernel for the Emperor can do nothing in the Venue.
         for file in (paths.settings, paths.emperor_lock):
@@ -126,10 +127,14 @@ class Venue:
         return self._survey.emperor
 
     @property
+    def emperor_pid(self) -> int | None:
+        """The pid of the Emperor; None if it does not run."""
+        return self._survey.emperor.pid
+
+    @property
     def watcher(self) -> Watcher:
         """The watcher of the Venue: its state and its pid. Raises SettingsError."""
-        emperor = self._survey.emperor.pid
-        return resident.look(self.paths, wanted=self.settings.watcher, emperor=emperor)
+        return resident.look(self.paths, wanted=self.settings.watcher, emperor=self.emperor_pid)
 
     @property
     def lost(self) -> tuple[LostPart, ...]:
@@ -216,12 +221,18 @@ class Venue:
         lines: int | None = None,
         since: float | datetime | None = None,
         follow: bool = False,
+        level: str | None = None,
+        grep: str | re.Pattern[str] | None = None,
     ) -> Journal:
         """The logs of these Acts and of 'emperor', merged by time; without names, all logs.
 
         Yields the last `lines` lines of each log, 20 by default unless `since` is given, a datetime
         or seconds since the epoch. With `follow`, the iterator continues until it is closed; if no
-        names were given, it also follows Acts created later. Raises NoSuchAct.
+        names were given, it also follows Acts created later.
+
+        With `level`, such as 'warning', only records of this level or a higher one; with `grep`, a
+        regular expression, only those with a line that matches. Records are whole, with their
+        tracebacks, and `lines` counts them. Raises NoSuchAct, ValueError, re.error.
         """
         for name in sources:
             if name != journal.EMPEROR:
@@ -233,6 +244,7 @@ class Venue:
             source.Span.of(lines, since),
             follow=follow,
             newcomers=tuple if sources else names,
+            wanted=records.Wanted.of(level, grep),
         )
 
     def close(self) -> None:
@@ -318,14 +330,17 @@ class Venue:
         restart one after the other, which `check` is for, as in `act.restart`. Raises NoSuchAct
         before anything is done, and everything that `start` raises.
         """
-        if names is not None:
-            acts = [self[name] for name in dict.fromkeys(names)]
-        else:
-            acts = [act for act in self if act.wanted or verb in _OF_ALL]
+        acts = self.meant(verb, names)
         if verb is Verb.START:
             self.emperor.refuse_lost()
             self.start()
         return carry_out(verb, acts, wait, drain=drain, check=check)
+
+    def meant(self, verb: Verb, names: Iterable[str] | None) -> list[Act]:
+        """The Acts that `each` applies a verb to. Raises NoSuchAct."""
+        if names is not None:
+            return [self[name] for name in dict.fromkeys(names)]
+        return [act for act in self if act.wanted or verb in _OF_ALL]
 
 
 def _refuse_other(paths: VenuePaths) -> None:

@@ -18,8 +18,8 @@ TESTS = Path(__file__).parent
 
 # From the bottom to the top: each imports only what stands above it in this list.
 ORDER = (
-    "errors",
     "facts",
+    "errors",
     "system",
     "layout",
     "systemd",
@@ -34,6 +34,7 @@ ORDER = (
     "act",
     "batches",
     "venue",
+    "sharing",
     "watcher",
     "nginx",
     "operations",
@@ -44,7 +45,7 @@ ORDER = (
 HOMES = {
     "subprocess": "system.programs",
     "psutil": "system",
-    "yaml": "layout.settings",
+    "yaml": "layout.yaml_file",
     "filelock": "system.locks",
     "idna": "nginx.hostnames",
     "packaging": "virtualenvs",

@@ -10,11 +10,12 @@ from importlib import import_module
 import click
 
 from ..errors import BackstageError, NotAVenue, NotYours, VenueMoved
-from . import streams
+from . import streams, synonyms
 from .exits import Exit
 from .options import shared_options
 from .results import Returned, render, render_error, tell_error
 from .session import Session
+from .synonyms import ALIASES
 from .terminal.screen import Screen
 
 # Each command with the location of its code and its line in the help, so that printing the help
@@ -60,6 +61,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "completion": ("completion:completion", "Print a shell completion script."),
     },
 }
+_HELP = "help"
 _COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
 
 
@@ -80,14 +82,21 @@ class Program(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
+        name, rest = ALIASES.get(args[0], args[0]), args[1:]
+        if name == _HELP:
+            name, rest = self._helped(ctx, rest)
         if name not in _COMMANDS and not name.startswith("-"):
-            from difflib import get_close_matches
-
-            meant = get_close_matches(name, _COMMANDS, n=1)
-            hint = f"did you mean '{meant[0]}'?" if meant else "see: backstage --help"
+            meant = synonyms.meant([name, *rest], _COMMANDS)
+            hint = f"did you mean: backstage {meant}" if meant else "see: backstage --help"
             raise click.UsageError(f"no command '{name}'; {hint}")
-        return super().resolve_command(ctx, args)
+        return super().resolve_command(ctx, [name, *rest])
+
+    def _helped(self, ctx: click.Context, words: list[str]) -> tuple[str, list[str]]:
+        """The command whose help is asked for, with the option that shows it."""
+        if not words:
+            click.echo(ctx.get_help())
+            ctx.exit()
+        return ALIASES.get(words[0], words[0]), ["--help"]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, _COMMANDS))
@@ -102,7 +111,7 @@ def _program() -> Program:
     program = Program(
         "backstage",
         help="Create, start, restart and stop many Django services on one host.",
-        epilog="For details, see `backstage COMMAND --help` or `man backstage`.",
+        epilog=f"{synonyms.told()} For details, see `backstage COMMAND --help` or `man backstage`.",
         no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         callback=lambda: None,
@@ -133,6 +142,7 @@ def main() -> None:
 def run(words: Sequence[str]) -> int:
     """Run the command with these arguments and return its exit code."""
     session = Session(Screen())
+    session.words = words
     name = _name_of(words)
     try:
         return _run(words, session, name)
@@ -230,5 +240,6 @@ def _name_of(words: Sequence[str]) -> str:
         if word == "--venue":
             next(rest, None)
         elif not word.startswith("-"):
-            return word if word in _COMMANDS else "backstage"
+            name = ALIASES.get(word, word)
+            return name if name in _COMMANDS else "backstage"
     return "backstage"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import BackstageError
 from ..layout import registry
+from ..layout.paths import VenuePaths
+from ..sharing import terms
 from ..shortcuts import use_venue
 from ..system import refusals, users
 from .terminal.screen import Screen
@@ -30,6 +33,10 @@ class Session:
         self.debug = False
         # Commands that change the machine need root; all others run as the Venue's owner.
         self.keeps_root = False
+        # Members of the group that a Venue is shared with may use this command.
+        self.is_for_members = False
+        # The command line, without the program.
+        self.words: Sequence[str] = ()
         # What continues after the command ends, for example after Ctrl-C.
         self.under_way: set[str] = set()
 
@@ -44,6 +51,9 @@ class Session:
         path = self.located
         if not self.keeps_root:
             _become_owner(path)
+        paths = VenuePaths(path)
+        if not self.is_for_members and terms.is_shared(paths):
+            raise terms.refusal(paths, self.words)
         return use_venue(path)
 
     @cached_property
@@ -55,7 +65,7 @@ class Session:
 
     def refusal(self, error: OSError) -> BackstageError:
         """What the operating system refused to this call."""
-        located = self.__dict__.get("_located")
+        located = self.__dict__.get("located")
         return refusals.refusal(error, venue=located)
 
     def give_up_root(self) -> None:

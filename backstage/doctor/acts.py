@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from shlex import quote
 
+from ..facts.command_line import quote
 from ..facts.faults import Fault
 from ..facts.states import PASSING, State
 from ..layout.paths import ActPaths
@@ -97,4 +97,5 @@ def _harmless(act_paths: ActPaths, text: str) -> str:
     """A text from the logs, without the secrets in the Act's .env."""
     if not act_paths.env_file.exists():
         return text
-    return veiled(text, secrets_in(DotEnv(contents(act_paths.env_file).decode(errors="replace"))))
+    environment = DotEnv(contents(act_paths.env_file).decode(errors="replace"))
+    return veiled(text, secrets_in(environment, {act_paths.name}), [str(act_paths.venue.top)])

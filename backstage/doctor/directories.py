@@ -7,8 +7,8 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from shlex import join, quote
 
+from ..facts.command_line import join, quote
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import users
 from ..uwsgi import vassal_files

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from shlex import quote
 
+from ..facts.command_line import quote
 from ..layout.paths import VenuePaths
 from ..layout.shipped_files import configuration
 from ..status.survey import Survey

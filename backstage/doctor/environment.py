@@ -6,8 +6,8 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from shlex import join
 
+from ..facts.command_line import join
 from ..layout.paths import VenuePaths
 from ..system import programs
 from ..system.files import contents

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from shlex import join
 
 from ..errors import BackstageError, UnsafeDirectory
+from ..facts.command_line import join
 from ..status.survey import Survey
 from ..system import refusals
 from . import (
@@ -20,6 +20,7 @@ from . import (
     lost,
     notify,
     ports,
+    settings,
     watcher,
 )
 from .finding import Finding, Remedy, trouble
@@ -42,6 +43,7 @@ def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
         "permissions": lambda: directories.permissions(paths, acts_paths),
         "emperor": lambda: emperor.examine(survey),
         "files": lambda: files.examine(paths),
+        "settings": lambda: settings.examine(survey),
         "watcher": lambda: watcher.examine(survey),
         "notify": lambda: notify.examine(survey),
         "ports": lambda: ports.examine(paths, survey.look_at(names)),

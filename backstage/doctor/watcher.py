@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from shlex import join
 
+from ..facts.command_line import join
 from ..facts.watching import Watcher, Watching
 from ..layout.paths import VenuePaths
 from ..layout.settings import read_settings

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from shlex import quote
+
+from ..facts.command_line import quote
 
 
 @dataclass(frozen=True)

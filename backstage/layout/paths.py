@@ -153,6 +153,16 @@ class VenuePaths:
         """What the watcher knows of troubles that people were told about."""
         return self.own / "notices.json"
 
+    @cached_property
+    def shared(self) -> Path:
+        """The directory that members of `group` can enter; there only while that is set."""
+        return self.top / "shared"
+
+    @cached_property
+    def shared_socket(self) -> Path:
+        """Where the watcher answers that group; its path is shorter than the Emperor's socket's."""
+        return self.shared / "socket"
+
     @property
     def apprise(self) -> Path | None:
         """The Venue's copy of Apprise; None if it has none."""
@@ -274,6 +284,11 @@ class ActPaths:
         return self.venue.run / f"{self.name}.drain"
 
     @cached_property
+    def author(self) -> Path:
+        """The file that names who acted on the Act last, and how."""
+        return self.venue.run / f"{self.name}.author"
+
+    @cached_property
     def past(self) -> Path:
         """The file in which the watcher counts restarts and time down."""
         return self.venue.past / f"{self.name}.json"
@@ -287,7 +302,7 @@ class ActPaths:
         """What was written about the Act, without the lock: it goes with the Act."""
         return (
             *(self.environment, self.loaded, self.fifo, self.refused),
-            *(self.tries, self.health, self.drain, self.past),
+            *(self.tries, self.health, self.drain, self.author, self.past),
         )
 
     def check_socket_room(self) -> None:

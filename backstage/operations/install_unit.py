@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from pathlib import Path
 from pwd import struct_passwd
 
 from ..errors import BackstageError, NotAllowed, ServiceFailed
+from ..facts.command_line import quote
 from ..layout import names, registry
 from ..layout.former_path import FormerPath
 from ..layout.settings import Settings
@@ -24,6 +26,7 @@ from ..uwsgi import launch
 from ..venue import Venue
 
 _ROOT = "root"
+_NO_USER = re.compile(r"[^a-z0-9_]+")
 # How long to wait for the Emperor to end, in seconds.
 _PATIENCE = 30.0
 
@@ -77,7 +80,7 @@ def refuse_unless_possible(wanted: Installation) -> None:
     if not client.booted():
         raise ServiceFailed(
             "systemd does not run on this machine (no /run/systemd/system), so it cannot run the "
-            f"Emperor; type: backstage --venue {wanted.venue.path} venue start"
+            f"Emperor; type: backstage --venue {quote(wanted.venue.path)} venue start"
         )
     if not wanted.service.own and not users.am_root():
         raise NotAllowed(f"only root can install system units; type: {_again(wanted)}")
@@ -250,10 +253,15 @@ def _account(venue: Venue, run_as: str) -> struct_passwd:
         raise NotAllowed(
             f"{venue.path} belongs to root, and services should not run as root. Name the user "
             "to run them, who becomes the owner of its files: --run-as NAME. To create one, type: "
-            f"adduser --system --group --home /srv/{venue.name.lower()} {venue.name.lower()}. Or, "
+            f"adduser --system --group --home /srv/{_user_for(venue)} {_user_for(venue)}. Or, "
             "to run each Act as its own user, started by root: --run-as root"
         )
     return users.by_name(users.name_of(owner))
+
+
+def _user_for(venue: Venue) -> str:
+    """A name for a user who is to own the Venue: the Venue's, without what no user's may have."""
+    return _NO_USER.sub("-", venue.name.lower())[:31].strip("-").lstrip("0123456789") or "venue"
 
 
 def _check_settings(settings: Settings, account: struct_passwd | None) -> None:

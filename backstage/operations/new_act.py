@@ -75,7 +75,7 @@ def _mark(act_paths: ActPaths) -> None:
     """Mark the new project as one that may be removed until it is complete."""
     write_atomically(act_paths.unfinished / _MADE_HERE, "")
     made = (act_paths.unfinished / _MADE_HERE).stat().st_ino
-    text = f"This Act is not complete: call new_act again.\n{made}\n"
+    text = f"This Act is not complete; repeat new_act or `backstage new-act`.\n{made}\n"
     write_atomically(act_paths.preparing, text)
 
 

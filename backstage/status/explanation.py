@@ -52,8 +52,8 @@ def _with_past(act_paths: ActPaths, look: Look, memory_used: int) -> Snapshot:
 def _reason(act_paths: ActPaths, look: Look) -> str:
     """Why the Act fails, or what is wrong although it runs; '' if nothing is.
 
-    The latter is a master or an Emperor that is halted, an edit that it does not run with, or
-    draining. A stopped Act may have been given up.
+    The latter is a master or an Emperor that is halted, an edit that it does not run with,
+    statistics that cannot be right, or draining. A stopped Act may have been given up.
     """
     if look.state in {State.FAILING, State.UNHEALTHY}:
         return why(act_paths, look)
@@ -63,7 +63,7 @@ def _reason(act_paths: ActPaths, look: Look) -> str:
         return tries.given_up(act_paths)
     if look.refused:
         return f"edit refused: {look.refused}"
-    return str(look.untaken or ("draining" if look.draining else ""))
+    return str(look.untaken or _odd(look) or ("draining" if look.draining else ""))
 
 
 def why(act_paths: ActPaths, look: Look) -> str:
@@ -75,4 +75,8 @@ def why(act_paths: ActPaths, look: Look) -> str:
     workforce = look.seen.workforce
     if look.seen.answers is False and workforce and workforce.busy:
         return f"it does not answer: all of its {workforce.busy} threads are busy"
-    return failures.why_failing(evidence.gather(act_paths), look.address)
+    return failures.why_failing(evidence.gather(act_paths), look.address) or _odd(look)
+
+
+def _odd(look: Look) -> str:
+    return f"its statistics are not uWSGI's: {look.odd}" if look.odd else ""

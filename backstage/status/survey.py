@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,6 +51,7 @@ _HEALTH_HOLDS = 60.0
 _TRIED = frozenset({State.FAILING, State.STARTING})
 
 
+_Crew = list[tuple[stats.WorkerStats, processes.ProcessFacts | None]]
 _NOBODY = Generation("", 0, 0, frozenset())
 
 
@@ -64,7 +65,8 @@ class Look:
     yet. `loaded` is when it loaded its files, 0 if unknown. `halt` is its master or the Emperor, if
     a signal has halted it. `generation` identifies its processes and `health` is what these said
     about themselves last; `noted` may be from workers that they have replaced. `may_sleep` tells
-    whether it ends by itself when nothing asks it.
+    whether it ends by itself when nothing asks it. `odd` says what its statistics have that those
+    of uWSGI never do; the Act can make them up.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Look:
     noted: HealthRecord | None = None
     draining: bool = False
     may_sleep: bool = False
+    odd: str = ""
 
     @property
     def pids(self) -> frozenset[int]:
@@ -218,9 +221,7 @@ class Survey:
         with telling("looking at the Acts", self.paths.top):
             masters = _ask_masters(acts, emperor)
             halt = None if emperor else self.emperor.halt
-            return {
-                act.name: self._assemble(act, emperor, masters.get(act.stats), halt) for act in acts
-            }
+            return {act.name: self._assemble(act, emperor, masters, halt) for act in acts}
 
     def _ask_for_health(self, looks: Iterable[Look]) -> dict[str, Look]:
         """The doubtful ones among these looks, completed; all are asked at once."""
@@ -249,9 +250,10 @@ class Survey:
         self,
         act_paths: ActPaths,
         emperor: stats.EmperorStats | None,
-        master: stats.VassalStats | None,
+        masters: stats.Heard,
         halt: Halt | None,
     ) -> Look:
+        master = masters.stats.get(act_paths.stats)
         refused = vassal_files.refusal(act_paths)
         vassal = emperor.vassals.get(act_paths.vassal.name) if emperor else None
         pid = _master_pid(vassal, master)
@@ -261,7 +263,7 @@ class Survey:
         untaken = None if refused or is_loading else loaded.untaken(act_paths, recorded)
         file = _used(act_paths, is_edited=bool(refused or (untaken and untaken.is_own)))
         facts = processes.facts(pid) if pid else None
-        crew = [(worker, processes.facts(worker.pid)) for worker in _spawned(master)]
+        crew, odd = _crew(master)
         kind = kind_of(file)
         at = recorded.at if recorded and not recorded.withdrawn else 0
         generation = _generation(pid, facts, vassal, at, crew)
@@ -303,6 +305,7 @@ class Survey:
             noted=noted,
             draining=draining,
             may_sleep=bool(vassal and vassal.on_demand) or _is_idler(file),
+            odd=masters.odd.get(act_paths.stats, odd),
         )
 
     def _is_foreign(
@@ -338,7 +341,7 @@ def _generation(
     facts: processes.ProcessFacts | None,
     vassal: Vassal | None,
     at: int,
-    crew: Sequence[tuple[stats.WorkerStats, processes.ProcessFacts | None]],
+    crew: _Crew,
 ) -> Generation:
     return Generation(
         master=f"{pid}:{facts.began if facts else 0}",
@@ -358,14 +361,33 @@ def _master_pid(vassal: Vassal | None, master: stats.VassalStats | None) -> int 
     return master.pid if master else None
 
 
-def _spawned(master: stats.VassalStats | None) -> list[stats.WorkerStats]:
-    return [worker for worker in master.workers if worker.pid > 0] if master else []
+def _crew(master: stats.VassalStats | None) -> tuple[_Crew, str]:
+    """The workers that a master names, and the first of them that is a process of others, if any.
+
+    That one counts as ended.
+    """
+    crew: _Crew = []
+    odd = ""
+    for worker in master.workers if master else ():
+        if worker.pid <= 0:
+            continue
+        facts = processes.facts(worker.pid)
+        if facts and facts.alive and master and not _is_child(facts, master.pid):
+            odd = odd or f"it names process {worker.pid} as its worker, which it is not"
+            facts = None
+        crew.append((worker, facts))
+    return crew, odd
+
+
+def _is_child(facts: processes.ProcessFacts, master: int) -> bool:
+    """Whether it is a child of the master, or was one of a master that is gone."""
+    return facts.parent == master or not processes.alive(master)
 
 
 def _deaths(
     act_paths: ActPaths,
     vassal: Vassal | None,
-    crew: Sequence[tuple[stats.WorkerStats, processes.ProcessFacts | None]],
+    crew: _Crew,
 ) -> int:
     """How often a worker of a vassal died in a row while it loaded.
 
@@ -383,7 +405,7 @@ def _deaths(
 
 def _workforce(
     master: stats.VassalStats,
-    crew: Sequence[tuple[stats.WorkerStats, processes.ProcessFacts | None]],
+    crew: _Crew,
 ) -> Workforce:
     accepting = [
         worker
@@ -406,9 +428,7 @@ def _workforce(
     )
 
 
-def _ask_masters(
-    acts: Iterable[ActPaths], emperor: stats.EmperorStats | None
-) -> dict[Path, stats.VassalStats]:
+def _ask_masters(acts: Iterable[ActPaths], emperor: stats.EmperorStats | None) -> stats.Heard:
     prompt: list[Path] = []
     busy: list[Path] = []
     for act in acts:
@@ -419,5 +439,6 @@ def _ask_masters(
         is_busy = vassal and (not vassal.accepting or vassal.cursed or not is_wanted)
         (busy if is_busy else prompt).append(act.stats)
     patience = _PATIENCE_WITH_MASTERS + _PATIENCE_WITH_EACH * len(prompt)
-    answers = stats.read_vassals(prompt, patience)
-    return {**answers, **stats.read_vassals(busy, _PATIENCE_WITH_BUSY)}
+    answers = stats.hear_vassals(prompt, patience)
+    late = stats.hear_vassals(busy, _PATIENCE_WITH_BUSY)
+    return stats.Heard({**answers.stats, **late.stats}, {**answers.odd, **late.odd})

@@ -110,7 +110,7 @@ def _environment(act_paths: ActPaths) -> dict[str, str]:
             "BACKSTAGE_LOG": str(act_paths.log.parent),
         }
     pairs = (entry.split("=", 1) for entry in recorded.split("\0") if "=" in entry)
-    return {name: value for name, value in pairs if not name.startswith(_FOREIGN)}
+    return {name: value for name, value in pairs if name and not name.startswith(_FOREIGN)}
 
 
 def _inherited(act_paths: ActPaths) -> dict[str, str]:

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ..errors import CannotWrite, UnsafeDirectory
+from ..facts.command_line import quote
 from . import refusals
 
 # struct flock of 64-bit Linux: type, whence, start, length, pid.
@@ -207,7 +208,7 @@ def refuse_writable_by_others(path: Path) -> None:
     facts = path.stat()
     if facts.st_mode & (stat.S_IWOTH | stat.S_IWGRP):
         who = "everybody" if facts.st_mode & stat.S_IWOTH else f"the group {facts.st_gid}"
-        raise UnsafeDirectory(path, f"can be written by {who}", f"chmod go-w '{path}'")
+        raise UnsafeDirectory(path, f"can be written by {who}", f"chmod go-w {quote(path)}")
 
 
 def telling_disk_trouble(action: str, venue: Path | None = None) -> AbstractContextManager[None]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from . import trust, users
@@ -121,6 +122,29 @@ def start_apart(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
+
+
+def start_answering(command: Sequence[str | Path], connection: int, venue: Path) -> Apart:
+    """Start a program of a Venue whose input is a connection; nothing hears what it prints.
+
+    It is killed when the calling thread ends.
+    """
+    return subprocess.Popen(
+        [*_DIES_WITH_US, *map(str, command)],
+        cwd="/",
+        env=service_environment(venue),
+        start_new_session=True,
+        stdin=connection,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def kill_session(process: Apart) -> None:
+    """Kill a process that leads a session, with what it has started there, unless it has ended."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def run_in_terminal(

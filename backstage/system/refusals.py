@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import BackstageError, NotYours, SystemRefused
+from ..facts.command_line import quote
 from . import users
 
 _DENIED = frozenset({errno.EACCES, errno.EPERM})
@@ -111,7 +111,7 @@ def _remedy(culprit: Path, venue: Path | None) -> str:
     owner, me = _owner(culprit), os.geteuid()
     if owner is None or me == users.ROOT:
         return ""
-    name = shlex.quote(str(culprit))
+    name = quote(culprit)
     if owner == me:
         return "" if _is_open(culprit) else f"Type: chmod u+rwX {name}"
     if venue and culprit.is_relative_to(venue):

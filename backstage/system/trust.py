@@ -8,9 +8,9 @@ import pwd
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from shlex import join, quote
 
 from ..errors import UnsafeDirectory
+from ..facts.command_line import join, quote
 
 _ROOT = 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import shlex
 import shutil
 import stat
 import sys
@@ -13,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import NotAllowed, UnknownUser
+from ..facts.command_line import join, quote
 from . import trust
 
 ROOT = 0
@@ -61,10 +61,15 @@ def home_of(uid: int) -> str:
 
 def group_of(user: pwd.struct_passwd) -> str:
     """The name of a user's primary group, or its gid if it has no name."""
+    return group_name(user.pw_gid)
+
+
+def group_name(gid: int) -> str:
+    """The name of a group, or its gid if it has no name."""
     try:
-        return grp.getgrgid(user.pw_gid).gr_name
+        return grp.getgrgid(gid).gr_name
     except KeyError:
-        return str(user.pw_gid)
+        return str(gid)
 
 
 def first_group(names: Iterable[str], default: int) -> int:
@@ -82,7 +87,7 @@ def root_command(*words: str) -> str:
     """A command line that runs `backstage` as root, whose PATH may not include it."""
     found = shutil.which("backstage", path=_ROOTS_PATH)
     program = "backstage" if found else str(Path(sys.prefix, "bin", "backstage"))
-    return shlex.join([*([] if am_root() else ["sudo"]), program, *words])
+    return join([*([] if am_root() else ["sudo"]), program, *words])
 
 
 def stand_in(venue: Path, act: Path | None = None) -> int | None:
@@ -107,9 +112,12 @@ def why_not_as_root(path: Path) -> str:
     facts = path.stat()
     if facts.st_uid == ROOT and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return ""
-    file = shlex.quote(str(path))
-    remedy = f"chown root {file} && chmod go-w {file}"
-    return f"not run as root: {path.name} can be changed by others; type: {remedy}"
+    return f"not run as root: {path.name} can be changed by others; type: {_closed(path)}"
+
+
+def _closed(path: Path) -> str:
+    """The command after which only root can change a file."""
+    return f"chown root {quote(path)} && chmod go-w {quote(path)}"
 
 
 def has_become() -> bool:
@@ -137,7 +145,7 @@ def become(uid: int) -> None:
     if not os.access(here, os.R_OK | os.X_OK):
         raise NotAllowed(
             f"the owner of this Venue, {user.pw_name}, cannot read {here}; install backstage where "
-            f"everybody can read it, or type: runuser -u {user.pw_name} -- backstage …"
+            f"everybody can read it, or type: runuser -u {quote(user.pw_name)} -- backstage …"
         )
 
 

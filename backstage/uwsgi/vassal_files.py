@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from ..facts import checked
 from ..facts.faults import Fault
 from ..layout.paths import ActPaths
 from ..system import files
@@ -179,12 +180,23 @@ def refusal(act_paths: ActPaths) -> Fault | None:
     try:
         noted = json.loads(files.contents(act_paths.refused))
         is_present = Version(**noted["version"]) == version(act_paths)
-        return Fault(**noted["fault"]) if is_present else None
+        return _fault(noted["fault"]) if is_present else None
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         # An older release recorded it as plain text; without a record, the edit is tried again.
         return None
+
+
+def _fault(noted: dict[str, object]) -> Fault:
+    line = noted["line"]
+    return Fault(
+        file=checked.text(noted["file"]),
+        line=None if line is None else checked.number(line),
+        key=checked.text(noted["key"]),
+        what=checked.text(noted["what"]),
+        remedy=checked.text(noted["remedy"]),
+    )
 
 
 def date(act_paths: ActPaths, present: Version, mtime: int) -> Version:

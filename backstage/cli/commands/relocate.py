@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import partial
-from shlex import join
 
 import click
 
+from ...facts.command_line import join
 from ...facts.relocations import Relocation
 from ...operations import relocate as operation
 from ..exits import Exit
