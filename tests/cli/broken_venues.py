@@ -126,26 +126,18 @@ _FILES = (
     *("venue.yaml", "emperor.ini", ".emperor.lock", "vassals/blog.ini", "kept/blog.ini"),
     *("acts/blog/.env", "acts/blog/manage.py", "log/blog.log", "log/emperor.log"),
     *("log/events.jsonl", "run/emperor.pid", "run/emperor.stats", "run/blog.lock"),
-    *("run/emperor.lock", "bin/python", "bin/uwsgi", "templates/django.ini", "templates/launch"),
-    *(".backstage/shipped.json", "pyvenv.cfg", ".backstage/watcher.lock", "run/blog.tries"),
-    *(
-        "run/blog.refused",
-        "run/blog.health",
-        "run/blog.drain",
-        "run/blog.stats",
-        "kept/blog.launch",
-    ),
-    *("kept/shop.ini", ".backstage/residents/.watcher.ini", ".backstage/upgrade.json"),
-    *("kept/blog.preparing", ".backstage/past/blog.json", "acts/blog/blog/settings.py"),
+    *("bin/python", "bin/uwsgi", "templates/django.ini", "templates/launch"),
+    *(".backstage/shipped.json", ".backstage/watcher.lock", ".backstage/past/blog.json"),
+    *("run/blog.tries", "run/blog.refused", "kept/blog.launch", "kept/blog.preparing"),
 )
 # Those that most commands depend on; every command meets them.
 MET_BY_ALL = {
-    *(Breakage(name, "missing") for name in ("vassals", "run", "kept", "log", ".emperor.lock")),
-    *(Breakage("venue.yaml", how) for how in ("sealed", "garbage", "pipe", "loop")),
-    *(Breakage(".emperor.lock", how) for how in ("sealed", "pipe")),
-    *(Breakage("vassals", how) for how in ("sealed", "file", "loop")),
-    *(Breakage("run", how) for how in ("sealed", "file")),
-    *(Breakage("vassals/blog.ini", how) for how in ("garbage", "pipe")),
+    *(Breakage("venue.yaml", how) for how in ("sealed", "garbage")),
+    *(Breakage("vassals", how) for how in ("sealed", "file")),
+    Breakage(".emperor.lock", "sealed"),
+    Breakage("run", "sealed"),
+    Breakage("kept", "missing"),
+    Breakage("vassals/blog.ini", "garbage"),
 }
 EVERY = [
     *(Breakage(path, how) for path in _DIRECTORIES for how in _OF_DIRECTORIES),

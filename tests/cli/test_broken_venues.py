@@ -38,10 +38,12 @@ CALLS = (
     *("env blog set A=b", "env blog unset A", "systemd show", "systemd status"),
     *("systemd uninstall --yes", "nginx show", "nginx show blog", "nginx check"),
     *("nginx bind blog x.test", "nginx unbind blog", "open blog", "url blog", "port blog"),
-    "completion bash",
+    *("relocate --dry-run", "relocate", "completion bash"),
 )
 # The states of single files take turns: each meets one of so many commands, and so does each other.
-TURNS = 6
+TURNS = 24
+# The states of who calls: each meets one of so many commands.
+CALLERS_TURNS = 3
 
 
 @dataclass(frozen=True)
@@ -215,9 +217,10 @@ CALLERS = (
 )
 
 
-@pytest.mark.parametrize("before", CALLERS, ids=lambda before: before.__name__)
-def test_what_is_wrong_with_who_calls(stage: Stage, before: Callable[[], object]) -> None:
-    assert flaws(stage.meet(nothing, CALLS, before)) == {}
+@pytest.mark.parametrize("number", range(len(CALLERS)), ids=[each.__name__ for each in CALLERS])
+def test_what_is_wrong_with_who_calls(stage: Stage, number: int) -> None:
+    turn = CALLS[number % CALLERS_TURNS :: CALLERS_TURNS]
+    assert flaws(stage.meet(nothing, turn, CALLERS[number])) == {}
 
 
 def without_output() -> None:
@@ -252,9 +255,10 @@ def to_nobody() -> None:
 OUTPUTS = (without_output, without_errors, without_any_stream, to_a_full_disk, to_nobody)
 
 
-@pytest.mark.parametrize("before", OUTPUTS, ids=lambda before: before.__name__)
-def test_where_nobody_reads_what_is_told(stage: Stage, before: Callable[[], object]) -> None:
-    assert flaws(stage.meet(nothing, CALLS, before), told=False) == {}
+@pytest.mark.parametrize("number", range(len(OUTPUTS)), ids=[each.__name__ for each in OUTPUTS])
+def test_where_nobody_reads_what_is_told(stage: Stage, number: int) -> None:
+    turn = CALLS[number % CALLERS_TURNS :: CALLERS_TURNS]
+    assert flaws(stage.meet(nothing, turn, OUTPUTS[number]), told=False) == {}
 
 
 def test_a_disk_that_is_full(stage: Stage) -> None:
