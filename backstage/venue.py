@@ -134,7 +134,8 @@ class Venue:
     @property
     def watcher(self) -> Watcher:
         """The watcher of the Venue: its state and its pid. Raises SettingsError."""
-        return resident.look(self.paths, wanted=self.settings.watcher, emperor=self.emperor_pid)
+        with telling("finding the watcher", self.path):
+            return resident.look(self.paths, wanted=self.settings.watcher, emperor=self.emperor_pid)
 
     @property
     def lost(self) -> tuple[LostPart, ...]:

@@ -181,7 +181,9 @@ def _run(words: Sequence[str], session: Session, name: str) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        return _tell(name, session.refusal(error), session, words)
+        refused = session.refusal(error)
+        refused.__cause__ = error
+        return _tell(name, refused, session, words)
     except Exception as error:  # noqa: BLE001 - shown with its traceback
         return _tell_bug(name, error, session)
 

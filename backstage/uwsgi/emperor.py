@@ -100,6 +100,10 @@ class Emperor:
         If a unit runs it, systemd starts it. Raises EmperorFailed, UnsafeDirectory, SystemRefused,
         and NotAllowed if this user may not start that unit or the Venue is another's.
         """
+        with telling("starting the Emperor", self._paths.top):
+            self._start()
+
+    def _start(self) -> None:
         self.refuse_halted()
         self.refuse_lost()
         lost_parts.make_log_directory(self._paths)
