@@ -66,6 +66,8 @@ class Breakage:
 def copy(model: Path, top: Path, user: int | None) -> None:
     """A copy of a Venue, broken or not, for one call by its owner."""
     top.mkdir()
+    if user is not None:
+        os.chown(top, user, user)
     for entry in os.scandir(model):
         source, target = Path(entry.path), top / entry.name
         mode = entry.stat(follow_symlinks=False).st_mode

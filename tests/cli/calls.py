@@ -20,7 +20,16 @@ from tests.patience import PATIENCE
 NOBODY = 65534
 _LIBRARY = Path(backstage.__file__).parent
 # Not to be imported: programs, and data.
-_LATE = ("pickle", "filelock", "psutil", "rich.console", "rich.live", "rich.text", "yaml")
+_LATE = (
+    "pickle",
+    "click._textwrap",
+    "filelock",
+    "psutil",
+    "rich.console",
+    "rich.live",
+    "rich.text",
+    "yaml",
+)
 _NO_MODULES = ("backstage.cli.__main__", "backstage.projects.inside", "backstage.uwsgi.inside")
 
 
