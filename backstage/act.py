@@ -25,7 +25,7 @@ from .status.evidence import LogMark, log_mark
 from .status.survey import Survey
 from .status.waiting import Waiter
 from .system import files, processes, programs, trust, users
-from .system.deadlines import Deadline
+from .system.deadlines import Deadline, finite
 from .uwsgi import (
     dry_run,
     launch,
@@ -44,7 +44,9 @@ class Act:
     """One Act of a Venue, running or not; get it from `new_act` or `venue['blog']`.
 
     Every property is read live from the vassal file, the Emperor and the port. Any number of
-    objects, in any number of processes, may represent the same Act.
+    objects, in any number of processes, may represent the same Act. Everything raises NotYours in
+    a Venue of another user's, SystemRefused for what the operating system refuses, and ValueError
+    for a wait that is negative, endless or no number.
     """
 
     def __init__(self, act_paths: ActPaths, survey: Survey, broadcast: Broadcast) -> None:
@@ -160,12 +162,13 @@ class Act:
         before. With `wait=None` it does not wait for the end; raises NotInTime if the Act has not
         ended after `wait` seconds, and what `drain` raises: then it is not stopped.
         """
+        finite(drain)
         if not drain or self.state not in ANSWERING:
             self._end(wait)
             return
         is_drained = self.paths.drain.exists()
         try:
-            self.drain(wait)
+            self.drain(30.0 if wait is None else wait)
             time.sleep(drain)
             self._end(wait)
         except BaseException:
@@ -178,14 +181,14 @@ class Act:
         """Have visitors sent elsewhere: the health path says 503, every request is still served.
 
         It lasts until `undrain`, a stop or a start, also over restarts. Returns when the health
-        path says so. Raises ActFailed, with nothing changed, if the Act does not run, if its health
-        path is a page for visitors, or if it does not say so.
+        path says so, or at once with `wait=None`. Raises ActFailed, with nothing changed, if the
+        Act does not run, if its health path is a page for visitors, or if it does not say so.
         """
         path = draining.refuse_unfit(self.paths)
         with self._acting("draining", Deed.MARK):
             if self._waiter.glance().state not in ANSWERING:
                 raise ActFailed(self.name, f"cannot be drained: it is {self.state}")
-            draining.begin(self.paths, path, Deadline(30.0 if wait is None else wait))
+            draining.begin(self.paths, path, _deadline(wait))
 
     def undrain(self) -> None:
         """Have visitors sent to the Act again; does nothing if it is not drained."""
@@ -263,8 +266,7 @@ class Act:
                 self._emperor.forgive()
                 self._emperor.wake()
         if is_reloading and wait is not None:
-            deadline = Deadline(wait)
-            self._await_new(moment, deadline, log)
+            self._await_new(moment, Deadline(finite(wait)), log)
         return changes
 
     def wait(self, state: State | str, timeout: float = 30.0) -> None:
@@ -272,7 +274,7 @@ class Act:
 
         Raises NotInTime, with the last lines of the log, after `timeout` seconds.
         """
-        goal, deadline = State(state), Deadline(timeout)
+        goal, deadline = State(state), Deadline(finite(timeout))
         if self.state is goal:
             return
         with self._broadcast.listen() as events:
@@ -351,8 +353,8 @@ class Act:
     def _acting(self, doing: str, deed: Deed | None = None) -> Iterator[None]:
         trust.refuse_foreign(self.paths.venue.top)
         with (
+            files.telling_disk_trouble(f"{doing} Act {self.name!r}", self.paths.venue.top),
             locked_act(self.paths, f"{doing} {self.name}"),
-            files.telling_disk_trouble(f"{doing} Act {self.name!r}"),
         ):
             if deed:
                 authors.note(self.paths, deed)
@@ -446,4 +448,4 @@ class Act:
 
 
 def _deadline(wait: float | None) -> Deadline | None:
-    return None if wait is None else Deadline(wait)
+    return None if wait is None else Deadline(finite(wait))

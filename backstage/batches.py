@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from .errors import BackstageError
 from .facts.snapshots import Snapshot
+from .system import refusals
 
 if TYPE_CHECKING:
     from .act import Act
@@ -116,5 +117,7 @@ def _carry_out(verb: Verb, act: Act, wait: float | None, drain: float, check: bo
         tell[verb](wait)
     except BackstageError as error:
         failure = error
+    except OSError as error:
+        failure = refusals.refusal(error, venue=act.paths.venue.top)
     seconds = time.monotonic() - began
     return Outcome(verb=verb, now=act.snapshot(), seconds=seconds, error=failure)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
-from shlex import join, quote
 
 from .facts.advice import Advice, make_act
+from .facts.command_line import join, quote
 
 __all__ = [
     "ActFailed",
@@ -22,11 +22,13 @@ __all__ = [
     "NotAVenue",
     "NotAllowed",
     "NotInTime",
+    "NotYours",
     "PartLost",
     "PortUnavailable",
     "ServiceFailed",
     "SettingsError",
     "SiteRefused",
+    "SystemRefused",
     "UnknownUser",
     "UnsafeDirectory",
     "UpgradeFailed",
@@ -143,6 +145,21 @@ class NotAllowed(BackstageError):
     """Raised when this needs root or another user; the message says what to type."""
 
 
+class NotYours(NotAllowed):
+    """Raised when this user may not use a Venue, because it belongs to another one, `owner`."""
+
+    def __init__(self, venue: Path, owner: str, user: str, *words: str) -> None:
+        command = join(["sudo", "-u", owner, "backstage", "--venue", str(venue), *words])
+        typed = command if words else f"{command} …"
+        super().__init__(
+            f"{venue} belongs to {owner}, and only {owner} can do that; you are {user}. "
+            f"Type: {typed}"
+        )
+        self.venue = venue
+        self.owner = owner
+        self.user = user
+
+
 class ServiceFailed(BackstageError):
     """Raised when systemd rejects a request or fails; `output` is what it printed."""
 
@@ -197,14 +214,23 @@ class UnsafeDirectory(BackstageError):
         self.remedy = remedy
 
 
-class CannotWrite(BackstageError):
-    """Raised when the disk or its permissions prevent a change; `errno` is the system's."""
+class SystemRefused(BackstageError):
+    """Raised when the operating system refuses what a call needs; `errno` is the system's.
 
-    def __init__(self, action: str, error: OSError) -> None:
+    `filename` is the file that it was about, if it was about one.
+    """
+
+    def __init__(self, action: str, error: OSError, remedy: str = "") -> None:
         where = f" at {error.filename}" if error.filename else ""
-        super().__init__(f"{action}: {error.strerror}{where}. {_remedy(error)}")
+        what = f"{error.strerror or error}{where}"
+        head = f"{action}: {what}" if action else what
+        super().__init__(f"{head}. {remedy or _remedy(error)}")
         self.errno = error.errno
         self.filename = error.filename
+
+
+class CannotWrite(SystemRefused):
+    """Raised when the disk or its permissions prevent a change."""
 
 
 class EmperorFailed(BackstageError):
@@ -300,9 +326,27 @@ class Busy(BackstageError):
     """Raised when another process holds a lock for longer than the caller can wait."""
 
 
+# What to do about an error of the system that has nothing to do with whose a file is.
+_REMEDIES = {
+    **dict.fromkeys(
+        (errno.ENOSPC, errno.EDQUOT),
+        "Free some space there (see: df -h), then try again",
+    ),
+    errno.EFBIG: "No file of that size is read or written here (see: ulimit -f)",
+    errno.EROFS: "That file system is mounted read-only; choose another directory",
+    errno.EMFILE: "Allow this process more open files (see: ulimit -n), then try again",
+    errno.ENFILE: "All programs of this machine together have too many files open; end some",
+    errno.EAGAIN: "Allow this user more processes (see: ulimit -u), or end some",
+    errno.ENOMEM: "Free some memory (see: free -m), then try again",
+    errno.ENAMETOOLONG: "Use a shorter path",
+}
+
+
 def _remedy(error: OSError) -> str:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return "Free some space there (see: df -h), then try again"
-    if error.errno == errno.EROFS:
-        return "That file system is mounted read-only; choose another directory"
+    known = _REMEDIES.get(error.errno or 0)
+    if known:
+        return known
+    if error.filename:
+        look = join(["ls", "-ld", str(error.filename)])
+        return f"Check what is there and whose it is with `{look}`, or choose another directory"
     return "Check its owner with `ls -ld`, or choose another directory"

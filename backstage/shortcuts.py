@@ -78,9 +78,9 @@ def use_venue(path: str | Path) -> Venue:
     """Open the Venue at `path`; its Emperor is neither started nor stopped.
 
     Another user's Venue that is shared with a group of this user's is opened for what its members
-    may do; the rest raises NotAllowed. Raises NotAVenue, SettingsError, and VenueMoved for one that
-    was moved or copied; for such a Venue NotAllowed for a user who is not in the group,
-    EmperorFailed if its watcher does not run.
+    may do; the rest raises NotAllowed. Raises NotAVenue, SettingsError, VenueMoved for one that was
+    moved or copied, and SystemRefused; for a Venue of another's NotYours for a user who is not in
+    the group, EmperorFailed if its watcher does not run.
     """
     from .sharing.opening import open_venue
 
@@ -89,9 +89,9 @@ def use_venue(path: str | Path) -> Venue:
 
 def venue_from_cwd() -> Venue:
     """Open the Venue that contains the current directory. Raises NotAVenue, SettingsError."""
-    from .layout.registry import venue_above
+    from .layout.registry import here, venue_above
 
-    return use_venue(venue_above(Path.cwd()))
+    return use_venue(venue_above(here()))
 
 
 def relocate_venue(path: str | Path, *, dry_run: bool = False) -> Relocation:

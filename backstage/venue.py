@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .batches import Outcome, Verb, carry_out, restarts_at_once
-from .errors import BackstageError, NoSuchAct, NotAVenue
+from .errors import BackstageError, NoSuchAct, NotAVenue, SystemRefused
 from .events import streams
 from .events.event import Event
 from .events.streams import EventStream
@@ -27,6 +27,8 @@ from .layout.settings import Settings, read_settings
 from .status import explanation, premises
 from .status.survey import Survey
 from .system import files, lazy, machine, trust
+from .system.deadlines import finite
+from .system.refusals import is_directory, refuse_unreadable, telling
 from .uwsgi import lost_parts, resident
 from .uwsgi.emperor import Emperor
 
@@ -60,6 +62,8 @@ class Venue:
     """A complete Venue on disk; get it from `new_venue` or `use_venue`.
 
     All state is in its files: any number of objects, in any number of processes, may represent it.
+    Everything raises NotYours in a Venue of another user's, SystemRefused for what the operating
+    system refuses, and ValueError for a wait that is negative, endless or no number.
     """
 
     def __init__(self, venue_paths: VenuePaths) -> None:
@@ -71,26 +75,37 @@ class Venue:
     def open(cls, path: str | Path) -> Venue:
         """The Venue at a path.
 
-        Raises NotAVenue, VenueMoved, or SettingsError for a broken venue.yaml.
+        Raises NotAVenue, VenueMoved, SettingsError for a broken venue.yaml, NotYours if this user
+        may not look into a Venue of another's, and SystemRefused.
         """
         venue = cls.at(path)
-        made.refuse_elsewhere(venue.paths)
-        read_settings(venue.paths.settings)
-        # Another user's Venue need not be in this user's registry.
-        with suppress(OSError):
+        with telling(f"opening {venue.path}", venue.path):
+            made.refuse_elsewhere(venue.paths)
+            read_settings(venue.paths.settings)
+        # Another user's Venue need not be in this user's registry, and he may have no home.
+        with suppress(OSError, SystemRefused):
             registry.register(venue.path)
         return venue
 
     @classmethod
     def at(cls, path: str | Path) -> Venue:
         """Like `open`, also for one that was moved or copied: nothing in that may be run."""
-        paths = VenuePaths(Path(path).expanduser().resolve())
-        if not paths.top.is_dir():
+        paths = VenuePaths(registry.absolute(path))
+        with telling(f"opening {paths.top}", paths.top):
+            return cls._found(paths)
+
+    @classmethod
+    def _found(cls, paths: VenuePaths) -> Venue:
+        if not is_directory(paths.top):
             raise NotAVenue(paths.top, "does not exist", advice.make_venue(paths.top))
         if paths.building.exists():
             to_finish = advice.make_venue(paths.top, "to finish it")
             raise NotAVenue(paths.top, "is a half-built Venue", to_finish)
         _refuse_other(paths)
+        # Who cannot ask the kernel for the Emperor can do nothing in the Venue.
+        for file in (paths.settings, paths.emperor_lock):
+            if file.exists():
+                refuse_unreadable(file)
         return cls(paths)
 
     @property
@@ -120,7 +135,8 @@ class Venue:
     @property
     def watcher(self) -> Watcher:
         """The watcher of the Venue: its state and its pid. Raises SettingsError."""
-        return resident.look(self.paths, wanted=self.settings.watcher, emperor=self.emperor_pid)
+        with telling("finding the watcher", self.path):
+            return resident.look(self.paths, wanted=self.settings.watcher, emperor=self.emperor_pid)
 
     @property
     def lost(self) -> tuple[LostPart, ...]:
@@ -189,7 +205,7 @@ class Venue:
         when it or the Venue is closed. While one is open, edits of vassal files are checked before
         the Emperor uses them.
         """
-        return self._broadcast.listen(timeout, stop_event)
+        return self._broadcast.listen(None if timeout is None else finite(timeout), stop_event)
 
     def history(
         self, *, since: float | datetime | None = None, act: str | None = None
@@ -272,7 +288,7 @@ class Venue:
 
     def _provide_watcher(self, settings: Settings) -> None:
         wanted = settings.watcher
-        with files.telling_disk_trouble(f"starting the watcher of {self.path}"):
+        with files.telling_disk_trouble(f"starting the watcher of {self.path}", self.path):
             if wanted and self.paths.residents.is_dir() and not self.paths.library.exists():
                 private_copy.make(self.paths)
             if wanted and any(target.url for target in settings.notify):

@@ -7,7 +7,6 @@ from enum import IntEnum
 from ..errors import (
     BackstageError,
     Busy,
-    CannotWrite,
     CheckFailed,
     EnvironmentFailed,
     NameNotAllowed,
@@ -19,6 +18,7 @@ from ..errors import (
     ServiceFailed,
     SettingsError,
     SiteRefused,
+    SystemRefused,
     UnknownUser,
     UnsafeDirectory,
     UpgradeFailed,
@@ -38,6 +38,7 @@ class Exit(IntEnum):
     LATE = 7
     BUSY = 8
     CHECK = 9
+    BUG = 10
     INTERRUPTED = 130
 
     @property
@@ -56,6 +57,7 @@ _MEANINGS = {
     Exit.LATE: "timed out; it may still succeed",
     Exit.BUSY: "another process held a lock for too long",
     Exit.CHECK: "new code failed when tried; the Act runs on as before",
+    Exit.BUG: "an error in Backstage itself; please report it",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
 }
 # The first match counts.
@@ -67,7 +69,7 @@ _KINDS: tuple[tuple[type[BackstageError], Exit], ...] = (
     (NameNotAllowed, Exit.REFUSED),
     (SettingsError, Exit.REFUSED),
     (PortUnavailable, Exit.PORT),
-    (CannotWrite, Exit.SYSTEM),
+    (SystemRefused, Exit.SYSTEM),
     (UnsafeDirectory, Exit.SYSTEM),
     (EnvironmentFailed, Exit.SYSTEM),
     (UnknownUser, Exit.REFUSED),

@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import click
 
 from ..errors import BackstageError
+from ..system.deadlines import finite
 from .exits import Exit
 from .results import Returned
 from .session import Session
 from .terminal.screen import Screen
+from .words import Number
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 _P = ParamSpec("_P")
-_ALWAYS = (Exit.DONE, Exit.USAGE, Exit.NOT_THERE, Exit.INTERRUPTED)
+# What a Venue, its settings and the system can answer to any command.
+_ALWAYS = (
+    *(Exit.DONE, Exit.USAGE, Exit.NOT_THERE, Exit.REFUSED, Exit.SYSTEM),
+    *(Exit.BUG, Exit.INTERRUPTED),
+)
 
 
 class Command(click.Command):
@@ -34,6 +40,21 @@ class Command(click.Command):
             with formatter.section("Examples"):
                 for line in self.examples.splitlines():
                     formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+class Seconds(Number):
+    """How long to wait: click takes `nan` and `inf` for numbers."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            return finite(float(super().convert(value, param, ctx)))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def command(
@@ -101,7 +122,8 @@ def shared_options() -> list[Callable[[Callable[..., object]], Callable[..., obj
     return [
         click.option(
             "--venue",
-            type=click.Path(path_type=Path),
+            # Whether it can be read is told with whose it is.
+            type=click.Path(path_type=Path, readable=False),
             metavar="PATH",
             expose_value=False,
             callback=_set_venue,

@@ -9,8 +9,8 @@ from importlib import import_module
 
 import click
 
-from ..errors import BackstageError, NotAVenue, VenueMoved
-from . import synonyms
+from ..errors import BackstageError, NotAVenue, NotYours, VenueMoved
+from . import streams, synonyms
 from .exits import Exit
 from .options import shared_options
 from .results import Returned, render, render_error, tell_error
@@ -129,9 +129,14 @@ program = _program()
 
 def main() -> None:
     """Run the command and exit with its code."""
-    code = run(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
+    streams.open_closed()
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        # Not even that can be told, as on a full disk.
+        code = Exit.SYSTEM
     # Exit without joining threads that wait for Acts.
     os._exit(code)
 
@@ -174,12 +179,49 @@ def _run(words: Sequence[str], session: Session, name: str) -> int:
             screen.hint(f"{error.ctx.get_usage()}\nsee: {error.ctx.command_path} --help")
         return Exit.USAGE
     except BackstageError as error:
-        if session.debug:
-            sys.excepthook(type(error), error, error.__traceback__)
-        code = render_error(name, error, screen, as_json=session.as_json)
-        if _lacks_venue(error) and name != "new-venue" and not session.as_json:
-            screen.hint("see: backstage venues, or name a Venue with --venue PATH")
-        return code
+        return _tell(name, error, session, words)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        refused = session.refusal(error)
+        refused.__cause__ = error
+        return _tell(name, refused, session, words)
+    except Exception as error:  # noqa: BLE001 - shown with its traceback
+        return _tell_bug(name, error, session)
+
+
+def _tell(name: str, error: BackstageError, session: Session, words: Sequence[str]) -> Exit:
+    if session.debug:
+        sys.excepthook(type(error), error, error.__traceback__)
+    if isinstance(error, NotYours):
+        error = NotYours(error.venue, error.owner, error.user, *_without_venue(words))
+    code = render_error(name, error, session.screen, as_json=session.as_json)
+    if _lacks_venue(error) and name != "new-venue" and not session.as_json:
+        session.screen.hint("see: backstage venues, or name a Venue with --venue PATH")
+    return code
+
+
+def _tell_bug(name: str, error: Exception, session: Session) -> Exit:
+    """A programming error is not hidden: its traceback is what whoever mends it needs."""
+    sys.excepthook(type(error), error, error.__traceback__)
+    kind, screen = type(error).__name__, session.screen
+    message = (
+        f"an error in Backstage itself: {kind}: {error}. "
+        "Please report it, with the lines above and what you typed"
+    )
+    tell_error(name, kind, message, Exit.BUG, screen, as_json=session.as_json)
+    return Exit.BUG
+
+
+def _without_venue(words: Sequence[str]) -> list[str]:
+    """The words of a command line but for the option `--venue`."""
+    rest, kept = iter(words), []
+    for word in rest:
+        if word == "--venue":
+            next(rest, None)
+        elif not word.startswith("--venue="):
+            kept.append(word)
+    return kept
 
 
 def _lacks_venue(error: BackstageError) -> bool:

@@ -8,11 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import BackstageError
 from ..layout import registry
 from ..layout.paths import VenuePaths
 from ..sharing import terms
 from ..shortcuts import use_venue
-from ..system import users
+from ..system import refusals, users
 from .terminal.screen import Screen
 
 if TYPE_CHECKING:
@@ -59,8 +60,13 @@ class Session:
     def located(self) -> Path:
         """Where the Venue is to be. Raises NotAVenue."""
         if named := self.path or os.environ.get(_VARIABLE):
-            return Path(named).expanduser().resolve()
-        return registry.venue_above(Path.cwd())
+            return registry.absolute(named)
+        return registry.venue_above(registry.here())
+
+    def refusal(self, error: OSError) -> BackstageError:
+        """What the operating system refused to this call."""
+        located = self.__dict__.get("located")
+        return refusals.refusal(error, venue=located)
 
     def give_up_root(self) -> None:
         """Switch to the Venue's owner."""

@@ -11,13 +11,13 @@ import click
 
 from ..batches import Outcome, Verb
 from ..facts.states import PASSING
+from ..system.deadlines import finite
 from .exits import Exit
-from .options import Command, acts_argument, command, no_check_option
+from .options import Command, Seconds, acts_argument, command, no_check_option
 from .results import Result, Stream
 from .rights import start_unit
 from .session import Session
 from .terminal.aftermath import Aftermath
-from .words import Number
 
 if TYPE_CHECKING:
     from ..venue import Venue
@@ -39,7 +39,7 @@ def duration(text: str) -> float:
     match = _SECONDS.fullmatch(text)
     if match is None:
         raise click.BadParameter(f"'{text}' is not a number of seconds; type one such as 5 or 5s")
-    return float(match[1])
+    return finite(float(match[1]))
 
 
 def verb_command(verb: Verb, text: str) -> Command:
@@ -51,7 +51,7 @@ def verb_command(verb: Verb, text: str) -> Command:
     @click.option("--all", "everybody", is_flag=True, help=_EVERYBODY[is_restart])
     @click.option(
         "--wait",
-        type=Number(min=0),
+        type=Seconds(),
         default=30.0,
         show_default=True,
         metavar="SECONDS",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from ..errors import BackstageError, UnsafeDirectory
 from ..facts.command_line import join
 from ..status.survey import Survey
+from ..system import refusals
 from . import (
     acts,
     directories,
@@ -70,6 +71,9 @@ def _carried_out(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[
     try:
         for finding in check():
             yield replace(finding, check=name)
+    except OSError as error:
+        what = f"cannot be examined: {refusals.refusal(error)}"
+        yield replace(trouble(name, what, _remedy(error)), check=name)
     except UnsafeDirectory as error:
         what = f"cannot be examined: {error.path} {error.why}"
         yield replace(trouble(name, what, Remedy(command=error.remedy)), check=name)

@@ -14,11 +14,13 @@ from collections.abc import Collection
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 
+from ..errors import SystemRefused
 from ..facts.faults import Fault
 from ..facts.sightings import Vassal
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import processes
 from ..system.locks import locked_if_free
+from ..system.refusals import is_shortage
 from ..uwsgi import dry_run, loaded, reloading, vassal_files
 from ..uwsgi.emperor import Emperor
 from ..uwsgi.ini import VassalFile
@@ -36,13 +38,14 @@ _NOT_OURS = frozenset(
 class Edit:
     """The result of an edit; `change` says what is new in the file, `refused` why it is not used.
 
-    It is `undecided` while another call works on the Act, and may be that call's change, and when
-    the system is short of something: look again later.
+    It is `undecided` while another call works on the Act, and may be that call's change: look again
+    soon. If the system has run out of something, `short` says of what: look again later.
     """
 
     change: str = ""
     refused: Fault | None = None
     undecided: bool = False
+    short: str = ""
 
 
 class Edits:
@@ -134,7 +137,7 @@ class Edits:
                 free = holding.enter_context(_locked_if_ours(act_paths))
             except OSError as error:
                 if error.errno not in _NOT_OURS:
-                    return Edit(undecided=True)
+                    return _undecided(error)
                 # A process of the Venue's owner handles the edit.
                 self._conclude(act_paths, version, file)
                 return Edit()
@@ -142,8 +145,8 @@ class Edits:
                 return Edit(change=self._change(act_paths, file), undecided=True)
             try:
                 edit = self._decide(act_paths, version, file, known)
-            except (OSError, Overtaken, NotListening):
-                return Edit(undecided=True)
+            except (OSError, SystemRefused, Overtaken, NotListening) as error:
+                return _undecided(error)
             if in_place and not edit.refused:
                 self._doubtful.add(act_paths.name)
             return edit
@@ -244,6 +247,11 @@ class Edits:
         self._used[act_paths.name] = file
         with suppress(OSError):
             vassal_files.keep(act_paths, file)
+
+
+def _undecided(error: Exception) -> Edit:
+    lacks = isinstance(error, OSError) and is_shortage(error)
+    return Edit(undecided=True, short=str(error) if lacks else "")
 
 
 def _locked_if_ours(act_paths: ActPaths) -> AbstractContextManager[bool]:

@@ -40,6 +40,8 @@ _GRACE = 0.005
 _WRITING = 1.0
 # After an edit, or while another call works on the Act, look again after this many seconds.
 _AGAIN = 0.01
+# While the system has run out of something, such as space on a disk, so seldom.
+_LATER = 1.0
 # An edit that was accepted should be loaded within this many seconds.
 _LOADED = 3.0
 # What others write into run/ about an Act.
@@ -230,7 +232,7 @@ class Observer:
     # Looking at Acts
 
     def _look_at(self, names: set[str]) -> None:
-        again = {name for name in names if self._settle(name)}
+        again = {name: pause for name in names if (pause := self._settle(name))}
         if again and (known := self._survey.emperor.stats()):
             # These stats predate the Emperor's look at the file; the next ones follow it.
             for name in again:
@@ -242,22 +244,22 @@ class Observer:
             names |= self._survey.names()
         for look in self._survey.glance_at(names, self._known).values():
             self._note(look)
-        for name in again:
-            self._files.put(name, time.monotonic() + _AGAIN)
+        for name, pause in again.items():
+            self._files.put(name, time.monotonic() + pause)
 
-    def _settle(self, name: str) -> bool:
-        """Deal with a changed vassal file; whether the Act has to be looked at once more."""
+    def _settle(self, name: str) -> float:
+        """Deal with a changed vassal file; returns when to look once more, in seconds, or 0."""
         act = self._act(name)
         in_place = name in self._writing
         self._writing.discard(name)
         if not self._edits.is_new(act):
-            return False
+            return 0
         if vassal_files.is_being_written(act):
             self._await_writer(name)
-            return False
+            return 0
         edit = self._edits.settle(act, self._known, in_place=in_place)
         self._reasons.edited(name, edit)
-        return True
+        return _LATER if edit.short else _AGAIN
 
     def _await_writer(self, name: str) -> None:
         self._writing.add(name)

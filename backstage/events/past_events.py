@@ -8,13 +8,14 @@ from contextlib import ExitStack
 from ..layout.paths import VenuePaths
 from ..logs.log_files import LogFile, rotated
 from ..system.files import NOT_THERE
+from ..system.refusals import telling
 from . import lines
 from .event import Event
 
 
 def read(venue_paths: VenuePaths, since: float | None) -> Iterator[Event]:
     """The events from `since` on, the oldest first; those at the end may be incomplete."""
-    with ExitStack() as closing:
+    with telling("reading the history", venue_paths.top), ExitStack() as closing:
         for file in _files(venue_paths, closing):
             if since is not None and file.modified < since:
                 continue

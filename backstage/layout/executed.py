@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -42,4 +43,5 @@ def _with_targets(places: Iterable[Path]) -> Iterator[Path]:
     for place in places:
         yield place
         if place.is_symlink():
-            yield place.resolve()
+            # Unlike `resolve`, it takes a loop of links for a path that leads nowhere.
+            yield Path(os.path.realpath(place))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from ..errors import NotAVenue
+from ..errors import NotAVenue, SystemRefused
 from ..facts.advice import FIRST_VENUE
 from ..system.files import write_atomically
 from ..system.locks import locked
@@ -38,20 +39,22 @@ def forget(venue: Path) -> None:
 
 
 def venues() -> Iterator[Path]:
-    """Every registered Venue that still exists."""
-    for entry in sorted(_registry().glob("*.venue")):
+    """Every registered Venue that still exists and that this user can reach."""
+    for entry in _entries():
         try:
             path = Path(entry.read_text(encoding="utf-8").rstrip("\n"))
-        except FileNotFoundError:  # another process has just removed it
+            is_there = (path / "venue.yaml").exists()
+        except (OSError, ValueError):
+            # Another process has just removed it, or it is no entry; or the Venue is another's.
             continue
-        if (path / "venue.yaml").exists():
+        if is_there:
             yield path
 
 
 def venue_above(here: Path) -> Path:
     """The Venue that contains a directory, at any depth. Raises NotAVenue."""
     for directory in (here, *here.parents):
-        if (directory / "venue.yaml").exists() and (directory / "pyvenv.cfg").exists():
+        if os.path.exists(directory / "venue.yaml") and os.path.exists(directory / "pyvenv.cfg"):
             return directory
     raise NotAVenue(here, "is not inside a Venue", FIRST_VENUE)
 
@@ -71,6 +74,37 @@ def installing_units() -> AbstractContextManager[None]:
     return locked(state_directory() / "units.lock", "installing a unit")
 
 
+def absolute(path: str | Path) -> Path:
+    """A path from the root, without links and `~`. Raises NotAVenue if there is no such path."""
+    try:
+        return Path(path).expanduser().resolve()
+    except (RuntimeError, ValueError) as error:
+        # A user without a home, a loop of links, or a byte that no path can have.
+        raise NotAVenue(Path(path), f"is no path: {error}") from error
+    except FileNotFoundError as error:
+        raise _lost() from error
+
+
+def here() -> Path:
+    """The current directory. Raises NotAVenue if it has been removed."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise _lost() from error
+
+
+def _lost() -> NotAVenue:
+    return NotAVenue(Path(), "is a directory that was removed; change into another one: cd")
+
+
+def _entries() -> list[Path]:
+    """The files of the register; none if there is no register, or none that can be read."""
+    try:
+        return sorted(_registry().glob("*.venue"))
+    except OSError:
+        return []
+
+
 def _registry() -> Path:
     return state_directory() / "venues"
 
@@ -82,5 +116,14 @@ def _digest(path: Path) -> str:
 def _base(variable: str, below_home: str) -> Path:
     configured = os.environ.get(variable, "")
     # The XDG specification says to ignore relative paths.
-    base = Path(configured) if configured.startswith("/") else Path.home() / below_home
+    base = Path(configured) if configured.startswith("/") else _home() / below_home
     return base / "django-backstage"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        # No HOME, and a uid that has no user.
+        told = OSError(errno.ENOENT, "this user has no home directory, and HOME is not set")
+        raise SystemRefused("", told, "Set it, for example: export HOME=/tmp") from error

@@ -42,10 +42,13 @@ def top_node(path: Path) -> Node | None:
 
 
 def _text(path: Path) -> str:
-    if not path.is_file():
-        raise SettingsError(path, None, "is not a file")
-    with os.fdopen(open_regular(path), "rb") as file:
-        data = file.read(_LONGEST_FILE + 1)
+    try:
+        if not path.is_file():
+            raise SettingsError(path, None, "is not a file")
+        with os.fdopen(open_regular(path), "rb") as file:
+            data = file.read(_LONGEST_FILE + 1)
+    except OSError as error:
+        raise SettingsError(path, None, f"cannot be read: {error.strerror}") from error
     if len(data) > _LONGEST_FILE:
         raise SettingsError(path, None, f"is longer than {_LONGEST_FILE // 1024} KB")
     try:

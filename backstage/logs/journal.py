@@ -48,10 +48,10 @@ class Journal:
         self._closing = threading.Event()
         self._reading = threading.Lock()
         self._sources: dict[str, LogSource] = {}
-        self._wakeups = Wakeups()
         self._changes: FileChanges | None = None
         # Lines that earlier Acts left under these names are not those of a new one.
         self._left = {path.name: size(path) for path in venue_paths.log.glob("*.log") if follow}
+        self._wakeups = Wakeups()
         try:
             for name in sources:
                 self._add(name).begin(span)
@@ -83,7 +83,9 @@ class Journal:
         self.close()
 
     def __del__(self) -> None:
-        self._release()
+        # One that could not begin has nothing left to release.
+        if hasattr(self, "_lines"):
+            self._release()
 
     def close(self) -> None:
         """End the iteration, even in another thread; further calls do nothing."""

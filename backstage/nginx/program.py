@@ -235,7 +235,7 @@ def find() -> Nginx:
         raise SiteRefused(_INSTALL)
     http, https = _ports()
     if named := os.environ.get(CONFIGURATION):
-        conf = Path(named).resolve()
+        conf = Path(os.path.realpath(named))
         state = conf.parent / "backstage"
         return Nginx(Path(program), conf, state, http_port=http, https_port=https)
     return Nginx(Path(program), build_of(Path(program)).conf, http_port=http, https_port=https)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping
@@ -298,7 +299,7 @@ def _check_settings(settings: Settings, account: struct_passwd | None) -> None:
 
 
 def _unit_text(venue: Venue, account: struct_passwd | None) -> str:
-    python = venue.paths.python.resolve()
+    python = Path(os.path.realpath(venue.paths.python))
     unit = Unit(
         venue=venue.path,
         python=venue.paths.python,
@@ -328,7 +329,7 @@ def _check_reach(venue: Venue, account: struct_passwd) -> None:
     command: list[str | Path] = ["sh", "-c", 'exec "$@"', "sh", venue.paths.python, "-c", ""]
     done = programs.run(command, uid=account.pw_uid, env=programs.service_environment(venue.path))
     if done.returncode:
-        python = venue.paths.python.resolve()
+        python = Path(os.path.realpath(venue.paths.python))
         raise NotAllowed(
             f"{account.pw_name} cannot run {python}, the Python of this Venue "
             f"({done.stdout.strip()}); create the Venue with one that everybody can "

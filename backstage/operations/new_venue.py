@@ -66,7 +66,7 @@ class VenuePlan:
 def create(name: str, parent: str | Path, plan: VenuePlan) -> Venue:
     """Create the Venue `parent/name`, or finish a half-built one, or open an existing one."""
     check_venue_name(name)
-    paths = VenuePaths(Path(parent).expanduser().resolve() / name)
+    paths = VenuePaths(registry.absolute(parent) / name)
     check_venue_path(paths.top)
     paths.check_socket_room()
     with (

@@ -102,7 +102,7 @@ def _names(venue_paths: VenuePaths) -> Iterator[str]:
 def _is_own(path: Path, top: Path) -> bool:
     facts = path.lstat()
     is_file = stat.S_ISREG(facts.st_mode) and facts.st_size <= _LONGEST
-    return is_file and path.parent.resolve().is_relative_to(top)
+    return is_file and Path(os.path.realpath(path.parent)).is_relative_to(top)
 
 
 def _unchanged(venue_paths: VenuePaths, name: str) -> Change:
@@ -158,7 +158,7 @@ def _refuse_shared_parts(venue_paths: VenuePaths, links: Mapping[str, object]) -
 
 
 def _leads_within(link: Path, top: Path) -> bool:
-    return link.resolve().is_relative_to(top)
+    return Path(os.path.realpath(link)).is_relative_to(top)
 
 
 def _refuse_shared_sockets(venue_paths: VenuePaths, files: Mapping[str, VassalFile]) -> None:
@@ -181,7 +181,7 @@ def _elsewhere(venue_paths: VenuePaths, former: FormerPath) -> Iterator[str]:
         if path.is_symlink() and not _leads_within(path, venue_paths.top):
             text = contents(path).decode(errors="surrogateescape")
             for number in former.lines(text)[:1]:
-                yield f"{path.resolve()}, line {number}"
+                yield f"{os.path.realpath(path)}, line {number}"
 
 
 def _in_projects(venue_paths: VenuePaths, former: FormerPath) -> list[str]:

@@ -94,16 +94,20 @@ class EnvFile(Mapping[str, str]):
     @contextmanager
     def _changing(self) -> Iterator[DotEnv]:
         with (
+            telling_disk_trouble(
+                f"changing the .env of Act {self._act.name!r}", self._act.venue.top
+            ),
             locked_act(self._act, f"changing the .env of {self._act.name}"),
-            telling_disk_trouble(f"changing the .env of Act {self._act.name!r}"),
         ):
             yield self._read()
 
     def _read(self) -> DotEnv:
-        if not self._act.top.is_dir():
-            missing = f"has no project in {self._act.top}, and so no .env"
-            raise ActFailed(self._act.name, missing)
-        with telling_disk_trouble(f"reading the .env of Act {self._act.name!r}"):
+        with telling_disk_trouble(
+            f"reading the .env of Act {self._act.name!r}", self._act.venue.top
+        ):
+            if not self._act.top.is_dir():
+                missing = f"has no project in {self._act.top}, and so no .env"
+                raise ActFailed(self._act.name, missing)
             try:
                 return DotEnv(self._content().decode())
             except FileNotFoundError:
@@ -137,7 +141,7 @@ class EnvFile(Mapping[str, str]):
         if after == before:
             return
         # If it is a link, the operator edits its target.
-        target = self.path if self._is_foreign else self.path.resolve()
+        target = self.path if self._is_foreign else Path(os.path.realpath(self.path))
         owner = (target if target.exists() else self._act.top).stat()
         # It is renamed after it has its owner, as the Act might start in between.
         part = target.with_name(f".{target.name}.{self._act.name}.part")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..layout import registry
 from ..layout.paths import VenuePaths
 from ..system import lazy
 from ..venue import Venue
@@ -18,5 +19,5 @@ else:
 
 def open_venue(path: str | Path) -> Venue:
     """The Venue at a path, as `Venue.open` or for a member of the group; raises what these do."""
-    paths = VenuePaths(Path(path).expanduser().resolve())
+    paths = VenuePaths(registry.absolute(path))
     return shared_venue.SharedVenue(paths) if terms.is_shared(paths) else Venue.open(path)

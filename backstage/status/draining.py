@@ -34,13 +34,15 @@ def refuse_unfit(act_paths: ActPaths) -> HealthCheck:
     return replace(check, status=None, text="")
 
 
-def begin(act_paths: ActPaths, check: HealthCheck, deadline: Deadline) -> None:
-    """Mark the Act as drained; returns when its health path says so.
+def begin(act_paths: ActPaths, check: HealthCheck, deadline: Deadline | None) -> None:
+    """Mark the Act as drained; returns when its health path says so, without a deadline at once.
 
     Raises ActFailed, without a mark, if it does not.
     """
     # All may read it: the Act may run as another user.
     files.write_atomically(act_paths.drain, f"{_WORD}\n")
+    if deadline is None:
+        return
     patience = Deadline(min(_PATIENCE, deadline.remaining))
     try:
         while not _says_so(act_paths, check, patience):

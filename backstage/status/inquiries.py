@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from ..errors import BackstageError, UnsafeDirectory
+from ..errors import BackstageError, UnknownUser, UnsafeDirectory
 from ..facts.health import Generation, HealthCheck, HealthRecord
 from ..layout.paths import ActPaths
 from ..layout.settings import Settings
@@ -108,7 +108,7 @@ def inquire(
         return None
     try:
         question = questions.ask(act_paths, check)
-    except (OSError, UnsafeDirectory):
+    except (OSError, UnknownUser, UnsafeDirectory):
         # No more files can be opened, or the command cannot be started, or others can change it.
         return None
     return Inquiry(act_paths, question, generation, noted) if question else None

@@ -22,6 +22,7 @@ from ..layout.settings import readable_settings
 from ..logs import log_files
 from ..system import lazy, processes, sockets
 from ..system.deadlines import Deadline
+from ..system.refusals import telling
 from ..uwsgi import loaded, probes, stats, vassal_files
 from ..uwsgi.emperor import Emperor
 from ..uwsgi.ini import Address, VassalFile
@@ -179,7 +180,10 @@ class Look:
 
 
 class Survey:
-    """Looks at the Acts of one Venue; remembers only the contents of vassal files."""
+    """Looks at the Acts of one Venue; remembers only the contents of vassal files.
+
+    Its methods raise NotYours in another user's Venue, and SystemRefused.
+    """
 
     def __init__(self, venue_paths: VenuePaths) -> None:
         self.paths = venue_paths
@@ -187,7 +191,8 @@ class Survey:
 
     def names(self) -> set[str]:
         """Every Act: all that have a vassal file, wanted or kept."""
-        return vassal_files.names(self.paths.vassals) | vassal_files.names(self.paths.kept)
+        with telling("finding the Acts", self.paths.top):
+            return vassal_files.names(self.paths.vassals) | vassal_files.names(self.paths.kept)
 
     def look(self, name: str) -> Look:
         """Look at one Act."""
@@ -212,9 +217,10 @@ class Survey:
     ) -> dict[str, Look]:
         """Look at several Acts, given the Emperor's stats, without probing any port."""
         acts = [self.paths.act(name) for name in names]
-        masters = _ask_masters(acts, emperor)
-        halt = None if emperor else self.emperor.halt
-        return {act.name: self._assemble(act, emperor, masters, halt) for act in acts}
+        with telling("looking at the Acts", self.paths.top):
+            masters = _ask_masters(acts, emperor)
+            halt = None if emperor else self.emperor.halt
+            return {act.name: self._assemble(act, emperor, masters, halt) for act in acts}
 
     def _ask_for_health(self, looks: Iterable[Look]) -> dict[str, Look]:
         """The doubtful ones among these looks, completed; all are asked at once."""

@@ -13,7 +13,7 @@ from dataclasses import astuple
 from .. import errors
 from ..errors import BackstageError
 from ..facts.advice import Advice
-from . import users
+from . import refusals, users
 
 
 class TaskFailed(RuntimeError):
@@ -87,7 +87,7 @@ def _done(uid: int, task: Callable[[], object]) -> object:
         why = f"{error}; install django_backstage where {name} can read it"
         raise BackstageError(why) from error
     except OSError as error:
-        raise BackstageError(str(error)) from error
+        raise refusals.refusal(error) from error
 
 
 def _encoded(**report: object) -> bytes:

@@ -5,6 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+# In seconds, about 30 years: the kernel counts nanoseconds.
+_LONGEST = 1e9
+
+
+def finite(seconds: float) -> float:
+    """How long to wait, as a caller has said it. Raises ValueError if that is no time to wait."""
+    # Nothing is more or less than `nan`.
+    if not 0 <= seconds <= _LONGEST:
+        raise ValueError(
+            f"{seconds} is no number of seconds to wait: it must be from 0 to {_LONGEST:.0f}"
+        )
+    return seconds
+
 
 class Deadline:
     """A moment `seconds` from now, on a monotonic clock."""

@@ -9,12 +9,12 @@ import shutil
 import signal
 import stat
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ..errors import CannotWrite, UnsafeDirectory
 from ..facts.command_line import quote
+from . import refusals
 
 # struct flock of 64-bit Linux: type, whence, start, length, pid.
 _FLOCK = "hhqqi"
@@ -211,15 +211,12 @@ def refuse_writable_by_others(path: Path) -> None:
         raise UnsafeDirectory(path, f"can be written by {who}", f"chmod go-w {quote(path)}")
 
 
-@contextmanager
-def telling_disk_trouble(action: str) -> Iterator[None]:
-    """Turn an OSError in the body into CannotWrite, with the reason why `action` failed."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise CannotWrite(action, error) from error
+def telling_disk_trouble(action: str, venue: Path | None = None) -> AbstractContextManager[None]:
+    """Turn an OSError in the body into CannotWrite, with the reason why `action` failed.
+
+    In another user's `venue`, it is turned into NotYours.
+    """
+    return refusals.telling(action, venue, CannotWrite)
 
 
 def _take_apart(name: str, directory: int) -> None:

@@ -186,7 +186,8 @@ def kill_remaining(processes: Iterable[Process], deadline: Deadline) -> list[Pro
     for process in left:
         try:
             process.send_signal(signal.SIGKILL)
-        except psutil.NoSuchProcess:
+        except psutil.Error:
+            # It has just ended, or is another user's and survives.
             continue
     until(lambda: not running(left), deadline)
     return running(left)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import signal
 import subprocess
 import sys
@@ -185,7 +184,7 @@ def at_home(env: Mapping[str, str] | None, uid: int | None) -> Mapping[str, str]
     """An environment with the home and the name of a user; None for this process's own."""
     if uid is None:
         return env
-    user = pwd.getpwuid(uid)
+    user = users.by_uid(uid)
     home = {"HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name}
     return {**(os.environ if env is None else env), **home}
 
@@ -194,7 +193,7 @@ def _as_user(uid: int | None) -> list[str]:
     """The options of setpriv to run a program as a user, with exactly that user's groups."""
     if uid is None:
         return []
-    user = pwd.getpwuid(uid)
+    user = users.by_uid(uid)
     return [f"--reuid={uid}", f"--regid={user.pw_gid}", "--init-groups"]
 
 
@@ -203,5 +202,5 @@ def _in_terminal_as_user(uid: int | None) -> list[str]:
     if uid is None:
         return []
     if sys.stdin.isatty():
-        return ["/usr/sbin/runuser", "--pty", "-u", pwd.getpwuid(uid).pw_name, "--"]
+        return ["/usr/sbin/runuser", "--pty", "-u", users.by_uid(uid).pw_name, "--"]
     return ["/usr/bin/setsid", "--wait", _SETPRIV, *_as_user(uid)]

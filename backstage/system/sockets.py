@@ -45,7 +45,7 @@ def listener(port: int) -> int | None:
     """The pid of the process that listens on a port; None if there is none or it is not visible."""
     try:
         connections = psutil.net_connections(kind="tcp")
-    except psutil.AccessDenied:
+    except psutil.Error:
         return None
     return next(
         (

@@ -35,6 +35,14 @@ def by_name(name: str) -> pwd.struct_passwd:
         raise UnknownUser(name) from error
 
 
+def by_uid(uid: int) -> pwd.struct_passwd:
+    """The user with this uid. Raises UnknownUser."""
+    try:
+        return pwd.getpwuid(uid)
+    except KeyError as error:
+        raise UnknownUser(str(uid)) from error
+
+
 def name_of(uid: int) -> str:
     """The name of a user; `#` and the uid if there is none."""
     try:
@@ -123,10 +131,7 @@ def become(uid: int) -> None:
     Raises UnknownUser for a uid without a user, and NotAllowed if that user cannot read this
     library.
     """
-    try:
-        user = pwd.getpwuid(uid)
-    except KeyError as error:
-        raise UnknownUser(str(uid)) from error
+    user = by_uid(uid)
     _Became.somebody = True
     os.initgroups(user.pw_name, user.pw_gid)
     os.setgid(user.pw_gid)

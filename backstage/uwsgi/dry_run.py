@@ -13,6 +13,7 @@ from ..facts.faults import Fault
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import programs, sockets, users
 from ..system.files import contents, write_atomically
+from ..system.refusals import is_shortage
 from . import includes, ini, log_reasons, owners
 from .emperor import uwsgi_of
 from .includes import Line, Script
@@ -65,13 +66,16 @@ def fault(act_paths: ActPaths, running: VassalFile | None = None) -> Fault | Non
     """Why the Act's vassal file, as it is on disk now, cannot work; None if it may work.
 
     `running` is the file that the running vassal was started from: its ports are not checked again,
-    and the slow checks cover only what differs from it.
+    and the slow checks cover only what differs from it. Raises OSError if the system has run out of
+    something: that is no fault of the file.
     """
     try:
         data = contents(act_paths.vassal)
     except FileNotFoundError:
         return None
     except OSError as error:
+        if is_shortage(error):
+            raise
         return _whole(act_paths, f"the file cannot be read: {error.strerror}")
     return _judge(act_paths, data, running, act_paths.vassal)
 
@@ -134,6 +138,8 @@ def _judge(
     except _Found as found:
         return found.fault
     except OSError as error:
+        if is_shortage(error):
+            raise
         what = ": ".join(str(part) for part in (error.filename, error.strerror) if part)
         return _whole(act_paths, f"the file cannot be checked: {what}")
     return None

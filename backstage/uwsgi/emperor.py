@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import EmperorFailed
+from ..errors import EmperorFailed, NotAllowed
 from ..facts.sightings import Halt
 from ..layout import executed
 from ..layout.paths import VenuePaths
 from ..logs import log_files
 from ..system import processes, programs, trust
-from ..system.deadlines import Deadline, until
+from ..system.deadlines import Deadline, finite, until
 from ..system.files import contents, lock_holder
 from ..system.locks import locked
+from ..system.refusals import telling
 from ..systemd import client
 from . import lost_parts, orphans, resident, stats
 
@@ -43,9 +45,11 @@ class Emperor:
     def pid(self) -> int | None:
         """The pid of the running Emperor: the kernel names the process that holds its lock.
 
-        So neither a stale pid file nor a reused pid can mislead.
+        So neither a stale pid file nor a reused pid can mislead. Raises NotYours in another user's
+        Venue, and SystemRefused.
         """
-        return lock_holder(self._paths.emperor_lock)
+        with telling("finding the Emperor", self._paths.top):
+            return lock_holder(self._paths.emperor_lock)
 
     def stats(self) -> stats.EmperorStats | None:
         """The Emperor's report on its vassals; asking for it also makes it scan `vassals/`.
@@ -93,9 +97,13 @@ class Emperor:
     def start(self) -> None:
         """Start the Emperor unless it is running; returns when it watches `vassals/`.
 
-        If a unit runs it, systemd starts it. Raises EmperorFailed, UnsafeDirectory, and
-        NotAllowed if this user may not start that unit.
+        If a unit runs it, systemd starts it. Raises EmperorFailed, UnsafeDirectory, SystemRefused,
+        and NotAllowed if this user may not start that unit or the Venue is another's.
         """
+        with telling("starting the Emperor", self._paths.top):
+            self._start()
+
+    def _start(self) -> None:
         self.refuse_halted()
         self.refuse_lost()
         lost_parts.make_log_directory(self._paths)
@@ -107,7 +115,6 @@ class Emperor:
         # This process would start it as its own user, whoever owns the Venue.
         trust.refuse_shared(self._paths.top, os.geteuid())
         executed.refuse_loose(self._paths)
-        self._paths.run.mkdir(mode=0o700, exist_ok=True)
         with self._locked("starting"):
             if self.pid is None:
                 orphans.refuse_at(self._paths.top)
@@ -120,8 +127,8 @@ class Emperor:
         """Stop the Emperor and every vassal; returns when no process is left.
 
         Requests in progress may finish. Processes that remain after `wait` seconds, or after the
-        unit's own timeout, are killed. Raises EmperorFailed if a process survives that, and
-        NotAllowed if this user may not stop the unit.
+        unit's own timeout, are killed. Raises EmperorFailed if a process survives that,
+        SystemRefused, and NotAllowed if this user may not stop the unit or the Venue is another's.
         """
         if service := client.service_of(self._paths.top):
             if service.at_work:
@@ -133,17 +140,14 @@ class Emperor:
     def end(self, wait: float) -> None:
         """Like `stop`, for an Emperor that no unit has started."""
         trust.refuse_foreign(self._paths.top)
-        self._paths.run.mkdir(mode=0o700, exist_ok=True)
         with self._locked("stopping"):
             pid = self.pid
             if pid is not None:
                 self.refuse_unreachable()
                 resident.end_halted(self._paths)
                 everybody, families = processes.family(pid), processes.families(pid)
-                os.kill(pid, signal.SIGTERM)
-                # One that is halted can only end if it goes on.
-                os.kill(pid, signal.SIGCONT)
-                until(lambda: self._gone(pid, families), Deadline(wait), pause=_TENDING)
+                _tell_to_end(pid)
+                until(lambda: self._gone(pid, families), Deadline(finite(wait)), pause=_TENDING)
                 left = processes.kill_remaining(everybody, Deadline(_KILL_PATIENCE))
                 if left or self.pid is not None:
                     raise EmperorFailed(f"the Emperor (pid {pid}) cannot be stopped", self._tail())
@@ -161,8 +165,12 @@ class Emperor:
             said = f"see: {service.command('status')}\n{self._tail()}"
             raise EmperorFailed(f"systemd did not start the Emperor of {self._paths.top}", said)
 
-    def _locked(self, doing: str) -> AbstractContextManager[None]:
-        return locked(self._paths.run / "emperor.lock", f"{doing} the Emperor")
+    @contextmanager
+    def _locked(self, doing: str) -> Iterator[None]:
+        with telling(f"{doing} the Emperor", self._paths.top):
+            self._paths.run.mkdir(mode=0o700, exist_ok=True)
+            with locked(self._paths.run / "emperor.lock", f"{doing} the Emperor"):
+                yield
 
     def _gone(self, pid: int, families: list[list[processes.Process]]) -> bool:
         if not processes.alive(pid):
@@ -215,6 +223,20 @@ class Emperor:
 
     def _tail(self) -> str:
         return log_files.tail(self._paths.emperor_log, 15)
+
+
+def _tell_to_end(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGTERM)
+        # One that is halted can only end if it goes on.
+        os.kill(pid, signal.SIGCONT)
+    except ProcessLookupError:
+        # It has just ended by itself.
+        return
+    except PermissionError as error:
+        raise NotAllowed(
+            f"the Emperor (pid {pid}) runs as another user; to stop it, type: sudo kill {pid}"
+        ) from error
 
 
 def uwsgi_of(venue_paths: VenuePaths) -> Path:

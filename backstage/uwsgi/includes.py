@@ -14,6 +14,7 @@ from pathlib import Path
 from ..facts.faults import Fault
 from ..layout.paths import VenuePaths
 from ..system.files import open_regular
+from ..system.refusals import is_shortage
 from . import ini
 
 # uWSGI reads these files as soon as it meets the option, before it expands placeholders.
@@ -164,9 +165,10 @@ class Script:
 def read(venue_paths: VenuePaths, file: Path, text: str) -> Script:
     """The lines that uWSGI reads, before it applies any, for a vassal `file` that holds `text`.
 
-    An unreadable file is left out; the line that includes it says why.
+    An unreadable file is left out; the line that includes it says why. Raises OSError if the system
+    has run out of something.
     """
-    return Script(tuple(_Reading(venue_paths, file, text).lines((file, _MAIN))))
+    return Script(tuple(_Reading(venue_paths, file, text, insists=True).lines((file, _MAIN))))
 
 
 def read_all(venue_paths: VenuePaths, file: Path, text: str) -> Script:
@@ -196,6 +198,7 @@ class _Reading:
     file: Path
     text: str
     read: list[Path] = field(default_factory=list)
+    insists: bool = False
 
     def lines(self, *chain: _Part) -> Iterator[Line]:
         """The options of the last part of a chain of includes, and of the files that it includes.
@@ -227,6 +230,8 @@ class _Reading:
             try:
                 included = self.lines(*chain, part)
             except OSError as error:
+                if self.insists and is_shortage(error):
+                    raise
                 late = "; uWSGI does not expand placeholders here" if "%(" in line.value else ""
                 yield replace(line, unread=f"cannot read {line.value}: {error.strerror}{late}")
                 continue

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import NotAllowed, SystemRefused
 from ..layout import registry
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import processes, sockets
@@ -50,7 +51,7 @@ def owner(pid: int, here: VenuePaths) -> Owner | None:
     line = list(processes.ancestry(pid))
     for venue_paths in (here, *map(VenuePaths, registry.venues())):
         # Another user's Venue may be unreadable.
-        with suppress(OSError):
+        with suppress(NotAllowed, SystemRefused, OSError):
             emperor = Emperor(venue_paths)
             known = emperor.stats() if emperor.pid in line[1:] else None
             for file, vassal in known.vassals.items() if known else ():

@@ -128,7 +128,8 @@ def keep(act_paths: ActPaths, file: VassalFile | None = None) -> None:
     """Keep `file`, or else the file now in `vassals/`, including edits by hand."""
     file = file or current(act_paths)
     if file and file != kept(act_paths):
-        write(act_paths.kept, file.text, mtime=act_paths.vassal.stat().st_mtime)
+        facts = act_paths.vassal.stat()
+        write(act_paths.kept, file.text, mtime=facts.st_mtime, mode=stat.S_IMODE(facts.st_mode))
 
 
 def put_away(act_paths: ActPaths) -> None:
@@ -150,17 +151,20 @@ def put_away(act_paths: ActPaths) -> None:
 
 
 def put_back(act_paths: ActPaths) -> None:
-    """Put the kept file into `vassals/`, with its date. Raises FileNotFoundError without one."""
-    content = files.contents(act_paths.kept)
-    write(act_paths.vassal, content, mtime=act_paths.kept.stat().st_mtime)
+    """Put the kept file into `vassals/`, with its date and its permissions.
+
+    Raises FileNotFoundError without one.
+    """
+    content, facts = files.contents(act_paths.kept), act_paths.kept.stat()
+    write(act_paths.vassal, content, mtime=facts.st_mtime, mode=stat.S_IMODE(facts.st_mode))
 
 
-def write(path: Path, content: str | bytes, *, mtime: float = math.inf) -> None:
-    """Write a vassal file; it keeps the permissions of the file that it replaces.
+def write(path: Path, content: str | bytes, *, mtime: float = math.inf, mode: int = 0o644) -> None:
+    """Write a vassal file; it keeps the permissions of the file that it replaces, or gets `mode`.
 
     `mtime` is in seconds since the epoch; the file is never dated later than two seconds ago.
     """
-    mode = stat.S_IMODE(path.stat().st_mode) if is_there(path) else 0o644
+    mode = stat.S_IMODE(path.stat().st_mode) if is_there(path) else mode
     latest = math.floor(time.time()) - _BACK
     files.write_atomically(path, content, mode=mode, mtime=min(mtime, latest))
 

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
 from ..facts.notices import Delivery, Notice, Target
 from ..layout.paths import VenuePaths
@@ -32,7 +33,7 @@ class Sending:
         self._told = [each for each in targets if not (each.command and self._refusal)]
         self._all = targets
         self._deadline = Deadline(PATIENCE)
-        paths = [venue_paths.library.resolve(), *filter(None, [venue_paths.apprise])]
+        paths = [Path(os.path.realpath(venue_paths.library)), *filter(None, [venue_paths.apprise])]
         self._process = programs.start_apart(
             [venue_paths.python, "-I", "-S", "-c", _PROGRAM, *paths],
             env=programs.service_environment(venue_paths.top),

@@ -147,3 +147,25 @@ def test_the_command_is_named_whatever_stands_around_it(
     assert told["command"] == "port"
     assert isinstance(told["error"], dict)
     assert told["error"]["kind"] == "NotAVenue"
+
+
+@pytest.mark.parametrize("words", [["--json"], []], ids=["json", "text"])
+def test_an_error_of_the_program_itself_keeps_its_traceback(
+    words: Sequence[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not made to look like one of the user's, and says that it is to be reported."""
+
+    def broken(_: object) -> None:
+        raise KeyError("a mistake of ours")
+
+    monkeypatch.setattr("backstage.cli.commands.completion.get_completion_class", broken)
+    assert run([*words, "completion", "bash"]) == Exit.BUG == 10
+    out, err = capsys.readouterr()
+    assert "Traceback" in err
+    assert "in broken" in err
+    if not words:
+        assert "KeyError: 'a mistake of ours'. Please report it" in err.splitlines()[-1]
+        return
+    told = json.loads(out)["error"]
+    assert (told["kind"], told["exit"]) == ("KeyError", 10)
+    assert "Please report it" in told["message"]

@@ -339,7 +339,9 @@ def test_what_the_system_is_short_of_is_no_reason_to_take_an_edit(
 
     with monkeypatch.context() as patch:
         patch.setattr(f"backstage.events.edits.{failing}", fail)
-        assert edits.settle(act, known()) == Edit(undecided=True)
+        edit = edits.settle(act, known())
+        assert (edit.undecided, edit.refused) == (True, None)
+        assert edit.short.endswith("Too many open files")
         edits.load_again(act, known())
     assert mtime(act.vassal) == (ACTED, EDITED)
     assert edits.is_new(act)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from backstage.errors import UnknownUser
 from backstage.facts.health import Generation, HealthCheck
 from backstage.layout.paths import ActPaths, VenuePaths
 from backstage.layout.settings import Settings, read_settings
+from backstage.status import inquiries
 from backstage.status.inquiries import inquire, question_for
 from backstage.system.deadlines import Deadline, until
 from tests.patience import PATIENCE
@@ -50,3 +52,16 @@ def test_a_command_that_others_can_change_is_not_run(act: ActPaths) -> None:
     assert inquiry
     with closing(inquiry):
         assert until(lambda: (act.top / "ran").exists(), Deadline(PATIENCE))
+
+
+def test_an_act_of_a_uid_that_is_no_user_is_not_asked(
+    act: ActPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk from another machine: nothing is known of whom to run its command as."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise UnknownUser("54321")
+
+    monkeypatch.setattr(inquiries.questions, "ask", unknown)
+    nobody = Generation("", 0, 0, frozenset())
+    assert inquire(act, HealthCheck(command="true"), nobody, None) is None

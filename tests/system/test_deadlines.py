@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from backstage.system.deadlines import Deadline, until
+import pytest
+
+from backstage.system.deadlines import Deadline, finite, until
 
 
 class Clock:
@@ -57,3 +59,15 @@ def test_until_ends_with_the_deadline() -> None:
 def test_until_asks_once_even_when_it_is_too_late() -> None:
     assert until(lambda: True, Deadline(-5, Clock(step=1)), pause=0)
     assert not until(lambda: False, Deadline(0, Clock(step=1)), pause=0)
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1, -0.001, 1e10])
+def test_what_is_no_time_to_wait_is_refused(seconds: float) -> None:
+    """Nothing would ever be later than some of these, and no system call waits for the others."""
+    with pytest.raises(ValueError, match="is no number of seconds to wait"):
+        finite(seconds)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.5, 30, 1e9])
+def test_what_is_a_time_to_wait(seconds: float) -> None:
+    assert finite(seconds) == seconds

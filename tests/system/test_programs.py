@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from backstage.errors import UnknownUser
 from backstage.system import processes, programs
 from backstage.system.deadlines import Deadline, until
 from tests.conftest import Spawn
@@ -170,3 +171,9 @@ def test_a_detached_program_is_on_its_own(tmp_path: Path, ending: list[int]) -> 
     os.kill(pid, signal.SIGKILL)
     assert eventually(lambda: not processes.alive(pid))
     assert pid not in [child.pid for child in psutil.Process().children(recursive=True)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a program as another user")
+def test_a_program_cannot_run_as_a_uid_that_is_no_user() -> None:
+    with pytest.raises(UnknownUser, match="54321"):
+        programs.run(["true"], uid=54321)

@@ -77,16 +77,30 @@ def rehearse(act: ActPaths) -> Rehearse:
     return edit
 
 
-def test_a_file_that_cannot_be_checked_counts_as_faulty(
-    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
+def test_what_the_system_has_run_out_of_is_no_fault_of_the_file(
+    act: ActPaths, rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As when this process has too many files open to try it."""
+    """As when this process has too many files open to try it: it can be tried later."""
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
+    (act.venue.top / "more.ini").write_text("[uwsgi]\nmaster = true\n")
+    for function in ("dry_run.programs.run", "dry_run.contents", "includes.open_regular"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"backstage.uwsgi.{function}", refuse)
+            with pytest.raises(OSError, match="Too many open files"):
+                rehearse(f"ini = {act.venue.top}/more.ini\n")
+
+
+def test_a_file_that_cannot_be_checked_counts_as_faulty(
+    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
     monkeypatch.setattr("backstage.uwsgi.dry_run.programs.run", refuse)
-    why = "vassals/blog.ini: the file cannot be checked: Too many open files"
+    why = "vassals/blog.ini: the file cannot be checked: Permission denied"
     assert rehearse("max-requests = 77\nmaster = true\n") == why
 
 

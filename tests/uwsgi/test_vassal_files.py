@@ -328,3 +328,17 @@ def test_a_vassal_file_keeps_the_permissions_that_its_operator_gave(tmp_path: Pa
     path.chmod(0o600)
     vassal_files.write(path, "second")
     assert path.stat().st_mode & 0o7777 == 0o600
+
+
+def test_permissions_survive_a_stop_and_a_start(act: ActPaths) -> None:
+    """Also those of a link's target, of which a copy is kept."""
+    for make in (act.vassal.touch, lambda: act.vassal.symlink_to(act.venue.top / "shared.ini")):
+        act.kept.unlink(missing_ok=True)
+        act.vassal.unlink(missing_ok=True)
+        (act.venue.top / "shared.ini").touch()
+        make()
+        write(act.vassal, NEW)
+        act.vassal.chmod(0o600)
+        vassal_files.put_away(act)
+        vassal_files.put_back(act)
+        assert act.vassal.stat().st_mode & 0o7777 == 0o600

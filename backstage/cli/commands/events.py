@@ -12,11 +12,10 @@ import click
 
 from ...system import lazy
 from .. import ages
-from ..options import acts_argument, command
+from ..options import Seconds, acts_argument, command
 from ..results import Result, Stream
 from ..session import Session
 from ..terminal.screen import Screen, harmless_line
-from ..words import Number
 
 if TYPE_CHECKING:
     from ...events import lines
@@ -43,7 +42,7 @@ backstage events --json | jq --unbuffered 'select(.result.after == "failing")'
 @click.option("-f", "--follow", is_flag=True, help="After those of --since, go on until Ctrl-C.")
 @click.option(
     "--timeout",
-    type=Number(min=0),
+    type=Seconds(),
     metavar="SECONDS",
     help="Exit after this long without an event.",
 )
