@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     from .logs.journal import Journal
     from .logs.source import LogLine
     from .projects.env_file import EnvFile
-    from .shortcuts import new_act, new_venue, upgrade_venue, use_venue, venue_from_cwd
+    from .shortcuts import (
+        new_act,
+        new_venue,
+        unretire_act,
+        upgrade_venue,
+        use_venue,
+        venue_from_cwd,
+    )
     from .venue import Venue
 else:
     # Hidden from type checkers, which would otherwise accept any name.
@@ -69,6 +76,7 @@ __all__ = [
     "Verb",
     "new_act",
     "new_venue",
+    "unretire_act",
     "upgrade_venue",
     "use_venue",
     "venue_from_cwd",
@@ -99,6 +107,7 @@ _MODULES = {
     "Verb": "batches",
     "new_act": "shortcuts",
     "new_venue": "shortcuts",
+    "unretire_act": "shortcuts",
     "upgrade_venue": "shortcuts",
     "use_venue": "shortcuts",
     "venue_from_cwd": "shortcuts",

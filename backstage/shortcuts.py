@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .operations.new_venue import Progress
     from .venue import Venue
 
-__all__ = ["new_act", "new_venue", "upgrade_venue", "use_venue", "venue_from_cwd"]
+__all__ = ["new_act", "new_venue", "unretire_act", "upgrade_venue", "use_venue", "venue_from_cwd"]
 
 
 def new_venue(
@@ -64,6 +64,21 @@ def new_act(
     from .operations.new_act import create
 
     return create(venue, name, template=template, port=port, start=start)
+
+
+def unretire_act(venue: Venue, name: str, *, start: bool = True) -> Act:
+    """Bring a retired Act back, and start it if it was to run when it was retired.
+
+    `name` is that of the Act, or of its directory in `retired/` if not the last of several is
+    meant. Its project, data and logs are where they were; if its port is taken, it gets another
+    one. On an error, it stays retired.
+
+    Raises ActFailed if there is none or its name is taken, PortUnavailable, CannotWrite, and what
+    `act.start` raises.
+    """
+    from .operations.unretire import unretire
+
+    return unretire(venue, name, start=start)
 
 
 def use_venue(path: str | Path) -> Venue:

@@ -18,7 +18,7 @@ PUBLIC = {
     *("EnvFile", "EventStream", "Fault", "Finding", "Journal", "LogLine"),
     *("Outcome", "Past", "Severity", "Untaken", "Verb"),
     *("Upgrade", "Renewal", "Fate", "Replacement", "Cause"),
-    *("new_venue", "new_act", "use_venue", "venue_from_cwd", "upgrade_venue"),
+    *("new_venue", "new_act", "use_venue", "venue_from_cwd", "upgrade_venue", "unretire_act"),
 }
 # What `import backstage` adds to a Python that has imported nothing else.
 LOADED = """

@@ -23,6 +23,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "new-venue": ("new_venue:new_venue", "Create a Venue and start its Emperor."),
         "new-act": ("new_act:new_act", "Create an Act and start it."),
         "retire": ("retire:retire", "Stop an Act and move its files to retired/."),
+        "unretire": ("unretire:unretire", "Bring back a retired Act."),
         "upgrade": ("upgrade:upgrade", "Renew a Venue for a new version of Backstage."),
     },
     "Run": {
