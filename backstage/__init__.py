@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .events.streams import EventStream
     from .facts.faults import Fault
     from .facts.past import Past
+    from .facts.relocations import Relocation, Waiting
     from .facts.renewals import Cause, Fate, Renewal, Replacement, Upgrade
     from .facts.snapshots import Snapshot
     from .facts.states import State
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
     from .shortcuts import (
         new_act,
         new_venue,
+        relocate_venue,
+        retire_venue,
         unretire_act,
+        unretire_venue,
         upgrade_venue,
         use_venue,
         venue_from_cwd,
@@ -65,6 +69,7 @@ __all__ = [
     "LogLine",
     "Outcome",
     "Past",
+    "Relocation",
     "Renewal",
     "Replacement",
     "Severity",
@@ -74,9 +79,13 @@ __all__ = [
     "Upgrade",
     "Venue",
     "Verb",
+    "Waiting",
     "new_act",
     "new_venue",
+    "relocate_venue",
+    "retire_venue",
     "unretire_act",
+    "unretire_venue",
     "upgrade_venue",
     "use_venue",
     "venue_from_cwd",
@@ -96,6 +105,7 @@ _MODULES = {
     "LogLine": "logs.source",
     "Outcome": "batches",
     "Past": "facts.past",
+    "Relocation": "facts.relocations",
     "Renewal": "facts.renewals",
     "Replacement": "facts.renewals",
     "Severity": "doctor.finding",
@@ -105,9 +115,13 @@ _MODULES = {
     "Upgrade": "facts.renewals",
     "Venue": "venue",
     "Verb": "batches",
+    "Waiting": "facts.relocations",
     "new_act": "shortcuts",
     "new_venue": "shortcuts",
+    "relocate_venue": "shortcuts",
+    "retire_venue": "shortcuts",
     "unretire_act": "shortcuts",
+    "unretire_venue": "shortcuts",
     "upgrade_venue": "shortcuts",
     "use_venue": "shortcuts",
     "venue_from_cwd": "shortcuts",

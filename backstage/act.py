@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import ActFailed, PortUnavailable
+from .errors import ActFailed, NotInTime, PortUnavailable
+from .events import authors
+from .events.authors import Deed
 from .events.streams import Broadcast
+from .facts import advice
 from .facts.snapshots import Snapshot
 from .facts.states import ANSWERING, State
-from .layout import retirement
+from .layout import executed, retirement
 from .layout.paths import ActPaths
 from .logs import log_files
 from .projects.env_file import EnvFile
@@ -19,7 +22,7 @@ from .status import draining, explanation, trial
 from .status.evidence import LogMark, log_mark
 from .status.survey import Survey
 from .status.waiting import Waiter
-from .system import files, processes, programs, users
+from .system import files, processes, programs, trust, users
 from .system.deadlines import Deadline
 from .uwsgi import (
     dry_run,
@@ -135,7 +138,8 @@ class Act:
     def begin(self, wait: float | None = 30.0) -> None:
         """Like `start`, but returns when the Act answers at all, whatever its health check says."""
         log, deadline = log_mark(self.paths), _deadline(wait)
-        with self._acting("starting"):
+        begins = not self.wanted or self._waiter.glance().state not in ANSWERING
+        with self._acting("starting", Deed.BEGIN if begins else None):
             if not self._waiter.listed():
                 launch.prepare(self.paths)
             self._emperor.start()
@@ -176,14 +180,14 @@ class Act:
         path is a page for visitors, or if it does not say so.
         """
         path = draining.refuse_unfit(self.paths)
-        with self._acting("draining"):
+        with self._acting("draining", Deed.MARK):
             if self._waiter.glance().state not in ANSWERING:
                 raise ActFailed(self.name, f"cannot be drained: it is {self.state}")
             draining.begin(self.paths, path, Deadline(30.0 if wait is None else wait))
 
     def undrain(self) -> None:
         """Have visitors sent to the Act again; does nothing if it is not drained."""
-        with self._acting("undraining"):
+        with self._acting("undraining", Deed.MARK):
             self.paths.drain.unlink(missing_ok=True)
 
     def restart(self, wait: float | None = 30.0, *, check: bool = True) -> None:
@@ -201,10 +205,11 @@ class Act:
         running as before.
         """
         self._emperor.refuse_lost()
+        executed.refuse_loose(self.paths.venue, self.paths)
         if check:
             trial.try_out(self.paths, self._waiter.look(), wait)
         log, deadline = log_mark(self.paths), _deadline(wait)
-        with self._acting("restarting"):
+        with self._acting("restarting", Deed.BEGIN):
             self._emperor.refuse_halted()
             if self.wanted:
                 self._waiter.refuse_halted()
@@ -227,6 +232,7 @@ class Act:
 
     def check(self, text: str) -> None:
         """Raise EditRefused if the Act could not run with this text as its vassal file."""
+        executed.refuse_loose(self.paths.venue, self.paths)
         with self._acting("checking"):
             rewriting.check(self.paths, text, self._emperor.stats())
 
@@ -247,7 +253,7 @@ class Act:
             self.check(text)
             trial.try_out(self.paths, self._waiter.look(), wait, text)
         log = log_mark(self.paths)
-        with self._acting("editing"):
+        with self._acting("editing", Deed.BEGIN):
             moment = processes.boot_clock()
             changes = rewriting.rewrite(self.paths, text, based_on, self._emperor.stats())
             is_reloading = self.wanted and self._emperor.pid is not None
@@ -287,7 +293,7 @@ class Act:
         from where `unretire_act` brings them back. A retirement that was killed is completed by the
         next one.
         """
-        with self._acting("retiring"):
+        with self._acting("retiring", Deed.END):
             self._emperor.refuse_halted()
             self._emperor.refuse_lost()
             begun = retirement.begin(self.paths, wanted=self.wanted)
@@ -301,6 +307,7 @@ class Act:
         Raises ActFailed, with the output, if the command fails.
         """
         venue = self.paths.venue
+        executed.refuse_loose(venue, self.paths)
         done = programs.run(
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
@@ -320,6 +327,7 @@ class Act:
     def manage_here(self, *arguments: str) -> int:
         """Run a manage.py command in this terminal, where it can prompt; returns its exit code."""
         venue = self.paths.venue
+        executed.refuse_loose(venue, self.paths)
         return programs.run_in_terminal(
             [venue.python, self.paths.manage, *arguments],
             cwd=self.paths.top,
@@ -328,12 +336,22 @@ class Act:
         )
 
     @contextmanager
-    def _acting(self, doing: str) -> Iterator[None]:
+    def _acting(self, doing: str, deed: Deed | None = None) -> Iterator[None]:
+        trust.refuse_foreign(self.paths.venue.top)
         with (
             locked_act(self.paths, f"{doing} {self.name}"),
             files.telling_disk_trouble(f"{doing} Act {self.name!r}"),
         ):
-            yield
+            if deed:
+                authors.note(self.paths, deed)
+            try:
+                yield
+            except NotInTime:
+                raise
+            except BaseException:
+                # It has not been done, so what comes next has another cause.
+                authors.withdraw(self.paths)
+                raise
 
     def _want(self, deadline: Deadline | None) -> None:
         """Put the vassal file in place, unless an operator or another process already has.
@@ -341,7 +359,7 @@ class Act:
         The Emperor starts an Act whose last run is still ending as soon as that has ended; without
         a deadline, this does not wait for it.
         """
-        files.refuse_writable_by_others(self.paths.venue.vassals)
+        executed.refuse_loose(self.paths.venue, self.paths)
         if deadline and not self.wanted and (leaving := self._waiter.members()):
             self._waiter.await_end(leaving, deadline)
         address = self._waiter.address()
@@ -352,13 +370,13 @@ class Act:
     def _put_back(self) -> None:
         if not self.wanted:
             if not self.paths.kept.exists():
-                advice = f"make one with new_act(venue, {self.name!r})"
-                raise ActFailed(self.name, f"has no vassal file to start from; {advice}")
+                to_make = advice.make_act(self.paths.venue.top, self.name, "to make one")
+                raise ActFailed(self.name, "has no vassal file to start from", advice=to_make)
             vassal_files.put_back(self.paths)
 
     def _relaunch(self, deadline: Deadline | None) -> None:
         """Have the Emperor end the Act and start it anew, even if this call is interrupted."""
-        files.refuse_writable_by_others(self.paths.venue.vassals)
+        executed.refuse_loose(self.paths.venue, self.paths)
         members = self._waiter.members()
         try:
             self._stop(None)
@@ -374,7 +392,7 @@ class Act:
         self._waiter.await_health(deadline, log)
 
     def _end(self, wait: float | None) -> None:
-        with self._acting("stopping"):
+        with self._acting("stopping", Deed.END if self.wanted else None):
             self._emperor.refuse_halted()
             self._emperor.refuse_lost()
             self._stop(_deadline(wait))

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import errno
+import shlex
 from pathlib import Path
+from shlex import quote
+
+from .facts.advice import Advice, make_act
 
 __all__ = [
     "ActFailed",
@@ -27,14 +31,28 @@ __all__ = [
     "UnknownUser",
     "UnsafeDirectory",
     "UpgradeFailed",
+    "VenueMoved",
 ]
 
 
 class BackstageError(Exception):
     """Root of every error this library raises on purpose.
 
-    The message says what happened, with which value, and what to do or type next.
+    The message says what happened, with which value, and what to do or type next. `advice` is what
+    differs between Python and a shell.
     """
+
+    advice: Advice | None = None
+
+    def __str__(self) -> str:
+        told = super().__str__()
+        return f"{told}; {self.advice.in_python}" if self.advice else told
+
+    @property
+    def at_shell(self) -> str:
+        """The message for somebody at a shell: with the command to type, not the call."""
+        told = super().__str__()
+        return f"{told}; {self.advice.at_shell}" if self.advice else told
 
 
 class NameNotAllowed(BackstageError):
@@ -49,10 +67,31 @@ class NameNotAllowed(BackstageError):
 class NotAVenue(BackstageError):
     """Raised when a path is not a Venue, or cannot become one."""
 
-    def __init__(self, path: Path, why: str) -> None:
+    def __init__(self, path: Path, why: str, advice: Advice | None = None) -> None:
         super().__init__(f"{path} {why}")
         self.path = path
         self.why = why
+        self.advice = advice
+
+
+class VenueMoved(NotAVenue):
+    """Raised when a Venue was moved or copied, before anything in it is run.
+
+    `path` is where it is, `made_at` the path that its programs and files name. `is_copy` tells
+    whether the Venue that it was copied from is still there.
+    """
+
+    def __init__(self, path: Path, made_at: Path, *, is_copy: bool) -> None:
+        what = f"is a copy of {made_at}" if is_copy else f"was moved from {made_at}"
+        would = "would run" if is_copy else "would look for"
+        command = shlex.join(["backstage", "--venue", str(path), "relocate"])
+        super().__init__(
+            path,
+            f"{what}: its programs and files still name that path, and {would} what is there. "
+            f"Type: {command}",
+        )
+        self.made_at = made_at
+        self.is_copy = is_copy
 
 
 class NoSuchAct(BackstageError):
@@ -61,10 +100,10 @@ class NoSuchAct(BackstageError):
     def __init__(self, name: str, venue: Path, known: tuple[str, ...]) -> None:
         from difflib import get_close_matches
 
-        acts = ", ".join(known) if known else "none yet"
         meant = get_close_matches(name, known, n=1)
-        hint = f"did you mean {meant[0]!r}?" if meant else f"its Acts: {acts}"
-        super().__init__(f"no Act {name!r} in {venue}; {hint}")
+        hint = f"did you mean {meant[0]!r}?" if meant else f"its Acts: {', '.join(known)}"
+        super().__init__(f"no Act {name!r} in {venue}" + (f"; {hint}" if known else ""))
+        self.advice = None if known else make_act(venue, name, "to make it")
         self.name = name
         self.venue = venue
         self.known = known
@@ -94,7 +133,7 @@ class UnknownUser(BackstageError):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"there is no user {name!r} on this system; to create one for services, type: "
-            f"adduser --system --group --home /srv/{name} {name}"
+            f"adduser --system --group --home {quote(f'/srv/{name}')} {quote(name)}"
         )
         self.name = name
 
@@ -168,14 +207,30 @@ class EmperorFailed(BackstageError):
 
 
 class ActFailed(BackstageError):
-    """Raised when an Act does not reach the requested state; the message ends with its log."""
+    """Raised when an Act does not reach the requested state; the message ends with its log.
 
-    def __init__(self, name: str, message: str, reason: str = "", log_tail: str = "") -> None:
-        head = f"Act {name!r} {message}" + (f": {reason}" if reason else "")
-        super().__init__(f"{head}\n{log_tail}" if log_tail else head)
+    `log` is the file that has more of it, if the Act itself is gone.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        message: str,
+        reason: str = "",
+        log_tail: str = "",
+        *,
+        advice: Advice | None = None,
+    ) -> None:
+        super().__init__(f"Act {name!r} {message}" + (f": {reason}" if reason else ""))
+        self.log: Path | None = None
         self.name = name
         self.reason = reason
         self.log_tail = log_tail
+        self.advice = advice
+
+    def __str__(self) -> str:
+        told = super().__str__()
+        return f"{told}\n{self.log_tail}" if self.log_tail else told
 
 
 class CheckFailed(ActFailed):
@@ -217,12 +272,18 @@ class UpgradeFailed(BackstageError):
     """
 
     def __init__(self, venue: Path, cause: BackstageError, left: tuple[str, ...] = ()) -> None:
-        undone = "but not everything could be undone" if left else "everything is as before"
-        message = "\n".join([f"{venue} is not upgraded, {undone}: {cause}", *left])
-        super().__init__(message)
         self.venue = venue
         self.cause = cause
         self.left = left
+        super().__init__(self._told(str(cause)))
+
+    @property
+    def at_shell(self) -> str:
+        return self._told(self.cause.at_shell)
+
+    def _told(self, cause: str) -> str:
+        undone = "but not everything could be undone" if self.left else "everything is as before"
+        return "\n".join([f"{self.venue} is not upgraded, {undone}: {cause}", *self.left])
 
 
 class Busy(BackstageError):

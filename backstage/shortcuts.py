@@ -11,11 +11,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .act import Act
+    from .facts.relocations import Relocation
     from .facts.renewals import Upgrade
     from .operations.new_venue import Progress
     from .venue import Venue
 
-__all__ = ["new_act", "new_venue", "unretire_act", "upgrade_venue", "use_venue", "venue_from_cwd"]
+__all__ = [
+    "new_act",
+    "new_venue",
+    "relocate_venue",
+    "retire_venue",
+    "unretire_act",
+    "unretire_venue",
+    "upgrade_venue",
+    "use_venue",
+    "venue_from_cwd",
+]
 
 
 def new_venue(
@@ -81,14 +92,43 @@ def unretire_act(venue: Venue, name: str, *, start: bool = True) -> Act:
     return unretire(venue, name, start=start)
 
 
+def retire_venue(venue: Venue) -> Path:
+    """Stop a Venue and move it away, with everything in it; returns where it is then.
+
+    That is beside its place, as `NAME.retired-DATE`. Its Acts are unbound from their domains, its
+    unit is uninstalled, and it is no longer in the register. Nothing is deleted. On an error,
+    everything is restored.
+
+    Raises NotAllowed if only root may do that, SiteRefused, ServiceFailed, CannotWrite.
+    """
+    from .operations.retire_venue import retire
+
+    return retire(venue)
+
+
+def unretire_venue(path: str | Path) -> Venue:
+    """Bring a retired Venue back to where it was, served and running as before.
+
+    `path` is where it is now. As root for another user's Venue, domains are not bound again. On an
+    error, it stays retired. Raises NotAVenue if it is none that was retired or if its place is
+    taken, and what `nginx bind` and `start` raise.
+    """
+    from .operations.retire_venue import unretire
+
+    return unretire(Path(path).expanduser().resolve())[0]
+
+
 def use_venue(path: str | Path) -> Venue:
     """Open the Venue at `path`; its Emperor is neither started nor stopped.
 
-    Raises NotAVenue, SettingsError.
+    Another user's Venue that is shared with a group of this user's is opened for what its members
+    may do; the rest raises NotAllowed. Raises NotAVenue, SettingsError, and VenueMoved for one that
+    was moved or copied; for such a Venue NotAllowed for a user who is not in the group,
+    EmperorFailed if its watcher does not run.
     """
-    from .venue import Venue
+    from .sharing.opening import open_venue
 
-    return Venue.open(path)
+    return open_venue(path)
 
 
 def venue_from_cwd() -> Venue:
@@ -96,6 +136,22 @@ def venue_from_cwd() -> Venue:
     from .layout.registry import venue_above
 
     return use_venue(venue_above(Path.cwd()))
+
+
+def relocate_venue(path: str | Path, *, dry_run: bool = False) -> Relocation:
+    """Make a Venue that was moved or copied work where it is, or tell what `dry_run` would do.
+
+    What names its former path gets the new one. A copy gets ports of its own; its original, if that
+    is still there, is not touched. If an Emperor runs in the Venue, it is stopped before and
+    started after.
+
+    Raises NotAVenue, NameNotAllowed, NotAllowed, PortUnavailable, CannotWrite, SiteRefused,
+    ServiceFailed after everything was undone, Busy if another process relocates the Venue, and what
+    `venue.start` raises.
+    """
+    from .operations.relocate import plan, relocate
+
+    return (plan if dry_run else relocate)(path)
 
 
 def upgrade_venue(venue: Venue, *, restart_emperor: bool = False, dry_run: bool = False) -> Upgrade:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from shlex import join
 from typing import TYPE_CHECKING
 
 from .batches import Outcome, Verb, carry_out
 from .errors import BackstageError, NoSuchAct, NotAVenue
+from .events import streams
 from .events.event import Event
-from .events.streams import Broadcast, EventStream
+from .events.streams import EventStream
+from .facts import advice
+from .facts.command_line import join
 from .facts.lost_parts import LostPart
 from .facts.snapshots import Snapshot
 from .facts.watching import Watcher
-from .layout import registry
+from .layout import executed, made, registry, venue_retirement
 from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
 from .status import explanation, premises
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from .doctor import examination
     from .doctor.finding import Finding
     from .events import past_events
-    from .logs import journal, source
+    from .logs import journal, records, source
     from .logs.journal import Journal
     from .system import as_user, users
     from .virtualenvs import apprise_copy, private_copy
@@ -45,6 +48,7 @@ else:
     apprise_copy = lazy.module("backstage.virtualenvs.apprise_copy")
     past_events = lazy.module("backstage.events.past_events")
     private_copy = lazy.module("backstage.virtualenvs.private_copy")
+    records = lazy.module("backstage.logs.records")
     source = lazy.module("backstage.logs.source")
 
 # What applies to stopped Acts too.
@@ -60,27 +64,33 @@ class Venue:
     def __init__(self, venue_paths: VenuePaths) -> None:
         self.paths = venue_paths
         self._survey = Survey(venue_paths)
-        self._broadcast = Broadcast(self._survey)
+        self._broadcast = streams.of_survey(self._survey)
 
     @classmethod
     def open(cls, path: str | Path) -> Venue:
-        """The Venue at a path. Raises NotAVenue, or SettingsError for a broken venue.yaml."""
-        paths = VenuePaths(Path(path).expanduser().resolve())
-        if not paths.top.is_dir():
-            raise NotAVenue(paths.top, "does not exist; make a Venue with new_venue(name, path)")
-        if paths.building.exists():
-            raise NotAVenue(
-                paths.top,
-                "is a half-built Venue; finish it with "
-                f"new_venue({paths.top.name!r}, {str(paths.top.parent)!r})",
-            )
-        _refuse_other(paths)
-        venue = cls(paths)
-        read_settings(paths.settings)
+        """The Venue at a path.
+
+        Raises NotAVenue, VenueMoved, or SettingsError for a broken venue.yaml.
+        """
+        venue = cls.at(path)
+        made.refuse_elsewhere(venue.paths)
+        read_settings(venue.paths.settings)
         # Another user's Venue need not be in this user's registry.
         with suppress(OSError):
-            registry.register(paths.top)
+            registry.register(venue.path)
         return venue
+
+    @classmethod
+    def at(cls, path: str | Path) -> Venue:
+        """Like `open`, also for one that was moved or copied: nothing in that may be run."""
+        paths = VenuePaths(Path(path).expanduser().resolve())
+        if not paths.top.is_dir():
+            raise NotAVenue(paths.top, "does not exist", advice.make_venue(paths.top))
+        if paths.building.exists():
+            to_finish = advice.make_venue(paths.top, "to finish it")
+            raise NotAVenue(paths.top, "is a half-built Venue", to_finish)
+        _refuse_other(paths)
+        return cls(paths)
 
     @property
     def path(self) -> Path:
@@ -102,10 +112,14 @@ class Venue:
         return self._survey.emperor
 
     @property
+    def emperor_pid(self) -> int | None:
+        """The pid of the Emperor; None if it does not run."""
+        return self._survey.emperor.pid
+
+    @property
     def watcher(self) -> Watcher:
         """The watcher of the Venue: its state and its pid. Raises SettingsError."""
-        emperor = self._survey.emperor.pid
-        return resident.look(self.paths, wanted=self.settings.watcher, emperor=emperor)
+        return resident.look(self.paths, wanted=self.settings.watcher, emperor=self.emperor_pid)
 
     @property
     def lost(self) -> tuple[LostPart, ...]:
@@ -192,12 +206,18 @@ class Venue:
         lines: int | None = None,
         since: float | datetime | None = None,
         follow: bool = False,
+        level: str | None = None,
+        grep: str | re.Pattern[str] | None = None,
     ) -> Journal:
         """The logs of these Acts and of 'emperor', merged by time; without names, all logs.
 
         Yields the last `lines` lines of each log, 20 by default unless `since` is given, a datetime
         or seconds since the epoch. With `follow`, the iterator continues until it is closed; if no
-        names were given, it also follows Acts created later. Raises NoSuchAct.
+        names were given, it also follows Acts created later.
+
+        With `level`, such as 'warning', only records of this level or a higher one; with `grep`, a
+        regular expression, only those with a line that matches. Records are whole, with their
+        tracebacks, and `lines` counts them. Raises NoSuchAct, ValueError, re.error.
         """
         for name in sources:
             if name != journal.EMPEROR:
@@ -209,6 +229,7 @@ class Venue:
             source.Span.of(lines, since),
             follow=follow,
             newcomers=tuple if sources else names,
+            wanted=records.Wanted.of(level, grep),
         )
 
     def close(self) -> None:
@@ -228,6 +249,7 @@ class Venue:
         and EnvironmentFailed or CannotWrite if the watcher cannot be provided with what it needs,
         once the Emperor is there all the same.
         """
+        executed.refuse_loose(self.paths)
         settings = self.settings
         as_user.run_as(users.stand_in(self.path), self._mend)
         try:
@@ -293,18 +315,26 @@ class Venue:
         restart one after the other, which `check` is for, as in `act.restart`. Raises NoSuchAct
         before anything is done, and everything that `start` raises.
         """
-        if names is not None:
-            acts = [self[name] for name in dict.fromkeys(names)]
-        else:
-            acts = [act for act in self if act.wanted or verb in _OF_ALL]
+        acts = self.meant(verb, names)
         if verb is Verb.START:
             self.emperor.refuse_lost()
             self.start()
         return carry_out(verb, acts, wait, drain=drain, check=check)
 
+    def meant(self, verb: Verb, names: Iterable[str] | None) -> list[Act]:
+        """The Acts that `each` applies a verb to. Raises NoSuchAct."""
+        if names is not None:
+            return [self[name] for name in dict.fromkeys(names)]
+        return [act for act in self if act.wanted or verb in _OF_ALL]
+
 
 def _refuse_other(paths: VenuePaths) -> None:
-    """Raise NotAVenue for a directory that is none, or that lost what nothing can make again."""
+    """Raise NotAVenue for one that is none, was retired, or lost what nothing can make again."""
+    retired = venue_retirement.read(paths)
+    if retired and retired.path != str(paths.top):
+        command = join(["backstage", "unretire", str(paths.top)])
+        told = f"was retired from {retired.path}; to bring it back, type: {command}"
+        raise NotAVenue(paths.top, told)
     is_one = paths.emperor_ini.exists() or (paths.top / "pyvenv.cfg").exists()
     if paths.settings.exists() and is_one:
         return

@@ -18,8 +18,8 @@ TESTS = Path(__file__).parent
 
 # From the bottom to the top: each imports only what stands above it in this list.
 ORDER = (
-    "errors",
     "facts",
+    "errors",
     "system",
     "layout",
     "systemd",
@@ -34,6 +34,7 @@ ORDER = (
     "act",
     "batches",
     "venue",
+    "sharing",
     "watcher",
     "nginx",
     "operations",
@@ -44,7 +45,7 @@ ORDER = (
 HOMES = {
     "subprocess": "system.programs",
     "psutil": "system",
-    "yaml": "layout.settings",
+    "yaml": "layout.yaml_file",
     "filelock": "system.locks",
     "idna": "nginx.hostnames",
     "packaging": "virtualenvs",
@@ -172,6 +173,53 @@ def test_modules_are_imported_at_the_top_of_a_file() -> None:
         if isinstance(node, ast.FunctionDef) and uses(name, node)
     }
     assert hidden == {"shortcuts"}
+
+
+# What these read bare, nobody but this user, root or the kernel can have put there.
+_READ_BARE = {
+    "system": "the kernel's files, and the functions that others read by",
+    "layout.shipped_files": "files of this library",
+    "layout.registry": "the register in the user's own home",
+    "virtualenvs": "the environment of this library, and the cache in the user's own home",
+    "projects.ask": "programs of this library",
+    "uwsgi.dry_run": "a program of this library, and the kernel's files",
+    "uwsgi.loaded": "writes, without following links",
+    "uwsgi.reloading": "writes into a pipe, without following links",
+    "status.evidence": "the kernel's files",
+    "doctor.limits": "the kernel's files",
+    "doctor.emperor": "the kernel's files",
+    "systemd.client": "units",
+    "nginx": "nginx's own configuration and processes",
+    "operations.outside": "sites and units",
+    "operations.install_unit": "units",
+    "watcher.event_log": "appends, without following links",
+    "cli.program": "/dev/null",
+    "cli.commands.nginx": "a site",
+    "cli.commands.edit": "the copy that is edited, in a directory of its own",
+}
+
+
+def reads_bare(module: str) -> bool:
+    """Whether a module opens files by a path in another way than `system.files` does."""
+    calls = (node for node in ast.walk(trees()[module]) if isinstance(node, ast.Call))
+    for call in calls:
+        name = ast.unparse(call.func)
+        has_mode = bool(call.args) and isinstance(call.args[0], ast.Constant)
+        if name in {"open", "os.open"} or name.endswith((".read_text", ".read_bytes")):
+            return True
+        if name.endswith(".open") and has_mode:
+            return True
+    return False
+
+
+def test_what_others_may_have_replaced_is_not_opened_bare() -> None:
+    """A pipe would keep its reader waiting, and a link would show what only its reader may see."""
+    bare = {name for name in trees() if reads_bare(name) and ".inside." not in name}
+    unknown = {name for name in bare if not any(is_within(name, place) for place in _READ_BARE)}
+    assert unknown == set()
+    assert {
+        place for place in _READ_BARE if not any(is_within(name, place) for name in bare)
+    } == set()
 
 
 def lazy_modules(module: str) -> Iterator[tuple[set[str], set[str]]]:

@@ -48,7 +48,14 @@ def test_importing_costs_next_to_nothing() -> None:
 
 
 def test_the_names_that_the_quick_start_uses() -> None:
-    names = ["new_act", "new_venue", "upgrade_venue", "use_venue", "venue_from_cwd"]
+    names = [
+        "new_act",
+        "new_venue",
+        "relocate_venue",
+        "upgrade_venue",
+        "use_venue",
+        "venue_from_cwd",
+    ]
     assert shortcuts.__all__ == names
     assert all(callable(getattr(shortcuts, name)) for name in shortcuts.__all__)
 
@@ -78,7 +85,7 @@ def test_outside_of_any_venue_the_error_says_where(
     [
         ("venue.yaml", None, "is not a Venue"),
         ("emperor.ini", None, "is not a Venue"),
-        (None, ".building", "half-built Venue; finish it with new_venue('MyVenue', "),
+        (None, ".building", "half-built Venue; to finish it, call: new_venue('MyVenue', "),
     ],
 )
 def test_what_is_no_complete_venue_is_not_opened(
@@ -90,9 +97,9 @@ def test_what_is_no_complete_venue_is_not_opened(
         (venue / extra).touch()
     with pytest.raises(NotAVenue) as caught:
         use_venue(venue)
-    assert why in caught.value.why
+    assert why in str(caught.value)
 
 
 def test_what_is_not_there_is_told_so(tmp_path: Path) -> None:
-    with pytest.raises(NotAVenue, match="does not exist; make a Venue with new_venue"):
+    with pytest.raises(NotAVenue, match="does not exist; to make a Venue there, call: new_venue"):
         use_venue(tmp_path / "none")

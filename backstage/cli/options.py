@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
@@ -25,6 +26,7 @@ class Command(click.Command):
     """A command with examples and exit codes, for its page and `--help`."""
 
     examples: str = ""
+    for_members: bool = False
     exits: tuple[Exit, ...] = ()
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -35,20 +37,32 @@ class Command(click.Command):
 
 
 def command(
-    name: str, *, examples: str, exits: Sequence[Exit] = (), **settings: object
+    name: str,
+    *,
+    examples: str,
+    exits: Sequence[Exit] = (),
+    for_members: bool = False,
+    **settings: object,
 ) -> Callable[[Callable[Concatenate[Session, _P], Returned]], Command]:
     """Turn a function into a command; `exits` are its codes besides those every command has.
 
-    `examples` are command lines, each explained after a `#` where needed. `settings` are passed to
-    click's parser.
+    `examples` are command lines, each explained after a `#` where needed. A command is
+    `for_members` if members of the group that a Venue is shared with may use it. `settings` are
+    passed to click's parser.
     """
 
     def decorate(function: Callable[Concatenate[Session, _P], Returned]) -> Command:
-        wrapped = click.make_pass_decorator(Session)(function)
+        def called(session: Session, /, *args: _P.args, **kwargs: _P.kwargs) -> Returned:
+            session.is_for_members = for_members
+            return function(session, *args, **kwargs)
+
+        update_wrapper(called, function)
+        wrapped = click.make_pass_decorator(Session)(called)
         made = click.command(name, cls=Command, context_settings=dict(settings))(
             _with_shared_options(wrapped)
         )
         made.examples = examples.strip("\n")
+        made.for_members = for_members
         made.exits = tuple(sorted({*_ALWAYS, *exits}))
         return made
 
@@ -59,8 +73,10 @@ def complete_acts(ctx: click.Context, _: click.Parameter, typed: str) -> list[Co
     """The Acts whose names start with `typed`, for the shell."""
     from click.shell_completion import CompletionItem
 
+    session = _session(ctx)
+    session.is_for_members = isinstance(ctx.command, Command) and ctx.command.for_members
     try:
-        acts = _session(ctx).venue.acts
+        acts = session.venue.acts
         return [CompletionItem(act.name) for act in acts if act.name.startswith(typed)]
     except BackstageError:
         return []

@@ -9,11 +9,13 @@ from importlib import import_module
 
 import click
 
-from ..errors import BackstageError, NotAVenue
+from ..errors import BackstageError, NotAVenue, VenueMoved
+from . import synonyms
 from .exits import Exit
 from .options import shared_options
 from .results import Returned, render, render_error, tell_error
 from .session import Session
+from .synonyms import ALIASES
 from .terminal.screen import Screen
 
 # Each command with the location of its code and its line in the help, so that printing the help
@@ -23,6 +25,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "new-venue": ("new_venue:new_venue", "Create a Venue and start its Emperor."),
         "new-act": ("new_act:new_act", "Create an Act and start it."),
         "retire": ("retire:retire", "Stop an Act and move its files to retired/."),
+        "relocate": ("relocate:relocate", "Make a moved or copied Venue work where it is."),
         "unretire": ("unretire:unretire", "Bring back a retired Act."),
         "upgrade": ("upgrade:upgrade", "Renew a Venue for a new version of Backstage."),
     },
@@ -59,6 +62,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "completion": ("completion:completion", "Print a shell completion script."),
     },
 }
+_HELP = "help"
 _COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
 
 
@@ -79,14 +83,21 @@ class Program(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
+        name, rest = ALIASES.get(args[0], args[0]), args[1:]
+        if name == _HELP:
+            name, rest = self._helped(ctx, rest)
         if name not in _COMMANDS and not name.startswith("-"):
-            from difflib import get_close_matches
-
-            meant = get_close_matches(name, _COMMANDS, n=1)
-            hint = f"did you mean '{meant[0]}'?" if meant else "see: backstage --help"
+            meant = synonyms.meant([name, *rest], _COMMANDS)
+            hint = f"did you mean: backstage {meant}" if meant else "see: backstage --help"
             raise click.UsageError(f"no command '{name}'; {hint}")
-        return super().resolve_command(ctx, args)
+        return super().resolve_command(ctx, [name, *rest])
+
+    def _helped(self, ctx: click.Context, words: list[str]) -> tuple[str, list[str]]:
+        """The command whose help is asked for, with the option that shows it."""
+        if not words:
+            click.echo(ctx.get_help())
+            ctx.exit()
+        return ALIASES.get(words[0], words[0]), ["--help"]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, _COMMANDS))
@@ -101,7 +112,7 @@ def _program() -> Program:
     program = Program(
         "backstage",
         help="Create, start, restart and stop many Django services on one host.",
-        epilog="For details, see `backstage COMMAND --help` or `man backstage`.",
+        epilog=f"{synonyms.told()} For details, see `backstage COMMAND --help` or `man backstage`.",
         no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         callback=lambda: None,
@@ -127,6 +138,7 @@ def main() -> None:
 def run(words: Sequence[str]) -> int:
     """Run the command with these arguments and return its exit code."""
     session = Session(Screen())
+    session.words = words
     name = _name_of(words)
     try:
         return _run(words, session, name)
@@ -164,9 +176,14 @@ def _run(words: Sequence[str], session: Session, name: str) -> int:
         if session.debug:
             sys.excepthook(type(error), error, error.__traceback__)
         code = render_error(name, error, screen, as_json=session.as_json)
-        if isinstance(error, NotAVenue) and name != "new-venue" and not session.as_json:
+        if _lacks_venue(error) and name != "new-venue" and not session.as_json:
             screen.hint("see: backstage venues, or name a Venue with --venue PATH")
         return code
+
+
+def _lacks_venue(error: BackstageError) -> bool:
+    """Whether there is no Venue: one that was moved or copied is there."""
+    return isinstance(error, NotAVenue) and not isinstance(error, VenueMoved)
 
 
 def _interrupted(session: Session, *, line_ended: bool = False) -> int:
@@ -184,5 +201,6 @@ def _name_of(words: Sequence[str]) -> str:
         if word == "--venue":
             next(rest, None)
         elif not word.startswith("-"):
-            return word if word in _COMMANDS else "backstage"
+            name = ALIASES.get(word, word)
+            return name if name in _COMMANDS else "backstage"
     return "backstage"

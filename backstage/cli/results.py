@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 
-from ..errors import BackstageError
+from ..errors import ActFailed, BackstageError
 from .exits import Exit, exit_of
+from .terminal.further import further
 from .terminal.screen import Screen
 
 VERSION = 1
@@ -67,7 +68,11 @@ def render(command: str, returned: Returned, screen: Screen, *, as_json: bool) -
 def render_error(command: str, error: BackstageError, screen: Screen, *, as_json: bool) -> Exit:
     """Print an error and return its exit code."""
     code = exit_of(error)
-    tell_error(command, type(error).__name__, str(error), code, screen, as_json=as_json)
+    message = error.at_shell
+    if isinstance(error, ActFailed):
+        more = error.log_tail.splitlines() if as_json else further(error)
+        message = "\n".join([message, *more])
+    tell_error(command, type(error).__name__, message, code, screen, as_json=as_json)
     return code
 
 
@@ -85,4 +90,6 @@ def tell_error(
 def _envelope(command: str, *, ok: bool, **content: object) -> str:
     import json
 
-    return json.dumps({"backstage": VERSION, "command": command, "ok": ok, **content})
+    text = json.dumps({"backstage": VERSION, "command": command, "ok": ok, **content})
+    # The only character of ASCII that nobody sees and that JSON leaves as it is.
+    return text.replace("\x7f", "\\u007f")

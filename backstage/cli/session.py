@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..layout import registry
+from ..layout.paths import VenuePaths
+from ..sharing import terms
 from ..shortcuts import use_venue
 from ..system import users
 from .terminal.screen import Screen
@@ -29,6 +32,10 @@ class Session:
         self.debug = False
         # Commands that change the machine need root; all others run as the Venue's owner.
         self.keeps_root = False
+        # Members of the group that a Venue is shared with may use this command.
+        self.is_for_members = False
+        # The command line, without the program.
+        self.words: Sequence[str] = ()
         # What continues after the command ends, for example after Ctrl-C.
         self.under_way: set[str] = set()
 
@@ -40,13 +47,17 @@ class Session:
         becomes root's and no one else's code runs as root. Raises NotAVenue, SettingsError,
         NotAllowed, UnsafeDirectory.
         """
-        path = self._located
+        path = self.located
         if not self.keeps_root:
             _become_owner(path)
+        paths = VenuePaths(path)
+        if not self.is_for_members and terms.is_shared(paths):
+            raise terms.refusal(paths, self.words)
         return use_venue(path)
 
     @cached_property
-    def _located(self) -> Path:
+    def located(self) -> Path:
+        """Where the Venue is to be. Raises NotAVenue."""
         if named := self.path or os.environ.get(_VARIABLE):
             return Path(named).expanduser().resolve()
         return registry.venue_above(Path.cwd())
@@ -54,7 +65,7 @@ class Session:
     def give_up_root(self) -> None:
         """Switch to the Venue's owner."""
         self.keeps_root = False
-        _become_owner(self._located)
+        _become_owner(self.located)
 
     def act(self, name: str) -> Act:
         """An Act of the Venue. Raises NoSuchAct, which suggests a similar name."""

@@ -45,7 +45,7 @@ def verb_command(verb: Verb, text: str) -> Command:
     is_restart = verb is Verb.RESTART
     exits = (*_EXITS, Exit.CHECK) if is_restart else _EXITS
 
-    @command(str(verb), examples=_EXAMPLES.format(verb=verb), exits=exits)
+    @command(str(verb), examples=_EXAMPLES.format(verb=verb), exits=exits, for_members=True)
     @acts_argument
     @click.option("--all", "everybody", is_flag=True, help="All Acts in the Venue.")
     @click.option(

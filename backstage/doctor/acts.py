@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from shlex import quote
 
+from ..facts.command_line import quote
 from ..facts.faults import Fault
 from ..facts.states import PASSING, State
 from ..layout.paths import ActPaths
@@ -14,6 +14,7 @@ from ..projects.masking import secrets_in, veiled
 from ..status import explanation
 from ..status.survey import Look, Survey
 from ..system.deadlines import Deadline
+from ..system.files import contents
 from ..system.sockets import in_use
 from ..uwsgi import dry_run, vassal_files
 from .finding import Finding, Remedy, note, ok, trouble, warning
@@ -96,4 +97,5 @@ def _harmless(act_paths: ActPaths, text: str) -> str:
     """A text from the logs, without the secrets in the Act's .env."""
     if not act_paths.env_file.exists():
         return text
-    return veiled(text, secrets_in(DotEnv(act_paths.env_file.read_text(errors="replace"))))
+    environment = DotEnv(contents(act_paths.env_file).decode(errors="replace"))
+    return veiled(text, secrets_in(environment, {act_paths.name}), [str(act_paths.venue.top)])

@@ -7,8 +7,8 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from shlex import join, quote
 
+from ..facts.command_line import join, quote
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import users
 from ..uwsgi import vassal_files
@@ -109,10 +109,9 @@ def leftovers(venue_paths: VenuePaths) -> Iterator[Finding]:
 
 def _unsafe(venue_paths: VenuePaths, acts: Iterable[ActPaths]) -> Iterator[Finding]:
     """Where other users could inject code: one finding per directory, with the files in it."""
-    yield from _writable(
-        venue_paths, "Venue", [venue_paths.top, venue_paths.emperor_ini, venue_paths.settings]
-    )
-    yield from _foreign(venue_paths, [venue_paths.top, venue_paths.emperor_ini, venue_paths.acts])
+    configured = (venue_paths.top, venue_paths.emperor_ini, venue_paths.settings)
+    yield from _writable(venue_paths, "Venue", [*configured, venue_paths.top / "pyvenv.cfg"])
+    yield from _foreign(venue_paths, [*configured, venue_paths.acts])
     for place in (
         venue_paths.top / "bin",
         venue_paths.vassals,
@@ -125,7 +124,11 @@ def _unsafe(venue_paths: VenuePaths, acts: Iterable[ActPaths]) -> Iterator[Findi
         yield from _writable(venue_paths, place.name, inside)
         yield from _foreign(venue_paths, inside)
     yield from _writable(venue_paths, "acts", [venue_paths.acts])
-    yield from _writable(venue_paths, "lib", [venue_paths.site_packages])
+    library = venue_paths.site_packages
+    inside = sorted(library.iterdir()) if library.is_dir() else []
+    libraries = [venue_paths.top / "lib", library.parent, library, *inside]
+    yield from _writable(venue_paths, "lib", list(dict.fromkeys(libraries)))
+    yield from _foreign(venue_paths, libraries)
     for act in acts:
         code = [act.top, *sorted(act.top.glob("*.py")), act.top / act.name]
         yield from _writable(

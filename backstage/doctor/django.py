@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from shlex import quote
 
+from ..facts.command_line import quote
 from ..layout.paths import ActPaths
 from ..projects import inspection
 from ..projects.dotenv import DotEnv

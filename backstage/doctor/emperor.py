@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from shlex import quote
 
+from ..facts.command_line import quote
 from ..layout.paths import VenuePaths
 from ..layout.shipped_files import configuration
 from ..status.survey import Survey
 from ..system import processes, users
+from ..system.files import contents
 from ..uwsgi import ini, resident
 from .finding import Finding, Remedy, note, ok, trouble
 
@@ -53,7 +54,7 @@ def _origin(pid: int) -> str:
 def _lacking(venue_paths: VenuePaths) -> Iterator[Finding]:
     if not venue_paths.emperor_ini.exists():
         return
-    there = _keys(venue_paths.emperor_ini.read_text(errors="replace"))
+    there = _keys(contents(venue_paths.emperor_ini).decode(errors="replace"))
     for key, value in _keys(configuration("emperor", "emperor.ini")).items():
         if key in _NEEDED and key not in there:
             remedy = Remedy(f"write `{key} = {value}` into {venue_paths.emperor_ini}")

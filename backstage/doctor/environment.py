@@ -6,11 +6,12 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from shlex import join, quote
 
+from ..facts.command_line import join
 from ..layout.paths import VenuePaths
 from ..system import programs
-from ..uwsgi import ini, log_reasons
+from ..system.files import contents
+from ..uwsgi import log_reasons
 from ..uwsgi.emperor import uwsgi_of
 from ..virtualenvs import namesake
 from ..virtualenvs.distributions import Library
@@ -26,14 +27,10 @@ _FEATURES = (
     ({"-DUWSGI_SSL"}, "ssl", "libssl-dev", "https, signed subscriptions and the legion"),
     ({"-DUWSGI_CAP"}, "capabilities", "libcap-dev", "the options cap and emperor-cap"),
 )
-# The files in which a moved Venue still names its old directory.
-_PLACES_NAMED = "emperor.ini pyvenv.cfg bin templates vassals kept .backstage/shipped.json"
-_MARK = "BACKSTAGE_VENUE="
 
 
 def environment(venue_paths: VenuePaths) -> Iterator[Finding]:
     """Whether the Venue's Python runs, and which packages it has."""
-    yield from _moved(venue_paths)
     status, said = _ask(venue_paths, venue_paths.python, "-B", "-c", _SHOW_PYTHON)
     if status:
         yield _no_python(venue_paths, said)
@@ -74,27 +71,12 @@ def _last_line(text: str) -> str:
     return text.strip().rpartition("\n")[2] or "it printed nothing"
 
 
-def _moved(venue_paths: VenuePaths) -> Iterator[Finding]:
-    if not venue_paths.emperor_ini.exists():
-        return
-    for _, key, value in ini.settings(venue_paths.emperor_ini.read_text(errors="replace")):
-        if key == "env" and value.startswith(_MARK) and value != f"{_MARK}{venue_paths.top}":
-            before = value.removeprefix(_MARK)
-            command = (
-                f"cd {quote(str(venue_paths.top))} && "
-                f"grep -rlIFZs {quote(before)} {_PLACES_NAMED} | "
-                f"xargs -0 sed -i {quote(f's|{before}|{venue_paths.top}|g')}"
-            )
-            what = f"was created in {before}, and its files still name that directory"
-            yield trouble(venue_paths.top.name, what, Remedy("move it back, or", command))
-
-
 def _no_python(venue_paths: VenuePaths, said: str) -> Finding:
     if "No module named 'django'" in said:
         command = join([str(venue_paths.top / "bin" / "pip"), "install", "Django"])
         return trouble("Python", "has no Django", Remedy(command=command))
     configuration = venue_paths.top / "pyvenv.cfg"
-    text = configuration.read_text(errors="replace") if configuration.exists() else ""
+    text = contents(configuration).decode(errors="replace") if configuration.exists() else ""
     home = next((line.partition("=")[2] for line in text.splitlines() if line[:4] == "home"), "")
     remedy = Remedy(
         f"reinstall the Python that was in {home.strip() or '?'}, or create a new Venue "

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from shlex import join
 
-from ..errors import BackstageError
+from ..errors import BackstageError, UnsafeDirectory
+from ..facts.command_line import join
 from ..status.survey import Survey
 from . import (
     acts,
@@ -19,6 +19,7 @@ from . import (
     lost,
     notify,
     ports,
+    settings,
     watcher,
 )
 from .finding import Finding, Remedy, trouble
@@ -41,6 +42,7 @@ def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
         "permissions": lambda: directories.permissions(paths, acts_paths),
         "emperor": lambda: emperor.examine(survey),
         "files": lambda: files.examine(paths),
+        "settings": lambda: settings.examine(survey),
         "watcher": lambda: watcher.examine(survey),
         "notify": lambda: notify.examine(survey),
         "ports": lambda: ports.examine(paths, survey.look_at(names)),
@@ -58,6 +60,9 @@ def _carried_out(name: str, check: Callable[[], Iterable[Finding]]) -> Iterator[
     try:
         for finding in check():
             yield replace(finding, check=name)
+    except UnsafeDirectory as error:
+        what = f"cannot be examined: {error.path} {error.why}"
+        yield replace(trouble(name, what, Remedy(command=error.remedy)), check=name)
     except Exception as error:  # noqa: BLE001 - a check that cannot run is a finding
         what = f"cannot be examined: {type(error).__name__}: {error}"
         yield replace(trouble(name, what, _remedy(error)), check=name)

@@ -6,8 +6,8 @@ import stat
 import sys
 from collections.abc import Iterator
 from datetime import datetime
-from shlex import join
 
+from ..facts.command_line import join
 from ..facts.watching import Watching
 from ..layout.settings import read_settings
 from ..status import notice_memory

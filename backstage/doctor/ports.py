@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from shlex import quote
 
 from ..errors import PortUnavailable
+from ..facts.command_line import quote
 from ..layout import registry
 from ..layout.paths import VenuePaths
 from ..layout.settings import read_settings

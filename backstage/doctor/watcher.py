@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from shlex import join
 
+from ..facts.command_line import join
 from ..facts.watching import Watcher, Watching
 from ..layout.paths import VenuePaths
 from ..layout.settings import read_settings
 from ..logs import log_files
 from ..status.survey import Survey
+from ..system.files import contents
 from ..uwsgi import ini, resident
 from .finding import Finding, Remedy, note, ok, warning
 
@@ -58,5 +59,5 @@ def _missing(venue_paths: VenuePaths) -> Finding:
 
 
 def _is_looked_for(venue_paths: VenuePaths) -> bool:
-    text = venue_paths.emperor_ini.read_text(errors="replace")
+    text = contents(venue_paths.emperor_ini).decode(errors="replace")
     return any(resident.is_its_directory(key, value) for _, key, value in ini.settings(text))

@@ -16,7 +16,8 @@ class Event:
     changed, as when an edit of the vassal file was refused; `reason` then says what. `pid` is that
     of its master process, if any. `unwatched_since` is None, unless the event was not seen when it
     happened but when a watcher started: then it is when the one before was last alive, 0 if there
-    was none.
+    was none. `by` is the user whose action caused it, '' if none of this library's did or it is
+    unknown.
     """
 
     act: str
@@ -26,8 +27,15 @@ class Event:
     reason: str
     pid: int | None = None
     unwatched_since: float | None = None
+    by: str = ""
 
     def __str__(self) -> str:
         moment = datetime.fromtimestamp(self.at).strftime("%H:%M:%S.%f")[:-3]
         change = f"{self.before} → {self.after}" if self.before != self.after else f"{self.after}"
-        return f"{moment} {self.act}: {change}" + (f" ({self.reason})" if self.reason else "")
+        return f"{moment} {self.act}: {change}{self.explained}"
+
+    @property
+    def explained(self) -> str:
+        """Why and by whom, as it is put after the change; '' if neither is known."""
+        told = f" ({self.reason})" if self.reason else ""
+        return f"{told} by {self.by}" if self.by else told

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import replace
 
+from ..facts import checked
 from ..facts.states import State
 from .event import Event
 
@@ -26,6 +26,7 @@ def fields(event: Event) -> dict[str, object]:
         "reason": event.reason,
         "pid": event.pid,
         "unwatched_since": event.unwatched_since,
+        "by": event.by,
     }
 
 
@@ -48,29 +49,16 @@ def event_of(line: str) -> Event | None:
         if noted["version"] != VERSION:
             return None
         return Event(
-            act=_text(noted["act"]),
+            act=checked.text(noted["act"]),
             before=State(noted["before"]),
             after=State(noted["after"]),
-            at=_moment(noted["at"]),
-            reason=_text(noted["reason"]),
-            pid=None if noted["pid"] is None else int(noted["pid"]),
+            at=checked.seconds(noted["at"]),
+            reason=checked.text(noted["reason"]),
+            pid=None if noted["pid"] is None else checked.number(noted["pid"]),
             unwatched_since=None
             if noted["unwatched_since"] is None
-            else _moment(noted["unwatched_since"]),
+            else checked.seconds(noted["unwatched_since"]),
+            by=checked.text(noted.get("by", "")),
         )
-    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("no text")
-    return value
-
-
-def _moment(value: object) -> float:
-    """A time that can be shown, in seconds since the epoch."""
-    moment = float(str(value))
-    if not math.isfinite(moment) or not 0 <= moment < 1e11:
-        raise ValueError("no time")
-    return moment

@@ -20,6 +20,7 @@ from ..system.wakeups import Wakeups
 from ..uwsgi import vassal_files
 from ..uwsgi.stats import EmperorStats
 from . import giving_up
+from .authors import Authors
 from .edits import Edits
 from .event import Event
 from .health_rounds import HealthRounds
@@ -63,6 +64,7 @@ class Observer:
         self._history = History()
         self._edits = Edits(survey.emperor)
         self._reasons = Reasons(survey.paths)
+        self._authors = Authors(survey.paths)
         self._changes = FileChanges(
             self._paths.top,
             self._wakeups.wake,
@@ -275,7 +277,7 @@ class Observer:
         elif state in LASTING and not look.unsure:
             self._reasons.calm(look.name)
         for event in self._history.note(look.name, now, time.time()):
-            self._tell(event)
+            self._tell(self._authors.signed(event))
         self._follow(look)
         giving_up.note(self._act(look.name), look, now.reason)
         if state in PASSING and look.state not in ANSWERING:

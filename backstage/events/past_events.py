@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from ..layout.paths import VenuePaths
 from ..logs.log_files import LogFile, rotated
+from ..system.files import NOT_THERE
 from . import lines
 from .event import Event
 
@@ -30,7 +31,9 @@ def _files(venue_paths: VenuePaths, closing: ExitStack) -> list[LogFile]:
     for path in (venue_paths.events, rotated(venue_paths.events)):
         try:
             file = LogFile(path)
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in NOT_THERE:
+                raise
             continue
         closing.callback(file.close)
         if not any(not other.is_replaced(path) for other in found):

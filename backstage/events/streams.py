@@ -6,9 +6,10 @@ import math
 import os
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..status.survey import Survey
 from ..system import lazy
@@ -18,7 +19,6 @@ from .history import Moment
 
 if TYPE_CHECKING:
     from . import observer as observer_module
-    from .observer import Observer
 else:
     observer_module = lazy.module("backstage.events.observer")
 
@@ -95,15 +95,29 @@ class EventStream:
             self._broadcast.leave(self)
 
 
+class Observing(Protocol):
+    """What sees the events of a Venue, and tells them one after the other."""
+
+    def begin(self) -> None: ...
+    def moments(self) -> Mapping[str, Moment]: ...
+    def run(self) -> None: ...
+    def close(self) -> None: ...
+
+
+Tell = Callable[[Event], None]
+
+
 class Broadcast:
     """Runs an observer while any stream is open, and sends each event to every stream."""
 
-    def __init__(self, survey: Survey) -> None:
-        self._survey = survey
+    def __init__(self, observe: Callable[[Tell], Observing], top: Path) -> None:
+        """`observe` makes an observer of the Venue at `top`."""
+        self._observe = observe
+        self._top = top
         self._lock = threading.RLock()
         # Replaced, never changed, so that the observer's thread needs no lock to read it.
         self._streams: tuple[weakref.ref[EventStream], ...] = ()
-        self._observer: Observer | None = None
+        self._observer: Observing | None = None
         self._thread: threading.Thread | None = None
         _broadcasts.add(self)
 
@@ -143,16 +157,16 @@ class Broadcast:
         self._observer = self._thread = None
 
     def _start(self) -> Mapping[str, Moment]:
-        observer = observer_module.Observer(self._survey, self._tell)
+        observer = self._observe(self._tell)
         observer.begin()
         began = observer.moments()
-        name = f"backstage observer of {self._survey.paths.top}"
+        name = f"backstage observer of {self._top}"
         thread = threading.Thread(target=self._run, args=[observer], name=name, daemon=True)
         thread.start()
         self._observer, self._thread = observer, thread
         return began
 
-    def _run(self, observer: Observer) -> None:
+    def _run(self, observer: Observing) -> None:
         try:
             observer.run()
         except BaseException as error:  # noqa: BLE001 - raised again where the events are read
@@ -165,6 +179,11 @@ class Broadcast:
         for ref in self._streams:
             if stream := ref():
                 stream.put(event)
+
+
+def of_survey(survey: Survey) -> Broadcast:
+    """The events of a Venue, as this process sees them itself."""
+    return Broadcast(lambda tell: observer_module.Observer(survey, tell), survey.paths.top)
 
 
 _broadcasts: weakref.WeakSet[Broadcast] = weakref.WeakSet()

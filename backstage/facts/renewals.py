@@ -37,7 +37,7 @@ class Renewal:
     `file` is relative to the Venue, unless it is outside. A file that was edited is kept: `edits`
     is how it differs from what was shipped, `beside` the file with the new text, '' if there is
     none, and `is_news` tells whether this upgrade puts it there. `command` is what to type for one
-    that waits or was kept, '' if nothing is to be typed.
+    that waits or was kept, '' if nothing is to be typed, and `first` what to do before.
     """
 
     file: str
@@ -46,6 +46,7 @@ class Renewal:
     beside: str = ""
     is_news: bool = False
     command: str = ""
+    first: str = ""
 
 
 @dataclass(frozen=True)

@@ -69,13 +69,15 @@ class Workforce:
 
 @dataclass(frozen=True)
 class Halt:
-    """A process that a signal has halted, and that an Act needs: its master or the Emperor."""
+    """Processes that a signal has halted, and that an Act needs: its own, or the Emperor."""
 
     who: str
-    pid: int
+    pids: tuple[int, ...]
 
     def __str__(self) -> str:
-        return f"{self.who} (pid {self.pid}) is halted by a signal; type: kill -CONT {self.pid}"
+        told = ", ".join(map(str, self.pids))
+        remedy = " ".join(("kill -CONT", *map(str, self.pids)))
+        return f"{self.who} (pid {told}) is halted by a signal; type: {remedy}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from shlex import quote
+
+from .command_line import quote
 
 
 @dataclass(frozen=True)

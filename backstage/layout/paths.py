@@ -119,6 +119,16 @@ class VenuePaths:
         return self.own / "watcher.log"
 
     @cached_property
+    def made(self) -> Path:
+        """The record of where the Venue was made; see made."""
+        return self.own / "made.json"
+
+    @cached_property
+    def launch(self) -> Path:
+        """The script through which the Emperor starts each Act."""
+        return self.templates / "launch"
+
+    @cached_property
     def shipped(self) -> Path:
         """The record of the texts that the library wrote into the Venue; see shipped_record."""
         return self.own / "shipped.json"
@@ -129,6 +139,11 @@ class VenuePaths:
         return self.own / "upgrade.json"
 
     @cached_property
+    def relocation(self) -> Path:
+        """Exists while the Venue is being relocated, and says how to undo that."""
+        return self.own / "relocation.json"
+
+    @cached_property
     def past(self) -> Path:
         """The directory for what the watcher has counted, one file for each Act."""
         return self.own / "past"
@@ -137,6 +152,16 @@ class VenuePaths:
     def notices(self) -> Path:
         """What the watcher knows of troubles that people were told about."""
         return self.own / "notices.json"
+
+    @cached_property
+    def shared(self) -> Path:
+        """The directory that members of `group` can enter; there only while that is set."""
+        return self.top / "shared"
+
+    @cached_property
+    def shared_socket(self) -> Path:
+        """Where the watcher answers that group; its path is shorter than the Emperor's socket's."""
+        return self.shared / "socket"
 
     @property
     def apprise(self) -> Path | None:
@@ -259,6 +284,11 @@ class ActPaths:
         return self.venue.run / f"{self.name}.drain"
 
     @cached_property
+    def author(self) -> Path:
+        """The file that names who acted on the Act last, and how."""
+        return self.venue.run / f"{self.name}.author"
+
+    @cached_property
     def past(self) -> Path:
         """The file in which the watcher counts restarts and time down."""
         return self.venue.past / f"{self.name}.json"
@@ -272,7 +302,7 @@ class ActPaths:
         """What was written about the Act, without the lock: it goes with the Act."""
         return (
             *(self.environment, self.loaded, self.fifo, self.refused),
-            *(self.tries, self.health, self.drain, self.past),
+            *(self.tries, self.health, self.drain, self.author, self.past),
         )
 
     def check_socket_room(self) -> None:

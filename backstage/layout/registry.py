@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ..errors import NotAVenue
+from ..facts.advice import FIRST_VENUE
 from ..system.files import write_atomically
 from ..system.locks import locked
 
@@ -52,7 +53,7 @@ def venue_above(here: Path) -> Path:
     for directory in (here, *here.parents):
         if (directory / "venue.yaml").exists() and (directory / "pyvenv.cfg").exists():
             return directory
-    raise NotAVenue(here, "is not inside a Venue; change into one, or call use_venue(path)")
+    raise NotAVenue(here, "is not inside a Venue", FIRST_VENUE)
 
 
 def choosing_ports() -> AbstractContextManager[None]:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from ..system.files import make_private, write_atomically
+from ..system.files import contents, make_private, write_atomically
 from .paths import VenuePaths
 
 
@@ -30,7 +30,7 @@ class Record:
 def read(venue_paths: VenuePaths) -> Record:
     """The record of a Venue; an empty one if there is none, or none that can be read."""
     try:
-        return Record(**json.loads(venue_paths.shipped.read_text(encoding="utf-8")))
+        return Record(**json.loads(contents(venue_paths.shipped)))
     except (OSError, ValueError, TypeError):
         return Record()
 

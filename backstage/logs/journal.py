@@ -12,6 +12,7 @@ from ..layout.paths import VenuePaths
 from ..system.file_changes import FileChanges
 from ..system.wakeups import Wakeups
 from .log_files import size
+from .records import Wanted
 from .source import LogLine, LogSource, Span
 
 # The source of the Emperor's lines; no Act may have this name.
@@ -35,9 +36,14 @@ class Journal:
         *,
         follow: bool,
         newcomers: Callable[[], Iterable[str]] = tuple,
+        wanted: Wanted | None = None,
     ) -> None:
-        """`newcomers` returns the names to follow, of which some may be new since the start."""
+        """`newcomers` returns the names to follow, of which some may be new since the start.
+
+        `wanted` says which records are; None means every line.
+        """
         self._paths = venue_paths
+        self._wanted = wanted
         self._newcomers = newcomers
         self._closing = threading.Event()
         self._reading = threading.Lock()
@@ -95,7 +101,7 @@ class Journal:
 
     def _add(self, name: str) -> LogSource:
         path = self._paths.emperor_log if name == EMPEROR else self._paths.act(name).log
-        source = self._sources[path.name] = LogSource(name, path)
+        source = self._sources[path.name] = LogSource(name, path, self._wanted)
         return source
 
     def _follow(self) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..system.files import open_regular
+from ..system.files import NOT_THERE, open_regular
 
 _log = logging.getLogger("backstage")
 
-# There is no file, or what an Act can put in its place: a link, a directory, a socket.
-_NOT_THERE = frozenset({errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENXIO})
 _ENOUGH = 64 * 1024
 _BLOCK = 32 * 1024
 # In bytes; a longer line comes in pieces.
@@ -40,7 +37,7 @@ def tail(path: Path, lines: int, *, since: int = 0) -> str:
             file.seek(max(begin, end - _ENOUGH))
             text = file.read().decode(errors="replace")
     except OSError as error:
-        if error.errno not in _NOT_THERE:
+        if error.errno not in NOT_THERE:
             raise
         return ""
     return "\n".join(text.splitlines()[-lines:])

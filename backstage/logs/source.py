@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import dropwhile
 from pathlib import Path
 
 from .log_files import GrowingLog, LogFile, rotated
+from .records import Sieve, Wanted, last_wanted
 from .timestamps import Clock
 
 # The number of lines of each log if the caller does not say where to begin.
@@ -49,7 +51,8 @@ Entry = tuple[float, LogLine]
 class Span:
     """Where to begin in each log: at most its last `lines` lines, none from before `since`.
 
-    None means no limit; `since` is in seconds since the epoch.
+    None means no limit; `since` is in seconds since the epoch. Where only some records are wanted,
+    `lines` counts these records.
     """
 
     lines: int | None = None
@@ -66,14 +69,17 @@ class Span:
 class LogSource:
     """One log, read from where `begin` or `skip` says."""
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, path: Path, wanted: Wanted | None) -> None:
         self.name = name
         self.path = path
         self._log = GrowingLog(path)
+        self._wanted = wanted
+        self._sieve = Sieve(wanted) if wanted else None
         self._clock = Clock()
         self._at: float | None = None
         self._order = -math.inf
         self._since = -math.inf
+        self._number: int | None = None
         # Files with existing lines, the oldest first, each with the offset to begin at.
         self._past: list[tuple[LogFile, int]] = []
 
@@ -82,9 +88,9 @@ class LogSource:
         if span.since is not None:
             # Timestamps are in whole seconds.
             self._since = math.floor(span.since)
-        count = span.lines
+        count = self._number = span.lines
         for file in self._files():
-            start, found = (0, 0) if count is None else file.last(count)
+            start, found = (0, 0) if count is None else self._last(file, count)
             start = max(start, self._first_since(file))
             self._past.insert(0, (file, start))
             if start:
@@ -98,16 +104,8 @@ class LogSource:
 
     def read(self, *, whole: bool) -> Iterator[Entry]:
         """The lines since the last call; an incomplete last line only if `whole`."""
-        while self._past:
-            file, begin = self._past[0]
-            yield from self._from(file, begin)
-            if file is not self._log.file:
-                yield from map(self._entry, file.rest())
-                file.close()
-            del self._past[0]
-        yield from map(self._entry, self._log.news())
-        if whole and self._log.file:
-            yield from map(self._entry, self._log.file.rest())
+        yield from map(self._entry, self._found())
+        yield from map(self._entry, self._sifted(self._news(whole=whole)))
 
     def close(self) -> None:
         """Close every file; further calls do nothing."""
@@ -142,12 +140,41 @@ class LogSource:
             found = at
         return file.line_start(found)
 
-    def _from(self, file: LogFile, begin: int) -> Iterator[Entry]:
+    def _last(self, file: LogFile, count: int) -> tuple[int, int]:
+        """The offset of the last lines or wanted records, and their number."""
+        return last_wanted(file, count, self._wanted) if self._wanted else file.last(count)
+
+    def _found(self) -> Iterator[str]:
+        """The lines that were there at the beginning."""
+        if self._sieve and self._number is not None:
+            return self._sieve.last(self._past_lines(), self._number)
+        return self._sifted(self._past_lines())
+
+    def _past_lines(self) -> Iterator[str]:
+        while self._past:
+            file, begin = self._past[0]
+            yield from self._from(file, begin)
+            if file is not self._log.file:
+                yield from file.rest()
+                file.close()
+            del self._past[0]
+
+    def _news(self, *, whole: bool) -> Iterator[str]:
+        yield from self._log.news()
+        if whole and self._log.file:
+            yield from self._log.file.rest()
+
+    def _sifted(self, lines: Iterator[str]) -> Iterator[str]:
+        return self._sieve.sift(lines) if self._sieve else lines
+
+    def _from(self, file: LogFile, begin: int) -> Iterator[str]:
         file.position = file.line_start(begin - _LEAD)
         for text in file.lines(begin):
             self._entry(text)
-        entries = map(self._entry, file.lines())
-        yield from (entry for entry in entries if entry[0] >= self._since)
+        if self._since == -math.inf:
+            return file.lines()
+        # No line sorts before the one above it.
+        return dropwhile(lambda text: self._entry(text)[0] < self._since, file.lines())
 
     def _entry(self, text: str) -> Entry:
         moment = self._clock.moment(text, _latest())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from shlex import quote
 
 from ..act import Act
 from ..doctor.finding import Finding, Remedy, note, ok, trouble, warning
 from ..errors import SiteRefused
+from ..facts.command_line import quote
 from ..venue import Venue
 from . import certificates, static_files, upstreams
 from .binding import Bound, bound
@@ -32,7 +32,7 @@ def examine(
     found = [each for each in bound(venue.paths, nginx) if not names or each.site.act in names]
     if missing := [name for name in names if name not in {each.site.act for each in found}]:
         what = f"{missing[0]} is not bound to a domain"
-        raise SiteRefused(f"{what}; type: backstage nginx bind {missing[0]} example.com")
+        raise SiteRefused(f"{what}; type: backstage nginx bind {quote(missing[0])} example.com")
     yield from _program(nginx, found)
     for each in found:
         wrong = [*_site(venue, each, nginx)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 
+from ..facts.command_line import quote
 from ..system import programs, users
 
 # Prints the first directory, starting at the root, that cannot be entered.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..act import Act
 from ..errors import SiteRefused
+from ..facts.command_line import join, quote
 from ..layout.paths import ActPaths
 from ..system import users
 from . import (
@@ -127,8 +127,8 @@ def _automatic(site: Site, nginx: Nginx) -> tuple[Site, list[str]]:
     if not faults:
         return replace(site, tls=tls), []
     names = " ".join(f"-d {name}" for name in site.names)
-    reload = shlex.quote(nginx.reload_command)
-    certbot = f"certbot certonly --webroot -w {nginx.challenges} {names} --deploy-hook {reload}"
+    places, reload = quote(nginx.challenges), quote(nginx.reload_command)
+    certbot = f"certbot certonly --webroot -w {places} {names} --deploy-hook {reload}"
     notes = [*faults, f"to get one, type: {certbot}"]
     if not nginx.has("certbot"):
         notes.insert(-1, "certbot is not installed; type: apt install certbot")
@@ -143,7 +143,7 @@ def command_for(site: Site) -> str:
         automatic=site.automatic,
         redirect_www=bool(site.aliases),
     )
-    return shlex.join(["backstage", "nginx", *bind_words(site.act, request)])
+    return join(["backstage", "nginx", *bind_words(site.act, request)])
 
 
 def bind_words(act_name: str, request: BindRequest) -> list[str]:
@@ -171,7 +171,8 @@ def _refuse_bound(
     for other in place.sites():
         if other.file.name != own and (taken := {*site.names} & {*other.site.names}):
             whose = f"the Act {other.site.act} of {other.site.venue} ({other.file})"
-            remedy = f"type: backstage --venue {other.site.venue} nginx unbind {other.site.act}"
+            words = ["backstage", "--venue", other.site.venue, "nginx", "unbind", other.site.act]
+            remedy = f"type: {join(words)}"
             raise SiteRefused(f"{min(taken)} is already bound to {whose}; {remedy}")
     ports = {str(nginx.http_port), str(nginx.https_port)}
     for server in config_parser.servers(files):
@@ -208,7 +209,7 @@ def _refuse_closed(act: Act, socket: Path, reader: Reader) -> None:
     if socket.parent.is_dir() and (command := reader.command_to_enter(socket.parent)):
         raise SiteRefused(f"{whose}; type: {command}")
     if socket.exists() and not reader.can("-w", socket):
-        remedy = f"write chmod-socket = 666 at its end; type: backstage edit {act.name}"
+        remedy = f"write chmod-socket = 666 at its end; type: backstage edit {quote(act.name)}"
         raise SiteRefused(f"{whose}; {remedy}")
 
 

@@ -7,12 +7,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from ..errors import SiteRefused
+from ..layout.former_path import FormerPath
 from ..layout.paths import VenuePaths
 from ..system.files import telling_disk_trouble
 from ..system.locks import locked
 from . import rendering
 from .program import Nginx
 from .reload import reload
+from .site import read_record
 from .sites_directory import FileBackup, Place, Placed
 
 
@@ -41,6 +43,17 @@ def _outdated(sites: Iterable[Placed], nginx: Nginx) -> Iterator[Outdated]:
         text = rendering.render(each.site, listening, each.file.name.removesuffix(".conf"))
         if text != each.file.read_text(errors="surrogateescape"):
             yield Outdated(each, text)
+
+
+def relocated(sites: Iterable[Placed], path: FormerPath, nginx: Nginx) -> Iterator[Outdated]:
+    """The sites of a Venue that was moved, as they should be now; edits by hand are kept."""
+    listening = nginx.listening(nginx.files())
+    for each in sites:
+        text = path.replaced(each.file.read_text(errors="surrogateescape"))
+        record = read_record(text)
+        if record and not each.edited:
+            text = rendering.render(record.site, listening, each.file.name.removesuffix(".conf"))
+        yield Outdated(each, text)
 
 
 def renew(sites: Sequence[Outdated], nginx: Nginx) -> ExitStack:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SiteRefused
+from ..facts.command_line import quote
 from ..layout.paths import ActPaths
 from ..projects.ask import Answer, Silence, answer_of
 from ..projects.project import Project, project_of
@@ -53,7 +54,7 @@ def _asked(project: Project, names: Iterable[str]) -> Answer:
     told = answer_of(project, "shares", *names)
     if isinstance(told, Silence):
         what = f"the settings of {project.name} cannot be loaded: {project.harmless(told.why)}"
-        raise SiteRefused(f"{what}; fix that, see: backstage manage {project.name} check")
+        raise SiteRefused(f"{what}; fix that, see: backstage manage {quote(project.name)} check")
     return told
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import SiteRefused
+from ..facts.command_line import quote
 from ..layout.paths import ActPaths
 from ..uwsgi import includes, places, vassal_files
 from ..uwsgi.includes import Script
@@ -25,7 +26,7 @@ def of(act_paths: ActPaths) -> Target:
         raise SiteRefused(
             f"the vassal file of {act_paths.name} names no port or socket that nginx can use; "
             f"write http-socket = 127.0.0.1:8001, or set-placeholder = port=8001 for a daemon; "
-            f"type: backstage edit {act_paths.name}"
+            f"type: backstage edit {quote(act_paths.name)}"
         )
     return Target(place.protocol, _written(place.at))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -11,7 +12,9 @@ from pathlib import Path
 from pwd import struct_passwd
 
 from ..errors import BackstageError, NotAllowed, ServiceFailed
+from ..facts.command_line import quote
 from ..layout import names, registry
+from ..layout.former_path import FormerPath
 from ..layout.settings import Settings
 from ..layout.shipped_files import filled, shelf
 from ..system import as_user, files, programs, seals, users
@@ -22,6 +25,7 @@ from ..uwsgi import launch
 from ..venue import Venue
 
 _ROOT = "root"
+_NO_USER = re.compile(r"[^a-z0-9_]+")
 # How long to wait for the Emperor to end, in seconds.
 _PATIENCE = 30.0
 
@@ -75,7 +79,7 @@ def refuse_unless_possible(wanted: Installation) -> None:
     if not client.booted():
         raise ServiceFailed(
             "systemd does not run on this machine (no /run/systemd/system), so it cannot run the "
-            f"Emperor; type: backstage --venue {wanted.venue.path} venue start"
+            f"Emperor; type: backstage --venue {quote(wanted.venue.path)} venue start"
         )
     if not wanted.service.own and not users.am_root():
         raise NotAllowed(f"only root can install system units; type: {_again(wanted)}")
@@ -148,6 +152,48 @@ def renew(wanted: Installation) -> None:
         undo.pop_all()
 
 
+def relocated(venue: Venue, former: Service, path: FormerPath) -> Installation:
+    """The unit of a Venue that was moved, as it should be now; edits by hand are kept."""
+    text = former.text
+    if seals.is_edited(text):
+        return Installation(venue, former, path.replaced(text), text, None)
+    run_as = _ROOT if _owner(venue) == users.ROOT and not former.own else ""
+    wanted = plan(venue, own=former.own, run_as=run_as)
+    if former.name not in unit_names(venue.path):
+        return wanted
+    text = finished(_unit_text(venue, wanted.account), former.name)
+    return Installation(venue, former, text, former.text, wanted.account)
+
+
+def replace(former: Service, wanted: Installation) -> ExitStack:
+    """Put the unit of a Venue that was moved in the place of its former one, which is stopped.
+
+    Returns what undoes it. On an error, everything is restored. Raises ServiceFailed, CannotWrite.
+    """
+    if fault := _fault(wanted):
+        raise ServiceFailed(f"systemd rejects the unit {wanted.service.name}:", fault)
+    trouble = files.telling_disk_trouble(f"cannot write {wanted.service.path}")
+    enabled = former.show("UnitFileState").get("UnitFileState") == "enabled"
+    with trouble, registry.installing_units(), ExitStack() as undo:
+        undo.callback(_switch, wanted.service, former, former.text, enabled=enabled)
+        _switch(former, wanted.service, wanted.text, enabled=enabled)
+        return undo.pop_all()
+
+
+def _switch(before: Service, after: Service, text: str, *, enabled: bool) -> None:
+    """Have systemd know one unit instead of another, with the operator's own settings for it."""
+    if before.path != after.path:
+        _try_all(lambda: before.tell("disable", "--quiet"))
+        if before.drop_ins.is_dir() and not after.drop_ins.exists():
+            before.drop_ins.rename(after.drop_ins)
+    files.write_atomically(after.path, text)
+    if before.path != after.path:
+        _remove(before)
+    client.reload_units(own=after.own)
+    if enabled:
+        after.tell("enable", "--quiet")
+
+
 def put_back_text(wanted: Installation) -> None:
     """Restore the text of a unit that `renew` has replaced."""
     files.write_atomically(wanted.service.path, wanted.present)
@@ -206,10 +252,15 @@ def _account(venue: Venue, run_as: str) -> struct_passwd:
         raise NotAllowed(
             f"{venue.path} belongs to root, and services should not run as root. Name the user "
             "to run them, who becomes the owner of its files: --run-as NAME. To create one, type: "
-            f"adduser --system --group --home /srv/{venue.name.lower()} {venue.name.lower()}. Or, "
+            f"adduser --system --group --home /srv/{_user_for(venue)} {_user_for(venue)}. Or, "
             "to run each Act as its own user, started by root: --run-as root"
         )
     return users.by_name(users.name_of(owner))
+
+
+def _user_for(venue: Venue) -> str:
+    """A name for a user who is to own the Venue: the Venue's, without what no user's may have."""
+    return _NO_USER.sub("-", venue.name.lower())[:31].strip("-").lstrip("0123456789") or "venue"
 
 
 def _check_settings(settings: Settings, account: struct_passwd | None) -> None:

@@ -6,11 +6,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ..act import Act
-from ..layout import registry
+from ..layout import executed, registry
 from ..layout.names import check_act_name, check_not_importable
 from ..layout.paths import ActPaths
 from ..projects import scaffold
-from ..system.files import remove_tree, telling_disk_trouble, write_atomically
+from ..system import umask
+from ..system.files import contents, remove_tree, telling_disk_trouble, write_atomically
 from ..uwsgi import launch, ports
 from ..venue import Venue
 
@@ -21,9 +22,14 @@ _MADE_HERE = ".backstage-preparing"
 def create(venue: Venue, name: str, *, template: str | Path, port: int | None, start: bool) -> Act:
     """Create the Act, or finish a half-built one, or open an existing one."""
     check_act_name(name)
+    executed.refuse_loose(venue.paths)
     paths = venue.paths.act(name)
     paths.check_socket_room()
-    with telling_disk_trouble(f"cannot create the Act {name!r}"), registry.building(paths.top):
+    with (
+        telling_disk_trouble(f"cannot create the Act {name!r}"),
+        registry.building(paths.top),
+        umask.closed(),
+    ):
         if name in venue and not paths.preparing.exists():
             act = venue[name]
             if start:
@@ -69,7 +75,7 @@ def _mark(act_paths: ActPaths) -> None:
     """Mark the new project as one that may be removed until it is complete."""
     write_atomically(act_paths.unfinished / _MADE_HERE, "")
     made = (act_paths.unfinished / _MADE_HERE).stat().st_ino
-    text = f"This Act is not complete: call new_act again.\n{made}\n"
+    text = f"This Act is not complete; repeat new_act or `backstage new-act`.\n{made}\n"
     write_atomically(act_paths.preparing, text)
 
 
@@ -81,7 +87,7 @@ def _is_adopted(act_paths: ActPaths) -> bool:
     if not act_paths.top.exists():
         return False
     try:
-        made = act_paths.preparing.read_text(encoding="utf-8").split()[-1]
+        made = contents(act_paths.preparing).decode().split()[-1]
         return str((act_paths.top / _MADE_HERE).lstat().st_ino) != made
     except (FileNotFoundError, IndexError):
         return True

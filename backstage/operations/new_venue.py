@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import EnvironmentFailed, NotAVenue, SettingsError
-from ..layout import registry, shipped_record
+from ..facts.command_line import quote
+from ..layout import made, registry, shipped_record
 from ..layout.names import check_venue_name, check_venue_path
 from ..layout.paths import VenuePaths
 from ..layout.settings import Settings, port_range
 from ..layout.shipped_files import configuration
+from ..system import umask
 from ..system.files import make_private, remove_tree, telling_disk_trouble, write_atomically
 from ..uwsgi import resident
 from ..uwsgi.emperor import Emperor
@@ -37,6 +39,7 @@ Requirements = Sequence[str] | Path | None
 
 # The environment variable with the port range for new Venues.
 PORTS = "BACKSTAGE_PORTS"
+_INCOMPLETE = "This Venue is not complete; repeat new_venue or `backstage new-venue`.\n"
 _STEPS = (
     "Finding Python, Django and uWSGI",
     "Building the environment",
@@ -66,7 +69,11 @@ def create(name: str, parent: str | Path, plan: VenuePlan) -> Venue:
     paths = VenuePaths(Path(parent).expanduser().resolve() / name)
     check_venue_path(paths.top)
     paths.check_socket_room()
-    with telling_disk_trouble(f"cannot create the Venue {paths.top}"), registry.building(paths.top):
+    with (
+        telling_disk_trouble(f"cannot create the Venue {paths.top}"),
+        registry.building(paths.top),
+        umask.closed(),
+    ):
         if _is_free(paths):
             return _build_venue(paths, plan)
     venue = Venue.open(paths.top)
@@ -81,7 +88,7 @@ def _is_free(venue_paths: VenuePaths) -> bool:
         raise NotAVenue(
             venue_paths.top,
             f"cannot be created: there is no directory {venue_paths.top.parent}; "
-            f"type: mkdir -p '{venue_paths.top.parent}'",
+            f"type: mkdir -p {quote(venue_paths.top.parent)}",
         )
     if not venue_paths.top.exists() or venue_paths.building.exists():
         return True
@@ -97,9 +104,7 @@ def _build_venue(venue_paths: VenuePaths, plan: VenuePlan) -> Venue:
         venue_paths.top.mkdir(mode=0o755, exist_ok=True)
         undo.callback(_unmake_venue, venue_paths, keep_directory=keep_directory)
         _empty(venue_paths.top)
-        write_atomically(
-            venue_paths.building, "This Venue is not complete: call new_venue again.\n"
-        )
+        write_atomically(venue_paths.building, _INCOMPLETE)
         with ThreadPoolExecutor(max_workers=1) as beside:
             copied = beside.submit(private_copy.make, venue_paths)
             _build_environment(venue_paths, plan)
@@ -158,6 +163,7 @@ def configure(venue_paths: VenuePaths) -> None:
     settings = configuration("emperor", "venue.yaml", ports=f"{ports[0]}-{ports[-1]}")
     write_atomically(venue_paths.settings, settings)
     shipped_record.write(venue_paths, venue_files.record(texts))
+    made.write(venue_paths, made.here(venue_paths))
     resident.arrange(venue_paths, wanted=True)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 
 from ..errors import NotAllowed, SiteRefused
+from ..facts.command_line import quote
 from ..facts.renewals import Fate, Renewal
 from ..nginx import plan, program, renewal
 from ..nginx.program import Nginx
@@ -67,7 +68,7 @@ def _of_unit(venue: Venue, unit: Installation | None) -> Iterator[Renewal]:
         return
     path = str(unit.service.path)
     if unit.is_edited:
-        command = f"backstage --venue {venue.path} systemd install"
+        command = f"backstage --venue {quote(venue.path)} systemd install"
         yield Renewal(path, Fate.KEPT, _edits(unit.text, unit.present), command=command)
     elif not unit.service.own and not users.am_root():
         yield Renewal(path, Fate.WAITS, command=_as_root(venue))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..layout.paths import VenuePaths
 from ..system import processes
-from ..system.files import remove_tree, write_atomically
+from ..system.files import contents, remove_tree, write_atomically
 from ..virtualenvs import private_copy
 from . import venue_files
 
@@ -48,15 +48,19 @@ class Journal:
 
     def is_of_another(self, me: int) -> bool:
         """Whether another process than this one wrote it, and still upgrades."""
-        facts = processes.facts(self.pid)
-        lives = facts is not None and facts.alive and facts.began == self.began
-        return lives and self.pid != me
+        return self.pid != me and lives(self.pid, self.began)
+
+
+def lives(pid: int, began: float) -> bool:
+    """Whether the process that began then still runs."""
+    facts = processes.facts(pid)
+    return facts is not None and facts.alive and facts.began == began
 
 
 def read(venue_paths: VenuePaths) -> Journal | None:
     """The journal of an upgrade that is under way, or was killed."""
     try:
-        told = json.loads(venue_paths.upgrade.read_text(encoding="utf-8"))
+        told = json.loads(contents(venue_paths.upgrade))
     except FileNotFoundError:
         return None
     files = {name: Change(**change) for name, change in told.pop("files").items()}
@@ -77,7 +81,7 @@ def remove(venue_paths: VenuePaths) -> None:
 def text_of(path: Path) -> str | None:
     """The text of a file; None if there is none."""
     try:
-        return path.read_bytes().decode(errors="surrogateescape")
+        return contents(path).decode(errors="surrogateescape")
     except FileNotFoundError:
         return None
 
@@ -95,16 +99,21 @@ def apply(venue_paths: VenuePaths, name: str, change: Change) -> None:
     _write(venue_paths.top / name, change.after, change.mode)
 
 
+def restore(venue_paths: VenuePaths, name: str, change: Change) -> None:
+    """Put back the former text of a file, unless somebody else has changed it since."""
+    path = venue_paths.top / name
+    if text_of(path) != change.after:
+        return
+    if change.before is None:
+        path.unlink()
+    else:
+        _write(path, change.before, change.mode)
+
+
 def put_back(venue_paths: VenuePaths, journal: Journal) -> None:
     """Restore all files, but for those that somebody else has changed since."""
     for name, change in journal.files.items():
-        path = venue_paths.top / name
-        if text_of(path) != change.after:
-            continue
-        if change.before is None:
-            path.unlink()
-        else:
-            _write(path, change.before, change.mode)
+        restore(venue_paths, name, change)
     if not journal.has_residents:
         remove_tree(venue_paths.residents)
     private_copy.use(venue_paths, journal.copy)

@@ -124,7 +124,7 @@ def _without_premature(
     if new is None or resident.is_supported(new, launch):
         return found, texts
     others = [each for each in found if each.file != EMPEROR_INI]
-    waits = Renewal(EMPEROR_INI, Fate.WAITS, command=f"backstage upgrade, once {LAUNCH} is merged")
+    waits = Renewal(EMPEROR_INI, Fate.WAITS, first=f"merge {LAUNCH}", command="backstage upgrade")
     return [*others, waits], {name: text for name, text in texts.items() if name != EMPEROR_INI}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import BackstageError, Busy, EmperorFailed
 from ..facts.watching import Watching
-from ..layout import shipped_files, shipped_record
+from ..layout import made, shipped_files, shipped_record
 from ..layout.shipped_record import Record
 from ..system.deadlines import Deadline, until
 from ..system.files import make_private, telling_disk_trouble
@@ -180,6 +180,8 @@ def commit(venue: Venue, *, is_whole: bool) -> None:
         }
         shipped = shipped_files.digest() if is_whole else ""
         shipped_record.write(paths, Record(shipped_files.version(), shipped, texts))
+        if not paths.made.exists():
+            made.write(paths, made.here(paths))
         upgrade_journal.remove(paths)
         private_copy.remove_unused(paths)
 

@@ -44,7 +44,9 @@ class Project:
     def harmless(self, text: str) -> str:
         """A text from the project in one line, without its secrets."""
         given = "".join(f"{name}={value}\n" for name, value in self.environment.items())
-        return veiled(" ".join(text.split()), secrets_in(DotEnv(f"{given}{self.dotenv}")))
+        secrets = secrets_in(DotEnv(f"{given}{self.dotenv}"), known={self.name})
+        homes = (self.act.venue.top, self.directory, self.python.parent.parent)
+        return veiled(" ".join(text.split()), secrets, [str(home) for home in homes])
 
 
 def project_of(act_paths: ActPaths) -> Project | None:

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from ..errors import ActFailed
+from ..facts.command_line import quote
 from ..facts.health import HealthCheck
 from ..layout.paths import ActPaths
 from ..system import files
@@ -67,5 +68,5 @@ def _refusal(act_paths: ActPaths, what: str) -> ActFailed:
         "cannot be drained",
         f"{what}; set `acts: {{{name}: {{health: /PATH}}}}` in {settings} to a path that answers "
         f"503 and {_WORD!r} while the file named in its variable BACKSTAGE_DRAIN exists, then "
-        f"type: backstage restart {name}",
+        f"type: backstage restart {quote(name)}",
     )

@@ -10,6 +10,7 @@ from ..facts.faults import Fault
 from ..layout.paths import ActPaths, VenuePaths
 from ..logs import log_files
 from ..system import kernel_log, processes, sockets
+from ..system.files import contents
 from ..uwsgi import includes, log_reasons, owners
 from ..uwsgi.emperor import uwsgi_of
 from ..uwsgi.includes import INCLUDES, Script
@@ -122,15 +123,16 @@ class Evidence:
     def unread(self) -> str:
         """Why its last start ended before uWSGI read its file; '' if uWSGI read it."""
         program = str(uwsgi_of(self.act_paths.venue))
-        return log_reasons.unread_by(program, self.emperors, self.vassal)
+        in_emperors = log_reasons.unread_by(program, self.emperors, self.vassal)
+        return in_emperors or log_reasons.unread_in(program, self.own)
 
     @property
     def said(self) -> str:
         """The Act's own log, preceded by the Emperor's if the Act's own does not give a reason.
 
-        Errors before a vassal opens its own log appear in the Emperor's log.
+        In Venues of version 0.1.0, errors before a vassal opens its own log are in the Emperor's.
         """
-        if log_reasons.reason_from(self.own):
+        if log_reasons.reason_from(self.own) or log_reasons.launched_in(self.own):
             return self.own
         return f"{self.started or self.emperors}\n{self.own}".strip()
 
@@ -169,7 +171,7 @@ def _script(act_paths: ActPaths) -> Script:
     """What uWSGI reads for the Act, or would read: from the kept vassal file if it is stopped."""
     file = act_paths.vassal if act_paths.vassal.exists() else act_paths.kept
     try:
-        text = file.read_bytes().decode(errors="replace")
+        text = contents(file).decode(errors="replace")
     except OSError:
         return Script()
     return includes.read_all(act_paths.venue, file, text)

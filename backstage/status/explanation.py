@@ -52,8 +52,8 @@ def _with_past(act_paths: ActPaths, look: Look, memory_used: int) -> Snapshot:
 def _reason(act_paths: ActPaths, look: Look) -> str:
     """Why the Act fails, or what is wrong although it runs; '' if nothing is.
 
-    The latter is a master or an Emperor that is halted, an edit that it does not run with, or
-    draining. A stopped Act may have been given up.
+    The latter is a master or an Emperor that is halted, an edit that it does not run with,
+    statistics that cannot be right, or draining. A stopped Act may have been given up.
     """
     if look.state in {State.FAILING, State.UNHEALTHY}:
         return why(act_paths, look)
@@ -63,20 +63,20 @@ def _reason(act_paths: ActPaths, look: Look) -> str:
         return tries.given_up(act_paths)
     if look.refused:
         return f"edit refused: {look.refused}"
-    return str(look.untaken or ("draining" if look.draining else ""))
+    return str(look.untaken or _odd(look) or ("draining" if look.draining else ""))
 
 
 def why(act_paths: ActPaths, look: Look) -> str:
     """Why the Act in `look` fails or does not answer well; '' if unknown."""
-    if look.halt:
-        return str(look.halt)
+    if look.standstill:
+        return str(look.standstill)
     if look.state is State.UNHEALTHY:
         return look.health.why if look.health else ""
     workforce = look.seen.workforce
-    if workforce and workforce.halted and not workforce.threads:
-        pids = [str(pid) for pid in look.workers]
-        told = f"its worker (pid {', '.join(pids)}) is halted by a signal"
-        return f"{told}; type: kill -CONT {' '.join(pids)}"
     if look.seen.answers is False and workforce and workforce.busy:
         return f"it does not answer: all of its {workforce.busy} threads are busy"
-    return failures.why_failing(evidence.gather(act_paths), look.address)
+    return failures.why_failing(evidence.gather(act_paths), look.address) or _odd(look)
+
+
+def _odd(look: Look) -> str:
+    return f"its statistics are not uWSGI's: {look.odd}" if look.odd else ""

@@ -10,6 +10,7 @@ import json
 from contextlib import suppress
 from dataclasses import replace
 
+from ..facts import checked
 from ..facts.health import Generation, HealthRecord
 from ..layout.paths import ActPaths
 from ..system import files, processes
@@ -63,14 +64,14 @@ def _record(noted: dict[str, object]) -> HealthRecord:
         raise TypeError("no record")
     return HealthRecord(
         generation=Generation(
-            master=str(noted["master"]),
-            respawns=int(str(noted["respawns"])),
-            loaded=int(str(noted["loaded"])),
-            workers=frozenset(map(str, workers)),
+            master=checked.text(noted["master"]),
+            respawns=checked.number(noted["respawns"]),
+            loaded=checked.number(noted["loaded"]),
+            workers=frozenset(map(checked.text, workers)),
         ),
-        at=float(str(noted["at"])),
-        since=float(str(noted["since"])),
+        at=checked.seconds(noted["at"]),
+        since=checked.seconds(noted["since"]),
         ok=noted["ok"],
-        why=one_line(str(noted["why"])),
-        asked=max(0, int(str(noted["asked"]))),
+        why=one_line(checked.text(noted["why"])),
+        asked=checked.number(noted["asked"]),
     )

@@ -10,6 +10,7 @@ import os
 from dataclasses import asdict
 from typing import Any
 
+from ..facts import checked
 from ..facts.notices import Failure, Kind, Memory, Notice, Trouble, Undelivered
 from ..facts.states import State
 from ..layout.paths import VenuePaths
@@ -49,13 +50,13 @@ def write(venue_paths: VenuePaths, memory: Memory) -> None:
 def _memory(noted: dict[str, Any]) -> Memory:
     return Memory(
         troubles={act: _trouble(each) for act, each in noted["troubles"].items()},
-        sent=tuple(float(str(moment)) for moment in noted["sent"]),
+        sent=tuple(checked.seconds(moment) for moment in noted["sent"]),
         failures=tuple(
-            Failure(str(each["key"]), str(each["error"]), float(str(each["at"])))
+            Failure(str(each["key"]), str(each["error"]), checked.seconds(each["at"]))
             for each in noted["failures"]
         ),
         undelivered=tuple(map(_undelivered, noted["undelivered"])),
-        held=float(str(noted["held"])),
+        held=checked.seconds(noted["held"]),
     )
 
 
@@ -68,8 +69,8 @@ def _trouble(noted: dict[str, object]) -> Trouble:
     return Trouble(
         state=State(noted["state"]),
         reason=str(noted["reason"]),
-        since=float(str(noted["since"])),
-        began=float(str(noted["began"])),
-        over=None if noted["over"] is None else float(str(noted["over"])),
+        since=checked.seconds(noted["since"]),
+        began=checked.seconds(noted["began"]),
+        over=None if noted["over"] is None else checked.seconds(noted["over"]),
         told=noted["told"] is True,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from shlex import quote
 
+from ..facts.command_line import quote
 from ..facts.faults import Fault
 from ..facts.lost_parts import LostPart
 from ..layout.paths import ActPaths, VenuePaths
@@ -82,7 +82,7 @@ def _remedy(act_paths: ActPaths) -> str:
         other = vassal_files.act_of(target.name) if target.parent == vassals else ""
         if other and other != name:
             return f"vassals/{name}.ini is only a link to the file of the Act {other}"
-    return f"put its project there, or type: backstage retire {name}"
+    return f"put its project there, or type: backstage retire {quote(name)}"
 
 
 def _target(path: Path) -> str:

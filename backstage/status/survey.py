@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,6 +50,7 @@ _HEALTH_HOLDS = 60.0
 _TRIED = frozenset({State.FAILING, State.STARTING})
 
 
+_Crew = list[tuple[stats.WorkerStats, processes.ProcessFacts | None]]
 _NOBODY = Generation("", 0, 0, frozenset())
 
 
@@ -63,7 +64,8 @@ class Look:
     yet. `loaded` is when it loaded its files, 0 if unknown. `halt` is its master or the Emperor, if
     a signal has halted it. `generation` identifies its processes and `health` is what these said
     about themselves last; `noted` may be from workers that they have replaced. `may_sleep` tells
-    whether it ends by itself when nothing asks it.
+    whether it ends by itself when nothing asks it. `odd` says what its statistics have that those
+    of uWSGI never do; the Act can make them up.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Look:
     noted: HealthRecord | None = None
     draining: bool = False
     may_sleep: bool = False
+    odd: str = ""
 
     @property
     def pids(self) -> frozenset[int]:
@@ -93,6 +96,15 @@ class Look:
     def unsure(self) -> bool:
         """Whether only a probe of its port can tell the state, and none has been sent."""
         return self.address is not None and is_unsure(self.seen, self.kind)
+
+    @property
+    def standstill(self) -> Halt | None:
+        """What does not go on until somebody continues it: also its workers, if none is left."""
+        workforce = self.seen.workforce
+        is_left = workforce is None or workforce.threads or not workforce.halted
+        if self.halt or self.state is not State.FAILING or is_left:
+            return self.halt
+        return Halt("its worker", self.workers)
 
     @property
     def told_by(self) -> tuple[Generation, HealthRecord | None]:
@@ -203,9 +215,7 @@ class Survey:
         acts = [self.paths.act(name) for name in names]
         masters = _ask_masters(acts, emperor)
         halt = None if emperor else self.emperor.halt
-        return {
-            act.name: self._assemble(act, emperor, masters.get(act.stats), halt) for act in acts
-        }
+        return {act.name: self._assemble(act, emperor, masters, halt) for act in acts}
 
     def _ask_for_health(self, looks: Iterable[Look]) -> dict[str, Look]:
         """The doubtful ones among these looks, completed; all are asked at once."""
@@ -234,9 +244,10 @@ class Survey:
         self,
         act_paths: ActPaths,
         emperor: stats.EmperorStats | None,
-        master: stats.VassalStats | None,
+        masters: stats.Heard,
         halt: Halt | None,
     ) -> Look:
+        master = masters.stats.get(act_paths.stats)
         refused = vassal_files.refusal(act_paths)
         vassal = emperor.vassals.get(act_paths.vassal.name) if emperor else None
         pid = _master_pid(vassal, master)
@@ -246,7 +257,7 @@ class Survey:
         untaken = None if refused or is_loading else loaded.untaken(act_paths, recorded)
         file = _used(act_paths, is_edited=bool(refused or (untaken and untaken.is_own)))
         facts = processes.facts(pid) if pid else None
-        crew = [(worker, processes.facts(worker.pid)) for worker in _spawned(master)]
+        crew, odd = _crew(master)
         kind = kind_of(file)
         at = recorded.at if recorded and not recorded.withdrawn else 0
         generation = _generation(pid, facts, vassal, at, crew)
@@ -268,7 +279,7 @@ class Survey:
         )
         halt = halt if seen.wanted else None
         if pid and facts and facts.halted:
-            halt = Halt("its master", pid)
+            halt = Halt("its master", (pid,))
         known = [fact for fact in (facts, *(fact for _, fact in crew)) if fact]
         return Look(
             name=act_paths.name,
@@ -288,6 +299,7 @@ class Survey:
             noted=noted,
             draining=draining,
             may_sleep=bool(vassal and vassal.on_demand) or _is_idler(file),
+            odd=masters.odd.get(act_paths.stats, odd),
         )
 
     def _is_foreign(
@@ -323,7 +335,7 @@ def _generation(
     facts: processes.ProcessFacts | None,
     vassal: Vassal | None,
     at: int,
-    crew: Sequence[tuple[stats.WorkerStats, processes.ProcessFacts | None]],
+    crew: _Crew,
 ) -> Generation:
     return Generation(
         master=f"{pid}:{facts.began if facts else 0}",
@@ -343,14 +355,33 @@ def _master_pid(vassal: Vassal | None, master: stats.VassalStats | None) -> int 
     return master.pid if master else None
 
 
-def _spawned(master: stats.VassalStats | None) -> list[stats.WorkerStats]:
-    return [worker for worker in master.workers if worker.pid > 0] if master else []
+def _crew(master: stats.VassalStats | None) -> tuple[_Crew, str]:
+    """The workers that a master names, and the first of them that is a process of others, if any.
+
+    That one counts as ended.
+    """
+    crew: _Crew = []
+    odd = ""
+    for worker in master.workers if master else ():
+        if worker.pid <= 0:
+            continue
+        facts = processes.facts(worker.pid)
+        if facts and facts.alive and master and not _is_child(facts, master.pid):
+            odd = odd or f"it names process {worker.pid} as its worker, which it is not"
+            facts = None
+        crew.append((worker, facts))
+    return crew, odd
+
+
+def _is_child(facts: processes.ProcessFacts, master: int) -> bool:
+    """Whether it is a child of the master, or was one of a master that is gone."""
+    return facts.parent == master or not processes.alive(master)
 
 
 def _deaths(
     act_paths: ActPaths,
     vassal: Vassal | None,
-    crew: Sequence[tuple[stats.WorkerStats, processes.ProcessFacts | None]],
+    crew: _Crew,
 ) -> int:
     """How often a worker of a vassal died in a row while it loaded.
 
@@ -368,7 +399,7 @@ def _deaths(
 
 def _workforce(
     master: stats.VassalStats,
-    crew: Sequence[tuple[stats.WorkerStats, processes.ProcessFacts | None]],
+    crew: _Crew,
 ) -> Workforce:
     accepting = [
         worker
@@ -391,9 +422,7 @@ def _workforce(
     )
 
 
-def _ask_masters(
-    acts: Iterable[ActPaths], emperor: stats.EmperorStats | None
-) -> dict[Path, stats.VassalStats]:
+def _ask_masters(acts: Iterable[ActPaths], emperor: stats.EmperorStats | None) -> stats.Heard:
     prompt: list[Path] = []
     busy: list[Path] = []
     for act in acts:
@@ -404,5 +433,6 @@ def _ask_masters(
         is_busy = vassal and (not vassal.accepting or vassal.cursed or not is_wanted)
         (busy if is_busy else prompt).append(act.stats)
     patience = _PATIENCE_WITH_MASTERS + _PATIENCE_WITH_EACH * len(prompt)
-    answers = stats.read_vassals(prompt, patience)
-    return {**answers, **stats.read_vassals(busy, _PATIENCE_WITH_BUSY)}
+    answers = stats.hear_vassals(prompt, patience)
+    late = stats.hear_vassals(busy, _PATIENCE_WITH_BUSY)
+    return stats.Heard({**answers.stats, **late.stats}, {**answers.odd, **late.odd})

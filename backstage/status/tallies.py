@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 
+from ..facts import checked
 from ..facts.past import Tally
 from ..facts.states import State
 from ..layout.paths import ActPaths, VenuePaths
@@ -53,11 +54,14 @@ def _tally(noted: dict[str, object]) -> Tally:
         raise TypeError("no tally")
     pid = noted["pid"]
     return Tally(
-        since=float(str(noted["since"])),
-        counted=float(str(noted["counted"])),
+        since=checked.seconds(noted["since"]),
+        counted=checked.seconds(noted["counted"]),
         state=State(noted["state"]),
-        pid=pid if isinstance(pid, int) else None,
+        pid=None if pid is None else checked.number(pid),
         running=noted["running"] is True,
-        restarts=int(str(noted["restarts"])),
-        steps={int(step): (int(count), float(down)) for step, (count, down) in steps.items()},
+        restarts=checked.number(noted["restarts"]),
+        steps={
+            checked.number(int(step)): (checked.number(count), checked.seconds(down))
+            for step, (count, down) in steps.items()
+        },
     )

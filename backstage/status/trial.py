@@ -19,6 +19,7 @@ from ..projects import ask
 from ..system import as_user, programs, users
 from ..system.apart import run_apart
 from ..system.control_groups import ControlGroup
+from ..system.files import contents
 from ..uwsgi import dry_run, includes, launch, vassal_files
 from ..uwsgi.application import application
 from ..uwsgi.health_check import check_of, speaks_http
@@ -101,7 +102,7 @@ def _task(act_paths: ActPaths, file: VassalFile) -> dict[str, Any] | None:
 def _environment(act_paths: ActPaths) -> dict[str, str]:
     """The environment of the Act's uWSGI; an older `templates/launch` does not record it."""
     try:
-        recorded = os.fsdecode(act_paths.environment.read_bytes())
+        recorded = os.fsdecode(contents(act_paths.environment))
     except OSError:
         return {
             **(programs.at_home(_inherited(act_paths), launch.uid_of(act_paths)) or {}),
@@ -109,7 +110,7 @@ def _environment(act_paths: ActPaths) -> dict[str, str]:
             "BACKSTAGE_LOG": str(act_paths.log.parent),
         }
     pairs = (entry.split("=", 1) for entry in recorded.split("\0") if "=" in entry)
-    return {name: value for name, value in pairs if not name.startswith(_FOREIGN)}
+    return {name: value for name, value in pairs if name and not name.startswith(_FOREIGN)}
 
 
 def _inherited(act_paths: ActPaths) -> dict[str, str]:

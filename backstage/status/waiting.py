@@ -148,7 +148,8 @@ class Waiter:
         while not deadline.expired:
             if self._renewed(moment):
                 return
-            self._refuse_failing(log)
+            # uWSGI kills old workers that are halted.
+            self._refuse_failing(log, replaces_workers=True)
             if patience.expired and self._is_as_before(moment):
                 with suppress(FileNotFoundError):
                     reloading.reload(self._paths, self.entry())
@@ -253,12 +254,13 @@ class Waiter:
             time.sleep(0.02)
         raise self._late("does not run yet", log)
 
-    def _refuse_failing(self, log: LogMark) -> None:
+    def _refuse_failing(self, log: LogMark, *, replaces_workers: bool = False) -> None:
         seen = self.glance()
+        halt = seen.halt if replaces_workers else seen.standstill
         if not seen.seen.wanted:
             raise ActFailed(self._paths.name, "was stopped by someone else meanwhile")
-        if seen.halt:
-            raise ActFailed(self._paths.name, "cannot go on", str(seen.halt))
+        if halt:
+            raise ActFailed(self._paths.name, "cannot go on", str(halt))
         if seen.state is State.FAILING and (seen.pid is None or self._keeps_dying(seen, log)):
             evidence = gather(self._paths, log)
             why = why_failing(evidence, seen.address)
@@ -276,7 +278,7 @@ class Waiter:
 
     def _late(self, message: str, log: LogMark) -> NotInTime:
         evidence = gather(self._paths, log)
-        halt = self.glance().halt
+        halt = self.glance().standstill
         why = str(halt) if halt else why_failing(evidence, self.address())
         return NotInTime(self._paths.name, message, why, _last_lines(evidence))
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-# Control characters, and those that change the direction of text.
-_UNSEEN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffd]+"
-)
+from ..facts.invisible import INVISIBLE
+
+_UNSEEN = re.compile(rf"[{INVISIBLE}\t\n\ufffd]+")
 _LONGEST = 300
 
 

@@ -8,9 +8,11 @@ import signal
 import traceback
 import warnings
 from collections.abc import Callable
+from dataclasses import astuple
 
 from .. import errors
 from ..errors import BackstageError
+from ..facts.advice import Advice
 from . import users
 
 
@@ -66,7 +68,9 @@ def _report(uid: int, task: Callable[[], object]) -> bytes:
     try:
         report = _encoded(value=_done(uid, task))
     except BackstageError as error:
-        report = _encoded(kind=type(error).__name__, args=error.args, facts=error.__dict__)
+        advice = astuple(error.advice) if error.advice else ()
+        facts = {**error.__dict__, "advice": advice}
+        report = _encoded(kind=type(error).__name__, args=error.args, facts=facts)
     except BaseException as error:  # noqa: BLE001 - raised again in the parent
         what = traceback.format_exception_only(error)[-1].strip()
         report = _encoded(what=what, traceback="".join(traceback.format_exception(error)))
@@ -96,11 +100,14 @@ def _result(uid: int, report: dict[str, object]) -> object:
     if "traceback" in report:
         what = f"as {users.name_of(uid)}: {report['what']}"
         raise TaskFailed(what) from _RemoteTraceback(report["traceback"])
+    facts = dict(report["facts"])  # type: ignore[call-overload]
+    advice = facts.pop("advice")
     kind = getattr(errors, str(report["kind"]), BackstageError)
     # Bypass the constructor, whose arguments differ from `args`.
     error = kind.__new__(kind)
     error.args = tuple(report["args"])  # type: ignore[arg-type]
-    error.__dict__.update(report["facts"])
+    error.__dict__.update(facts)
+    error.advice = Advice(*advice) if advice else None
     raise error
 
 

@@ -14,9 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import CannotWrite, UnsafeDirectory
+from ..facts.command_line import quote
 
 # struct flock of 64-bit Linux: type, whence, start, length, pid.
 _FLOCK = "hhqqi"
+# In bytes.
+_MOST = 16_000_000
+# Opening fails so if there is no file, or what an Act can put there: a link, a directory, a socket.
+NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO})
 
 
 def write_atomically(
@@ -73,7 +78,7 @@ def read_whole(path: Path) -> bytes:
     Raises BlockingIOError if a process has it open for writing. For other users' files and on some
     filesystems the kernel grants no lease; then the file is read as it is.
     """
-    with path.open("rb") as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         # The kernel asks for the lease back by this harmless signal; SIGIO would kill this process.
         fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
         try:
@@ -87,6 +92,18 @@ def read_whole(path: Path) -> bytes:
         finally:
             # Closing is not enough: a process forked in the meantime would still hold the lease.
             fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+
+
+def contents(path: Path) -> bytes:
+    """The whole of a file that another user may have replaced, opened as `open_regular` does it.
+
+    Raises OSError, EFBIG for one that is larger than any that is meant to be read.
+    """
+    with os.fdopen(open_regular(path), "rb") as file:
+        data = file.read(_MOST + 1)
+    if len(data) > _MOST:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return data
 
 
 def open_regular(path: Path) -> int:
@@ -147,12 +164,12 @@ def lock_holder(path: Path) -> int | None:
     if _held.get(path) == os.getpid():
         return os.getpid()
     question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-    if not path.is_file():
-        return None
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             answer = fcntl.fcntl(file, fcntl.F_GETLK, question)
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno not in NOT_THERE:
+            raise
         return None
     kind, _, _, _, pid = struct.unpack(_FLOCK, answer)
     return None if kind == fcntl.F_UNLCK else int(pid)
@@ -191,15 +208,7 @@ def refuse_writable_by_others(path: Path) -> None:
     facts = path.stat()
     if facts.st_mode & (stat.S_IWOTH | stat.S_IWGRP):
         who = "everybody" if facts.st_mode & stat.S_IWOTH else f"the group {facts.st_gid}"
-        raise UnsafeDirectory(path, f"can be written by {who}", f"chmod go-w '{path}'")
-
-
-def refuse_foreign(path: Path) -> None:
-    """Raise UnsafeDirectory if `path` belongs to neither this user nor root."""
-    owner = path.stat().st_uid
-    if owner not in {os.geteuid(), 0}:
-        remedy = f"chown -R {os.geteuid()} '{path}', or become uid {owner}"
-        raise UnsafeDirectory(path, f"belongs to another user (uid {owner})", remedy)
+        raise UnsafeDirectory(path, f"can be written by {who}", f"chmod go-w {quote(path)}")
 
 
 @contextmanager

@@ -187,6 +187,21 @@ def kill_remaining(processes: Iterable[Process], deadline: Deadline) -> list[Pro
     return running(left)
 
 
+def kill_family(pid: int, patience: float = 5.0) -> list[Process]:
+    """Kill a process and all its descendants; return the survivors, if any.
+
+    It is halted first, so that it starts no others meanwhile.
+    """
+    deadline = Deadline(patience)
+    first = family(pid)[:1]
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+    while descendants := running(family(pid)[1:]):
+        if left := kill_remaining(descendants, deadline):
+            return left
+    return kill_remaining(first, deadline)
+
+
 def belongs_to(pid: int, top: Path) -> bool:
     """Whether a process belongs to the Venue at `top`, by its mark, program or directory."""
     try:

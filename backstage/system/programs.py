@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from . import users
+from . import trust, users
 
 Started = subprocess.Popen[str]
 TookTooLong = subprocess.TimeoutExpired
@@ -35,7 +36,11 @@ _DIES_WITH_US = (_SETPRIV, "--pdeathsig", "KILL")
 
 
 def service_environment(venue: Path) -> dict[str, str]:
-    """The environment variables of every program that runs in the Venue at `venue`."""
+    """The environment variables of every program that runs in the Venue at `venue`.
+
+    Raises UnsafeDirectory if others than this user and root could have changed that program.
+    """
+    trust.refuse_untrusted(venue)
     kept = {
         key: value
         for key, value in os.environ.items()
@@ -120,6 +125,29 @@ def start_apart(
     )
 
 
+def start_answering(command: Sequence[str | Path], connection: int, venue: Path) -> Apart:
+    """Start a program of a Venue whose input is a connection; nothing hears what it prints.
+
+    It is killed when the calling thread ends.
+    """
+    return subprocess.Popen(
+        [*_DIES_WITH_US, *map(str, command)],
+        cwd="/",
+        env=service_environment(venue),
+        start_new_session=True,
+        stdin=connection,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def kill_session(process: Apart) -> None:
+    """Kill a process that leads a session, with what it has started there, unless it has ended."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def run_in_terminal(
     command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], uid: int | None = None
 ) -> int:
@@ -142,11 +170,12 @@ def run_in_terminal(
 def detach(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], log: Path) -> int:
     """Start a program that outlives this one, in a session of its own; return its pid.
 
-    It is not a child of this process, so it leaves no zombie here. Both streams go to `log`.
+    It is not a child of this process, so it leaves no zombie here. Both streams go to `log`. Nobody
+    else can write what it creates, whatever the umask of this process.
     """
     # A background command of sh leads no process group, so setsid does not fork, and the pid that
     # sh prints is the program's.
-    script = 'log=$1; shift; setsid "$@" >>"$log" 2>&1 </dev/null & echo $!'
+    script = 'umask g-w,o-w; log=$1; shift; setsid "$@" >>"$log" 2>&1 </dev/null & echo $!'
     words = ["/bin/sh", "-c", script, "sh", str(log), *(str(word) for word in command)]
     started = subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=True)
     return int(started.stdout)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import shlex
 import shutil
 import stat
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import NotAllowed, UnknownUser, UnsafeDirectory
+from ..errors import NotAllowed, UnknownUser
+from ..facts.command_line import join, quote
+from . import trust
 
 ROOT = 0
 # sudo's usual PATH.
@@ -52,10 +53,15 @@ def home_of(uid: int) -> str:
 
 def group_of(user: pwd.struct_passwd) -> str:
     """The name of a user's primary group, or its gid if it has no name."""
+    return group_name(user.pw_gid)
+
+
+def group_name(gid: int) -> str:
+    """The name of a group, or its gid if it has no name."""
     try:
-        return grp.getgrgid(user.pw_gid).gr_name
+        return grp.getgrgid(gid).gr_name
     except KeyError:
-        return str(user.pw_gid)
+        return str(gid)
 
 
 def first_group(names: Iterable[str], default: int) -> int:
@@ -73,7 +79,7 @@ def root_command(*words: str) -> str:
     """A command line that runs `backstage` as root, whose PATH may not include it."""
     found = shutil.which("backstage", path=_ROOTS_PATH)
     program = "backstage" if found else str(Path(sys.prefix, "bin", "backstage"))
-    return shlex.join([*([] if am_root() else ["sudo"]), program, *words])
+    return join([*([] if am_root() else ["sudo"]), program, *words])
 
 
 def stand_in(venue: Path, act: Path | None = None) -> int | None:
@@ -87,7 +93,7 @@ def stand_in(venue: Path, act: Path | None = None) -> int | None:
         return None
     if owner := venue.lstat().st_uid:
         return owner
-    _refuse_shared(venue)
+    trust.refuse_shared(venue, ROOT)
     if act and os.path.lexists(act):
         return act.lstat().st_uid or None
     return None
@@ -98,9 +104,12 @@ def why_not_as_root(path: Path) -> str:
     facts = path.stat()
     if facts.st_uid == ROOT and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         return ""
-    file = shlex.quote(str(path))
-    remedy = f"chown root {file} && chmod go-w {file}"
-    return f"not run as root: {path.name} can be changed by others; type: {remedy}"
+    return f"not run as root: {path.name} can be changed by others; type: {_closed(path)}"
+
+
+def _closed(path: Path) -> str:
+    """The command after which only root can change a file."""
+    return f"chown root {quote(path)} && chmod go-w {quote(path)}"
 
 
 def has_become() -> bool:
@@ -131,21 +140,9 @@ def become(uid: int) -> None:
     if not os.access(here, os.R_OK | os.X_OK):
         raise NotAllowed(
             f"the owner of this Venue, {user.pw_name}, cannot read {here}; install backstage where "
-            f"everybody can read it, or type: runuser -u {user.pw_name} -- backstage …"
+            f"everybody can read it, or type: runuser -u {quote(user.pw_name)} -- backstage …"
         )
 
 
 class _Became:
     somebody = False
-
-
-def _refuse_shared(venue: Path) -> None:
-    """Raise UnsafeDirectory unless only root can replace the directory at this path."""
-    for place in (venue, *venue.parents):
-        facts = place.lstat()
-        # In a sticky directory such as /tmp, nobody can remove another user's files.
-        kept = place != venue and facts.st_mode & stat.S_ISVTX
-        loose = facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not kept
-        if stat.S_ISLNK(facts.st_mode) or facts.st_uid != ROOT or loose:
-            why = f"is not under root's sole control, so nor is {venue}"
-            raise UnsafeDirectory(place, why, f"chown root '{place}' && chmod go-w '{place}'")

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import join
 
 from ..errors import NotAllowed, ServiceFailed
+from ..facts.command_line import join, quote
 from ..system import programs, users
 from . import unit
 
@@ -130,7 +130,7 @@ def reload_units(*, own: bool) -> None:
         name = users.mine()
         raise ServiceFailed(
             f"the systemd of user {name} is not running: log in as {name} (ssh, not su), "
-            f"or keep it running with: sudo loginctl enable-linger {name}"
+            f"or keep it running with: sudo loginctl enable-linger {quote(name)}"
         )
     raise ServiceFailed("systemd cannot reload its units:", done.stdout)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..facts.faults import Fault
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import programs, sockets, users
-from ..system.files import write_atomically
+from ..system.files import contents, write_atomically
 from . import includes, ini, log_reasons, owners
 from .emperor import uwsgi_of
 from .includes import Line, Script
@@ -68,7 +68,7 @@ def fault(act_paths: ActPaths, running: VassalFile | None = None) -> Fault | Non
     and the slow checks cover only what differs from it.
     """
     try:
-        data = act_paths.vassal.read_bytes()
+        data = contents(act_paths.vassal)
     except FileNotFoundError:
         return None
     except OSError as error:

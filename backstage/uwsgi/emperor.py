@@ -9,11 +9,12 @@ from pathlib import Path
 
 from ..errors import EmperorFailed
 from ..facts.sightings import Halt
+from ..layout import executed
 from ..layout.paths import VenuePaths
 from ..logs import log_files
-from ..system import processes, programs
+from ..system import processes, programs, trust
 from ..system.deadlines import Deadline, until
-from ..system.files import lock_holder, refuse_foreign, refuse_writable_by_others
+from ..system.files import contents, lock_holder
 from ..system.locks import locked
 from ..systemd import client
 from . import lost_parts, resident, stats
@@ -60,12 +61,20 @@ class Emperor:
         """The Emperor's process, if a signal has halted it."""
         pid = self.pid
         facts = processes.facts(pid) if pid else None
-        return Halt("the Emperor", pid) if pid and facts and facts.halted else None
+        return Halt("the Emperor", (pid,)) if pid and facts and facts.halted else None
 
     def refuse_halted(self) -> None:
         """Raise EmperorFailed if a signal has halted the Emperor: it does nothing for its Acts."""
         if halt := self.halt:
             raise EmperorFailed(str(halt))
+
+    def refuse_unreachable(self) -> None:
+        """Raise EmperorFailed if the Emperor is no process of this host, or container."""
+        if self.pid is not None and self.pid <= 0:
+            raise EmperorFailed(
+                f"the Emperor of {self._paths.top} runs in another container or on another host; "
+                "stop it there"
+            )
 
     def refuse_lost(self) -> None:
         """Raise PartLost if something is lost without which it can start or stop no Act."""
@@ -95,9 +104,7 @@ class Emperor:
         if service := client.service_of(self._paths.top):
             self._have_started(service)
             return
-        for directory in (self._paths.top, self._paths.vassals):
-            refuse_foreign(directory)
-            refuse_writable_by_others(directory)
+        executed.refuse_loose(self._paths)
         self._paths.run.mkdir(mode=0o700, exist_ok=True)
         with self._locked("starting"):
             if self.pid is None:
@@ -122,10 +129,12 @@ class Emperor:
 
     def end(self, wait: float) -> None:
         """Like `stop`, for an Emperor that no unit has started."""
+        trust.refuse_foreign(self._paths.top)
         self._paths.run.mkdir(mode=0o700, exist_ok=True)
         with self._locked("stopping"):
             pid = self.pid
             if pid is not None:
+                self.refuse_unreachable()
                 resident.end_halted(self._paths)
                 everybody, families = processes.family(pid), processes.families(pid)
                 os.kill(pid, signal.SIGTERM)
@@ -197,8 +206,8 @@ class Emperor:
 
     def _last_session(self) -> int | None:
         try:
-            return int(self._paths.emperor_pid.read_text())
-        except (FileNotFoundError, ValueError):
+            return int(contents(self._paths.emperor_pid))
+        except (OSError, ValueError):
             return None
 
     def _tail(self) -> str:

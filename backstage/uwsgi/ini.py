@@ -17,6 +17,8 @@ from typing import NamedTuple
 # uWSGI ignores whatever follows the digits of a port.
 _ADDRESS = re.compile(r"(?P<host>\[[^\]]+\]|[^:,\s]*):(?P<port>\d{1,5})(?!\d)")
 _MAGIC = re.compile(r"%(.)")
+# A port in the value of an option: `:8001`, or `port=8001`.
+_NUMBER = re.compile(r"(?<=[:=])\d{1,5}(?![\d.:])")
 _BLANKS = " \t\r"
 # Signs whose value depends on the machine, the time or the file's inode.
 _UNTOLD_SIGNS = frozenset("bjiJIhtTVkuUgG[v")
@@ -95,6 +97,24 @@ class VassalFile:
             if value and (found := tcp_address(option, self._expand(value))):
                 return found
         return tcp_address(_PORT, f"127.0.0.1:{self._expand(f'%({_PORT})')}")
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """All TCP addresses of the Act, `address` first."""
+        pairs = [(key, self._expand(value)) for key, value in self.options() if key in SOCKETS]
+        found = (self.address, *(tcp_address(key, value) for key, value in pairs))
+        return tuple(dict.fromkeys(each for each in found if each))
+
+    def with_ports(self, ports: Mapping[int, int]) -> VassalFile:
+        """The same file with these ports, by those that they replace."""
+        lines = self.text.split("\n")
+        for number, key, value in self._settings:
+            if key in SOCKETS or key in PLACEHOLDERS:
+                head, _, _ = lines[number - 1].partition("=")
+                changed = _NUMBER.sub(lambda found: str(ports.get(int(found[0]), found[0])), value)
+                if changed != value:
+                    lines[number - 1] = f"{head.rstrip(_BLANKS)} = {changed}"
+        return VassalFile(self.name, "\n".join(lines))
 
     def differences(self, other: VassalFile) -> list[str]:
         """The changes since `other` as text: `threads = 4 → 8`, `+ harakiri = 30`."""

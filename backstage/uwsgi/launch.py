@@ -51,7 +51,7 @@ def uid_of(act_paths: ActPaths) -> int | None:
     owner = users.stand_in(act_paths.venue.top)
     if owner is not None or not users.am_root():
         return owner
-    text = act_paths.launch.read_text(encoding="utf-8") if act_paths.launch.exists() else ""
+    text = _written(act_paths)
     match = _UID.search(text)
     return int(match[1]) if match else users.stand_in(act_paths.venue.top, act_paths.top)
 
@@ -73,13 +73,18 @@ def _prepare(act_paths: ActPaths, settings: ActSettings) -> bool:
     user = _user(act_paths, settings.run_as) if settings.run_as else None
     if user:
         _seclude(act_paths, user)
-    before = act_paths.launch.read_text(encoding="utf-8") if act_paths.launch.exists() else ""
+    before = _written(act_paths)
     text = _text(settings.limits, user)
     if text and text != before:
         files.write_atomically(act_paths.launch, text)
     elif not text:
         act_paths.launch.unlink(missing_ok=True)
     return text != before
+
+
+def _written(act_paths: ActPaths) -> str:
+    """What `templates/launch` reads now."""
+    return files.contents(act_paths.launch).decode() if act_paths.launch.exists() else ""
 
 
 def _user(act_paths: ActPaths, name: str) -> struct_passwd:

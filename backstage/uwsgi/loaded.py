@@ -105,7 +105,8 @@ def _contents(act_paths: ActPaths) -> tuple[str, int] | None:
 def _facts(path: str) -> os.stat_result | None:
     try:
         return os.stat(path)  # noqa: PTH116
-    except OSError:
+    except (OSError, ValueError):
+        # No file, or no path: it may have a zero byte.
         return None
 
 
@@ -124,8 +125,7 @@ def _known(path: str, *_: int) -> str:
 
 def _read(path: str) -> str:
     try:
-        with open(path, "rb") as file:
-            return hashlib.sha256(file.read()).hexdigest()
+        return hashlib.sha256(files.contents(Path(path))).hexdigest()
     except OSError:
         return ""
 

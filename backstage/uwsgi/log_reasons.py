@@ -27,8 +27,12 @@ _OPTION = re.compile(r"\[strict-mode\] unknown config directive: (?P<name>.*)")
 _NO_FILE = re.compile(r"realpath\(\) of (?P<name>.*) failed: No such file or directory")
 _TAKEN = re.compile(r"uWSGI is running on the same address \((?P<name>.*)\)")
 
+# What `templates/launch` logs for the Emperor and for the Act; all that uWSGI says is for the Act.
+_LAUNCHED = re.compile(
+    r"^(?:\d{4}-\d\d-\d\d [\d:]{8} - )?(?P<file>\S+) starts \(pid \d+\)$", re.MULTILINE
+)
 # A reload with a broken configuration never logs a start.
-_START = re.compile(r"\*\*\* Starting uWSGI |binary reloading uWSGI\.\.\.")
+_START = re.compile(rf"\*\*\* Starting uWSGI |binary reloading uWSGI\.\.\.|{_LAUNCHED.pattern}")
 _READY = re.compile(r"WSGI app \d+ .* ready in \d+ seconds")
 _NOT_LOADED = re.compile(r"unable to load app|no app loaded|failed loading app")
 _PARTING = re.compile(r"goodbye to uWSGI|SIG\w+ received|received message \d+ from emperor")
@@ -160,12 +164,21 @@ def silent_master(life: str) -> int | None:
 
 def ends_unspoken(life: str) -> bool:
     """Whether uWSGI started, and logged neither a master nor an end."""
-    return starts_in(life) and master_in(life) is None and not _PARTING.search(life)
+    begun = starts_in(life) or launched_in(life)
+    return begun and master_in(life) is None and not _PARTING.search(life)
 
 
 def starts_in(log: str) -> bool:
     """Whether a log contains a start of uWSGI."""
     return "*** Starting uWSGI " in log
+
+
+def launched_in(log: str) -> bool:
+    """Whether the last start in a log left nothing to the Emperor's: `templates/launch` saw to it.
+
+    That of version 0.1.0 did not.
+    """
+    return _LAUNCHED.search(log) is not None
 
 
 def spawned_in(log: str) -> set[int]:
@@ -193,13 +206,14 @@ def told_by_emperor(log: str, vassal: str, included: Collection[str] = ()) -> st
 
     `vassal` is a file name (`blog.ini`). All vassals write to that log at once, so the excerpt ends
     where another vassal starts, is ready or is given up. `included` are the files that this one
-    includes, as named there.
+    includes, as named there. '' if `templates/launch` has sent what the vassal says elsewhere.
     """
     lines = log.splitlines()
     start = -1
     for at, line in enumerate(lines):
-        match = _CONFIGURED.search(line)
-        if match and match["file"].strip() == vassal:
+        if _begins(line, vassal):
+            if _LAUNCHED.match(line):
+                return ""
             start = at
     if start < 0:
         return ""
@@ -216,8 +230,7 @@ def refused_in(log: str, vassal: str) -> str:
     """Why `templates/launch` did not start this vassal the last time; '' if it did."""
     refused = ""
     for line in log.splitlines():
-        match = _CONFIGURED.search(line)
-        if match and match["file"].strip() == vassal:
+        if _begins(line, vassal):
             refused = ""
         elif line.startswith(f"{vassal}: not started, "):
             refused = line.partition(": ")[2]
@@ -231,15 +244,22 @@ def unread_by(program: str, log: str, vassal: str) -> str:
     """
     read, said, why = False, "", ""
     for line in log.splitlines():
-        if match := _CONFIGURED.search(line):
-            read |= match["file"].strip() == vassal
-        elif line.startswith(f"{program}: "):
-            said = line
-        elif "/templates/launch: " in line and f" {program}: " in line:
-            said = line[line.index(f" {program}: ") + 1 :]
+        if _CONFIGURED.search(line) or _LAUNCHED.match(line):
+            read |= _begins(line, vassal)
+        elif not_executed := _not_executed(program, line):
+            said = not_executed
         elif (match := _CURSED.search(line)) and match["file"] == vassal:
             read, said, why = False, "", "" if read else said
     return why
+
+
+def unread_in(program: str, log: str) -> str:
+    """Like `unread_by`, from the log of an Act that `templates/launch` has written its start to."""
+    life = last_life(log)
+    if not launched_in(life) or _CONFIGURED.search(life):
+        return ""
+    said = [_not_executed(program, line) for line in life.splitlines()]
+    return next(filter(None, reversed(said)), "")
 
 
 def dead_while_loading(log: str, master: int) -> list[int]:
@@ -265,8 +285,8 @@ def given_up(log: str, vassal: str) -> int | None:
     """The pid of the last start of this vassal, if the Emperor has given it up since."""
     pid = None
     for line in log.splitlines():
-        if match := _CONFIGURED.search(line):
-            pid = None if match["file"].strip() == vassal else pid
+        if _begins(line, vassal):
+            pid = None
         elif (match := _CURSED.search(line)) and match["file"] == vassal:
             pid = int(match["pid"])
     return pid
@@ -277,7 +297,24 @@ def cursed_in(log: str, vassal: str) -> set[int]:
     return {int(match["pid"]) for match in _CURSED.finditer(log) if match["file"] == vassal}
 
 
+def _begins(line: str, vassal: str) -> bool:
+    """Whether a line of the Emperor's log tells that a start of this vassal has begun."""
+    match = _LAUNCHED.match(line) or _CONFIGURED.search(line)
+    return match is not None and match["file"].strip() == vassal
+
+
+def _not_executed(program: str, line: str) -> str:
+    """Why `program` could not be executed, if a line tells it."""
+    if line.startswith(f"{program}: "):
+        return line
+    if "/templates/launch: " in line and f" {program}: " in line:
+        return line[line.index(f" {program}: ") + 1 :]
+    return ""
+
+
 def _is_strangers(line: str, vassal: str, included: Collection[str]) -> bool:
+    if _LAUNCHED.match(line):
+        return True
     if match := _CONFIGURED.search(line):
         file = match["file"].strip()
         # The Emperor names its vassals without a directory; included files mostly have one.

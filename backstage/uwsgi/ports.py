@@ -12,6 +12,7 @@ from ..layout.paths import ActPaths, VenuePaths
 from ..layout.settings import read_settings
 from ..layout.shipped_files import configuration
 from ..system import sockets
+from ..system.files import contents
 from . import owners, vassal_files
 from .ini import PLACEHOLDERS, Address, VassalFile, settings
 
@@ -64,6 +65,22 @@ def _with_port(file: VassalFile, address: Address, port: int) -> str:
     return text
 
 
+def successors(
+    files: Iterable[VassalFile], venue_paths: VenuePaths, original: VenuePaths
+) -> dict[int, int]:
+    """Free ports for the Acts of a copy, by those that its original's Acts have.
+
+    The lock for choosing ports must be held. Raises PortUnavailable.
+    """
+    held = of_files([*_files_of_host(venue_paths), *_files_of(original)])
+    yaml = venue_paths.settings
+    chosen: dict[int, int] = {}
+    for port in sorted({address.port for file in files for address in file.addresses}):
+        chosen[port] = first_free(read_settings(yaml).ports, held, yaml)
+        held.add(chosen[port])
+    return chosen
+
+
 def first_free(candidates: range, held: set[int], yaml: Path) -> int:
     """The lowest port in the range that no Act holds and no process uses.
 
@@ -102,7 +119,7 @@ def of_files(files: Iterable[Path]) -> set[int]:
     held = set()
     for path in files:
         try:
-            address = VassalFile(path.stem, path.read_text(errors="replace")).address
+            address = VassalFile(path.stem, contents(path).decode(errors="replace")).address
         except OSError:
             # Gone in the meantime, or a link that leads nowhere: no Act runs with it.
             continue
@@ -124,6 +141,9 @@ def _chosen(venue_paths: VenuePaths, port: int | None) -> int:
 def _files_of_host(venue_paths: VenuePaths) -> Iterator[Path]:
     """The vassal files of this Venue and of every other one in this user's register."""
     for top in {*registry.venues(), venue_paths.top}:
-        paths = VenuePaths(top)
-        yield from paths.vassals.glob("*.ini")
-        yield from paths.kept.glob("*.ini")
+        yield from _files_of(VenuePaths(top))
+
+
+def _files_of(venue_paths: VenuePaths) -> Iterator[Path]:
+    yield from venue_paths.vassals.glob("*.ini")
+    yield from venue_paths.kept.glob("*.ini")

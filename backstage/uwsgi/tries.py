@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 
+from ..facts import checked
 from ..facts.sightings import Penalty
 from ..layout.paths import ActPaths
 from ..system import files
@@ -57,10 +58,17 @@ class Tries:
 def recorded(act_paths: ActPaths) -> Tries | None:
     """The record; None without one, or if it cannot be read."""
     try:
-        noted = json.loads(act_paths.tries.read_bytes())
-        version = noted.pop("version")
-        return Tries(**noted, version=Version(**version) if version else None)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        noted = json.loads(files.contents(act_paths.tries))
+        version = noted["version"]
+        return Tries(
+            version=Version(**version) if version else None,
+            count=checked.number(noted["count"]),
+            attempts=checked.number(noted["attempts"]),
+            at=checked.seconds(noted["at"]),
+            death=checked.number(noted["death"]),
+            gave_up=checked.text(noted["gave_up"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from ..facts import checked
 from ..facts.faults import Fault
 from ..layout.paths import ActPaths
 from ..system import files
@@ -150,7 +151,7 @@ def put_away(act_paths: ActPaths) -> None:
 
 def put_back(act_paths: ActPaths) -> None:
     """Put the kept file into `vassals/`, with its date. Raises FileNotFoundError without one."""
-    content = act_paths.kept.read_bytes()
+    content = files.contents(act_paths.kept)
     write(act_paths.vassal, content, mtime=act_paths.kept.stat().st_mtime)
 
 
@@ -173,14 +174,25 @@ def refuse(act_paths: ActPaths, refused: Version, fault: Fault) -> None:
 def refusal(act_paths: ActPaths) -> Fault | None:
     """Why the file in `vassals/` is not used; None unless its present version was refused."""
     try:
-        noted = json.loads(act_paths.refused.read_bytes())
+        noted = json.loads(files.contents(act_paths.refused))
         is_present = Version(**noted["version"]) == version(act_paths)
-        return Fault(**noted["fault"]) if is_present else None
+        return _fault(noted["fault"]) if is_present else None
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         # An older release recorded it as plain text; without a record, the edit is tried again.
         return None
+
+
+def _fault(noted: dict[str, object]) -> Fault:
+    line = noted["line"]
+    return Fault(
+        file=checked.text(noted["file"]),
+        line=None if line is None else checked.number(line),
+        key=checked.text(noted["key"]),
+        what=checked.text(noted["what"]),
+        remedy=checked.text(noted["remedy"]),
+    )
 
 
 def date(act_paths: ActPaths, present: Version, mtime: int) -> Version:
@@ -203,7 +215,7 @@ def date(act_paths: ActPaths, present: Version, mtime: int) -> Version:
 
 def _make_own(act_paths: ActPaths, present: Version, mtime: int) -> Version:
     path = act_paths.vassal
-    data, facts = path.read_bytes(), path.stat()
+    data, facts = files.contents(path), path.stat()
     if _version_of(facts) != present:
         raise Overtaken
     files.write_atomically(path, data, mode=stat.S_IMODE(facts.st_mode), mtime=mtime // _NANO)
@@ -225,7 +237,7 @@ def read(path: Path) -> VassalFile | None:
         except BlockingIOError:
             if not _rests(facts):
                 return slot.held[1]
-            data = path.read_bytes()
+            data = files.contents(path)
         file = VassalFile(path.stem, data.decode(errors="replace"))
         if file == slot.held[1]:
             file = slot.held[1]

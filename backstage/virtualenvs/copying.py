@@ -74,10 +74,16 @@ def _copy_file(original: str, target: str) -> None:
         os.close(source)
 
 
+def adopted(content: bytes, python: Path) -> bytes:
+    """The content of a script of Python, changed to run this one; anything else as it is."""
+    match = _PYTHON_SCRIPT.match(content)
+    return _shebang(python) + content[match.end() :] if match else content
+
+
 def _adopt_script(script: Path, python: Path) -> None:
     content = script.read_bytes()
-    if match := _PYTHON_SCRIPT.match(content):
-        script.write_bytes(_shebang(python) + content[match.end() :])
+    if (new := adopted(content, python)) != content:
+        script.write_bytes(new)
 
 
 def _shebang(python: Path) -> bytes:

@@ -11,9 +11,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import join, quote
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+from ..facts.command_line import join, quote
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution

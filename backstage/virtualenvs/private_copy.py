@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..errors import EnvironmentFailed
 from ..layout.paths import VenuePaths
+from ..system import umask
 from ..system.files import make_private, remove_tree
 from . import copying
 
@@ -52,6 +53,11 @@ def make(venue_paths: VenuePaths) -> None:
 
 def add(venue_paths: VenuePaths) -> None:
     """Like `make`, but keeps the old copy, so that `use` can put it back."""
+    with umask.closed():
+        _add(venue_paths)
+
+
+def _add(venue_paths: VenuePaths) -> None:
     make_private(venue_paths.own)
     new = venue_paths.own / f"library-{os.urandom(4).hex()}"
     try:

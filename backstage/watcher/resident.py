@@ -15,6 +15,7 @@ from ..uwsgi import resident
 from ..venue import Venue
 from . import chronicle
 from .chronicle import Chronicle, Gap
+from .desk import Desk
 from .emperor import Emperor
 from .notifier import Notifier
 
@@ -30,6 +31,7 @@ def watch(top: Path, emperor: Emperor) -> None:
         sys.exit("another watcher runs")
     wish, venue, history = _Wish(paths), Venue(paths), Chronicle(paths)
     notifier = Notifier(paths, lambda: wish.settings.notify)
+    desk = Desk(paths)
     with venue.events() as events:
         emperor.tell_ready()
         with emperor.waiting():
@@ -37,6 +39,7 @@ def watch(top: Path, emperor: Emperor) -> None:
             notifier.begin(events.began)
         emperor.farewell = partial(chronicle.show_alive, paths)
         while not wish.is_off():
+            desk.arrange(wish.settings.group)
             event = events.next_within(min(_BEAT, notifier.pause))
             with emperor.waiting():
                 if event:
@@ -44,6 +47,7 @@ def watch(top: Path, emperor: Emperor) -> None:
                     notifier.note(event)
                 history.beat()
                 notifier.beat()
+    desk.arrange("")
     # Without its file, the Emperor does not start it again.
     resident.arrange(paths, wanted=False)
 

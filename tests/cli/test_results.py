@@ -128,7 +128,7 @@ def test_no_command_is_an_error_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--json", "statsu"]) == Exit.USAGE
     told = envelope(capsys)["error"]
     assert isinstance(told, dict)
-    assert told["message"] == "no command 'statsu'; did you mean 'status'?"
+    assert told["message"] == "no command 'statsu'; did you mean: backstage status"
 
 
 @pytest.mark.parametrize(

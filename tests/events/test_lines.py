@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from backstage.events import lines
 from backstage.events.event import Event
 from backstage.facts.states import State
 
-EVENT = Event("blog", State.RUNNING, State.FAILING, 1777888231.402, "ü \n\x1b[2J", 4242, 0.0)
+EVENT = Event("blog", State.RUNNING, State.FAILING, 1777888231.402, "ü \n\x1b[2J", 4242, 0.0, "ann")
 LINE = lines.line_of(EVENT).decode()
 
 
@@ -18,6 +19,7 @@ def test_the_form_is_the_documented_one() -> None:
     assert json.loads(LINE) == {
         **{"version": 1, "act": "blog", "before": "running", "after": "failing"},
         **{"at": 1777888231.402, "reason": "ü \n\x1b[2J", "pid": 4242, "unwatched_since": 0.0},
+        "by": "ann",
     }
 
 
@@ -25,6 +27,11 @@ def test_what_is_written_is_read() -> None:
     """On one line, whatever it says."""
     assert "\n" not in LINE
     assert lines.event_of(LINE) == EVENT
+
+
+def test_a_line_of_a_version_that_knew_nobody_is_read() -> None:
+    earlier = lines.event_of(LINE.replace(', "by": "ann"', ""))
+    assert earlier == replace(EVENT, by="")
 
 
 def test_no_line_is_longer_than_the_docs_say() -> None:
@@ -53,6 +60,7 @@ def test_no_line_is_longer_than_the_docs_say() -> None:
         LINE.replace("4242", '"x"'),
         LINE.replace("4242", "9" * 4500),
         LINE.replace('"pid"', '"dip"'),
+        LINE.replace('"ann"', "1"),
         LINE.replace("ü", "ü" * 4000),
     ],
 )

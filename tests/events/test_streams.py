@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from backstage.events.event import Event
-from backstage.events.streams import Broadcast, EventStream
+from backstage.events.streams import EventStream, of_survey
 from backstage.facts.states import State
 from backstage.layout.paths import VenuePaths
 from backstage.status.survey import Survey
@@ -24,7 +24,7 @@ Listen = Callable[..., EventStream]
 @pytest.fixture
 def stream_of(tmp_path: Path) -> Iterator[Listen]:
     """Streams of a Venue in which nothing happens but what a test says."""
-    broadcast = Broadcast(Survey(VenuePaths(tmp_path)))
+    broadcast = of_survey(Survey(VenuePaths(tmp_path)))
     with ExitStack() as closing:
 
         def start(

@@ -355,7 +355,7 @@ def test_a_retired_act_is_not_started_in_between(own: Act, monkeypatch: pytest.M
     goal = own.retire()
     assert [str(error) for error in refused] == [
         f"Act {own.name!r} has no vassal file to start from; "
-        f"make one with new_act(venue, {own.name!r})"
+        f"to make one, call: new_act(venue, {own.name!r})"
     ]
     assert (goal / own.name / "manage.py").is_file()
     assert own.state is State.STOPPED

@@ -340,7 +340,8 @@ def test_outside_of_any_venue(stage: Path, tmp_path: Path) -> None:
 def test_what_was_meant(house: Path) -> None:
     done = call("statsu", cwd=house)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[0] == "backstage: no command 'statsu'; did you mean 'status'?"
+    first = "backstage: no command 'statsu'; did you mean: backstage status"
+    assert done.stderr.splitlines()[0] == first
     done = call("port", "blgo", cwd=house)
     assert done.returncode == 3
     assert done.stderr.endswith("did you mean 'blog'?\n")

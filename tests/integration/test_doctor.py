@@ -22,7 +22,7 @@ from backstage.errors import ActFailed, NoSuchAct
 from backstage.facts.states import State
 from backstage.facts.watching import Watching
 from backstage.projects import ask
-from backstage.shortcuts import new_act, new_venue, use_venue
+from backstage.shortcuts import new_act, new_venue
 from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
 from tests.patience import PATIENCE
@@ -424,23 +424,6 @@ def test_a_django_that_is_out_of_date(theatre: Venue) -> None:
         told = trouble(theatre, check="environment")
     assert (told.severity, told.subject) == (Severity.WARNING, "Django")
     assert f"'Django=={series}.*'" in told.command
-
-
-def test_a_venue_that_was_moved(theatre: Venue, stage: Path) -> None:
-    """What it says to type makes it work in its new place."""
-    place = stage / "moved it"
-    shutil.copytree(theatre.path, place, symlinks=True, ignore=shutil.ignore_patterns("run"))
-    shutil.rmtree(place / "vassals")
-    (place / "vassals").mkdir()
-    moved = use_venue(place)
-    told = next(iter(moved.examine()))
-    assert told.what.startswith(f"was created in {theatre.path}, ")
-    type_(moved, told)
-    assert not troubles(moved, check="environment")
-    moved.start()
-    assert moved.emperor.pid
-    moved.stop()
-    shutil.rmtree(place)
 
 
 def test_others_who_may_write(theatre: Venue) -> None:

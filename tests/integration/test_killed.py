@@ -73,7 +73,7 @@ def test_new_venue(stage: Path, venue_duration: float, moment: float) -> None:
     name = f"k{moment * 100:.0f}"
     kill_in_the_middle(VENUE, name, stage, venue_duration * moment)
     if (stage / name / ".building").exists():
-        with pytest.raises(NotAVenue, match="half-built Venue; finish it with new_venue"):
+        with pytest.raises(NotAVenue, match="half-built Venue; to finish it, call: new_venue"):
             use_venue(stage / name)
     venue = new_venue(name, stage)
     act = new_act(venue, "blog")

@@ -133,14 +133,17 @@ def test_moments_are_true_where_the_machine_is_not_in_the_zone_of_django(
 
 
 def test_in_a_terminal(venue: Venue, act: Act) -> None:
-    """Each source in its colour, until Ctrl-C."""
+    """Each source in its colour, until Ctrl-C; a request is a short line, unless told otherwise."""
     act.start()
     with terminal("logs", "-f", "-n", "1", cwd=venue.path) as shown:
         shown.await_text(r"^talker +\| ")
         fetch(act, "healthz?typed")
-        shown.await_text(r"^talker +\| .*healthz\?typed")
+        shown.await_text(r"^talker +\| [-\d]+ [:\d]+ GET /healthz\?typed 200 \d+ ms$")
         shown.type("\x03")
         assert shown.end() == 130
+    with terminal("logs", "talker", "--grep", "typed", "--raw", cwd=venue.path) as shown:
+        shown.await_text(r"GET /healthz\?typed => generated")
+        assert shown.end() == 0
 
 
 def test_as_json_for_programs(venue: Venue, act: Act, follower: Follower) -> None:

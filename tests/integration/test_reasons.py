@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from backstage.act import Act
@@ -198,6 +199,20 @@ def test_a_halted_master_is_told_and_what_to_type(act: Act, venue: Venue) -> Non
     act.stop()
     act.start()
     assert act.snapshot().reason == ""
+
+
+def test_a_start_does_not_wait_for_a_halted_worker(act: Act) -> None:
+    """It cannot go on, so the start says at once what to type; a restart replaces it."""
+    act.start()
+    master = act.pid
+    assert master
+    worker = psutil.Process(master).children()[0].pid
+    os.kill(worker, signal.SIGSTOP)
+    assert until(lambda: act.state is State.FAILING, Deadline(PATIENCE))
+    with pytest.raises(ActFailed, match=f"cannot go on: .*kill -CONT {worker}"):
+        act.start(wait=10 * PATIENCE)
+    act.restart()
+    assert act.state is State.RUNNING
 
 
 def test_a_halted_emperor_is_told_and_what_to_type(make_venue: MakeVenue) -> None:

@@ -111,8 +111,30 @@ def test_a_venue_where_everybody_writes_is_nobodys(lair: Machine) -> None:
     as_mallory(lair, "cp V/venue.yaml V/emperor.ini V/pyvenv.cfg /tmp/; mkdir /tmp/vassals /tmp/w")
     done = lair.run("backstage", "status", cwd="/tmp/w", check=False)
     assert done.returncode == 6
-    assert "/tmp is not under root's sole control" in done.stderr
+    assert "/tmp can be written by everybody" in done.stderr
     as_mallory(lair, "cd /tmp; rm -r venue.yaml emperor.ini pyvenv.cfg vassals w")
+
+
+def test_a_venue_planted_above_where_somebody_works_is_not_run(lair: Machine) -> None:
+    """Mallory has laid it out where everybody may, as in /tmp; the refusal says whose it is."""
+    lair.run("useradd", "--create-home", "alice")
+    lair.run("mkdir", "--mode", "1777", "/srv/open")
+    as_mallory(lair, "mkdir /srv/open/V; cp -a V/. /srv/open/V/; mkdir -m 777 /srv/open/V/w")
+    spy = "#!/bin/sh\nid -un >>/tmp/ran-by\n"
+    for name in ("python", "uwsgi"):
+        program = lair.root / "srv/open/V/bin" / name
+        program.unlink()
+        program.write_text(spy)
+        program.chmod(0o755)
+        lair.run("chown", "mallory:", f"/srv/open/V/bin/{name}")
+    lair.run("sh", "-c", ": >/tmp/ran-by; chmod 666 /tmp/ran-by")
+    for words in ("manage blog check", "edit blog", "restart blog", "start blog", "new-act more"):
+        call = ("env", "EDITOR=true", "backstage", *words.split())
+        done = lair.run(*call, cwd="/srv/open/V/w", user="alice", check=False)
+        assert done.returncode == 6, (words, done.stdout, done.stderr)
+        assert "mallory" in done.stderr
+    assert lair.run("cat", "/tmp/ran-by").stdout == ""
+    lair.run("rm", "-r", "/srv/open")
 
 
 @pytest.mark.parametrize("path", [".emperor.lock", "venue.yaml", "acts/blog/.env.example"])

@@ -139,6 +139,54 @@ def test_one_act_gets_at_nothing_of_the_other(farm: Machine) -> None:
     assert told(farm, "blog")["pid"] == target
 
 
+def test_no_act_has_anything_open_of_the_emperors(farm: Machine) -> None:
+    """Nor does it write there before it has a log: it can forge nothing of another."""
+    emperor = farm.run("systemctl", "show", "-P", "MainPID", "backstage-farm.service").stdout
+    acts = {str(told(farm, name)["pid"]): name for name in ("blog", "shop")}
+    script = (
+        "acts=$(pgrep -P $1); for p in $1 $acts $(for a in $acts; do pgrep -P $a; done); do "
+        'find /proc/$p/fd -type l -printf "$p %p -> %l\\n"; done'
+    )
+    listed = farm.run("sh", "-c", script, "sh", emperor.strip()).stdout
+    opened: dict[str, set[str]] = {}
+    for line in listed.splitlines():
+        pid, _, what = line.partition(" ")
+        opened.setdefault(pid, set()).add(what.rpartition(" -> ")[2])
+    own = opened.pop(emperor.strip()) - {"/dev/null", "anon_inode:[eventpoll]"}
+    assert str(VENUE / "log/emperor.log") in own
+    assert set(acts) <= set(opened)
+    assert {pid: what & own for pid, what in opened.items() if what & own} == {}
+    assert "from shop.ini" not in farm.run("cat", VENUE / "log/emperor.log").stdout
+
+
+def test_what_an_act_forges_in_its_log_is_told_of_itself_only(farm: Machine) -> None:
+    forged = (
+        "[uWSGI] getting INI configuration from blog.ini\n"
+        "blog.ini: not started, because shop says so\n"
+        "[emperor] curse the uwsgi instance blog.ini (pid: 1)\n"
+    )
+    farm.run("sh", "-c", f"printf '%s' '{forged}' >>{VENUE}/log/shop/shop.log", user="shop")
+    assert told(farm, "blog")["state"] == "running"
+    assert "shop says so" not in backstage(farm, "status", check=False)
+    assert "shop says so" not in farm.run("cat", VENUE / "log/emperor.log").stdout
+
+
+def test_an_act_whose_log_leads_elsewhere_is_not_started_and_says_why(farm: Machine) -> None:
+    """A link is followed with the rights of the Act only."""
+    trap = "cd /srv/farm/log/shop; mv shop.log kept; ln -s /etc/shadow shop.log"
+    farm.run("sh", "-c", trap, user="shop")
+    shadow = farm.run("cat", "/etc/shadow").stdout
+    farm.run("kill", "-KILL", str(told(farm, "shop")["pid"]))
+    why = "not started, as shop cannot write the file /srv/farm/log/shop/shop.log"
+    assert until(lambda: told(farm, "shop")["reason"] == why, Deadline(PATIENCE)), told(
+        farm, "shop"
+    )
+    assert told(farm, "blog")["state"] == "running"
+    assert farm.run("cat", "/etc/shadow").stdout == shadow
+    farm.run("sh", "-c", "cd /srv/farm/log/shop; mv kept shop.log", user="shop")
+    backstage(farm, "restart", "shop")
+
+
 def test_nginx_may_use_the_socket_and_nobody_else(farm: Machine) -> None:
     socket = str(VENUE / "run" / "blog" / "http.sock")
     request = ["curl", "--silent", "--unix-socket", socket, "http://localhost/healthz"]

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from contextlib import suppress
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backstage.errors import SettingsError
 from backstage.facts.health import HealthCheck
 from backstage.facts.notices import Target
-from backstage.layout.settings import ActSettings, Limits, Logs, Settings, read_settings
+from backstage.layout.settings import (
+    ActSettings,
+    Limits,
+    Logs,
+    Settings,
+    lines_of_acts,
+    read_settings,
+)
 from backstage.layout.shipped_files import configuration
+
+# Python reads no number of so many digits.
+HUGE = "9" * 5_000
+# Each list names the one above it ten times: 10^30 values in all.
+BOMB = "#\na: &a [x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n"
+    for before, name in itertools.pairwise([chr(97 + number) for number in range(26)])
+)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +169,29 @@ def test_a_health_check_that_cannot_be(tmp_path: Path, text: str, why: str) -> N
         ("ports: 'open\n", 2, "not valid YAML"),
         ("ports: *unknown\n", 1, "not valid YAML"),
         ("ports: a\n---\nports: b\n", 2, "not valid YAML"),
-        ("ports: \0\n", None, "not valid YAML"),
+        ("#\nports: \0\n", 2, r"not valid YAML: it has the character '\x00'"),
+        ("ports: 8001-8999\n#\nports: 9001-9999\n", 3, "'ports' is already in line 1; remove one"),
+        ("limits:\n  cpu: 50%\n  'cpu': 150%\n", 3, "'cpu' is already in line 2"),
+        ("acts:\n  blog: {}\n  shop: {}\n  blog: {}\n", 4, "'blog' is already in line 2"),
+        ("acts: {blog: {health: {path: /, path: /up}}}\n", 1, "'path' is already in line 1"),
+        (f"#\nports: {HUGE}-{HUGE}\n", 2, "a range such as 8001-8999"),
+        (f"limits:\n  memory: {HUGE}\n", 2, "memory must be a size of at least 16M"),
+        ("limits: {memory: 999999999T}\n", 1, "memory must be a size below 8388608T"),
+        (f"limits: {{cpu: {HUGE}%}}\n", 1, "cpu must be a share"),
+        (f"limits: {{tasks: {HUGE}}}\n", 1, "tasks must be a number"),
+        (f"give_up_after: {HUGE}\n", 1, "give_up_after must be a number"),
+        (f"drain: {HUGE}s\n", 1, "drain must be seconds"),
+        (f"acts: {{blog: {{health: {{path: /, status: {HUGE}}}}}}}\n", 1, "an HTTP status"),
+        ("limits: {tasks: ٣٣}\n", 1, "tasks must be a number"),
+        (f"%YAML {HUGE}.1\n---\nports: a\n", 1, "a number in it is too large"),
+        ('#\nports: "\\UFFFFFFFF"\n', 2, "a number in it is too large"),
+        (f"#\nports: {'[' * 100_000}\n", 2, "it is nested too deep"),
+        (f"#\nports:\n{'- ' * 5_000}a\n", 3, "it is nested too deep"),
+        (BOMB, 2, "unknown key 'a'"),
+        ("acts: &all\n  blog: *all\n", 2, "unknown key 'blog'"),
+        (f"#\n{'x' * 900}: 1\n", 2, "unknown key 'xxx"),
+        ("acts: {blog: {health: {path: /, text: 'a\\0b'}}}\n".replace("'", '"'), 1, "one line"),
+        ('notify: [{command: "/bin/a \\uD800"}]\n', 1, "one line"),
         ("#\nlimits:\n", 2, "limits must be lines of `key: value`"),
         ("limits: 2G\n", 1, "limits must be lines of `key: value`"),
         ("limits:\n  memory: 2G\n  disk: 2G\n", 3, "'disk'; known keys: memory, cpu, tasks"),
@@ -216,6 +258,7 @@ def test_what_it_may_not_say(tmp_path: Path, text: str, line: int | None, why: s
         read_settings(path)
     assert (caught.value.path, caught.value.line) == (path, line)
     assert why in caught.value.why
+    assert len(caught.value.why) < 300
     assert "Node" not in caught.value.why, "in the words of who wrote it"
     assert str(caught.value).startswith(f"{path}, line {line}:" if line else f"{path}:")
 
@@ -223,8 +266,40 @@ def test_what_it_may_not_say(tmp_path: Path, text: str, line: int | None, why: s
 def test_a_file_in_another_encoding_is_told_so(tmp_path: Path) -> None:
     path = tmp_path / "venue.yaml"
     path.write_bytes("# für uns\n".encode("latin-1"))
-    with pytest.raises(SettingsError, match="not valid YAML"):
+    with pytest.raises(SettingsError, match="line 1: not valid YAML: it is not UTF-8"):
         read_settings(path)
+
+
+def test_a_file_longer_than_settings_can_be_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "venue.yaml"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(SettingsError, match="is longer than 1024 KB"):
+        read_settings(path)
+
+
+def test_a_part_may_be_written_once_for_many(tmp_path: Path) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text("limits: &few {memory: 300M}\nacts:\n  blog: {limits: *few}\n")
+    settings = read_settings(path)
+    assert settings.limits == settings.act("blog").limits == Limits(memory=300 * 1024**2)
+
+
+@given(st.binary(max_size=200) | st.text(alphabet=" \t\n-:[]{}&*!|>'\"%@`#?,.\\aU0", max_size=80))
+@hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+def test_whatever_a_file_holds_it_is_read_or_refused(tmp_path: Path, held: bytes | str) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_bytes(held if isinstance(held, bytes) else held.encode())
+    with suppress(SettingsError):
+        assert isinstance(read_settings(path), Settings)
+
+
+def test_the_lines_of_the_acts_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "venue.yaml"
+    path.write_text("ports: 8001-8999\n\nacts:\n  blog: {}\n  shop:\n    run_as: shop\n")
+    assert lines_of_acts(path) == {"blog": 4, "shop": 5}
+    path.write_text("")
+    assert lines_of_acts(path) == {}
 
 
 def test_nothing_in_it_is_run(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from backstage.layout.paths import VenuePaths
 from backstage.logs.journal import EMPEROR, Journal
+from backstage.logs.records import Wanted
 from backstage.logs.source import LogLine, Span
 from backstage.system.deadlines import Deadline, until
 
@@ -192,6 +193,41 @@ def test_a_log_that_was_not_written_to_since_is_not_searched(
     assert len(lengths) < 4
 
 
+def wanted(paths: VenuePaths, level: str, span: Span, *sources: str) -> list[str]:
+    journal = Journal(paths, sources or ["blog"], span, follow=False, wanted=Wanted.of(level, None))
+    return shown(list(journal))
+
+
+def test_the_last_records_that_are_wanted(paths: VenuePaths) -> None:
+    """However far above the end they are, in the rotated log too, and each whole."""
+    log = paths.act("blog").log
+    filling = [at(second, f"INFO {second} {'x' * 1000}") for second in range(2000)]
+    add(log.with_name("blog.log.1"), at(0, "ERROR zero"), at(0, "ERROR one"), "  of it", *filling)
+    add(log, "  of an earlier one", *filling, at(2000, "ERROR two"), "  of it", *filling[:600])
+    two, one = ["blog: ERROR two", "blog:   of it"], ["blog: ERROR one", "blog:   of it"]
+    assert wanted(paths, "error", Span(lines=1)) == two
+    assert wanted(paths, "error", Span(lines=2)) == one + two
+    assert wanted(paths, "error", Span(lines=20)) == ["blog: ERROR zero", *one, *two]
+    assert wanted(paths, "error", EVERYTHING) == ["blog: ERROR zero", *one, *two]
+    assert wanted(paths, "error", Span(since=NOON + 1999)) == two
+    assert wanted(paths, "error", Span(lines=0)) == []
+
+
+def test_wanted_records_of_several_logs_are_interleaved(paths: VenuePaths) -> None:
+    add(paths.act("blog").log, at(1, "ERROR one"), "  of it", at(3, "ERROR three"), at(4, "INFO"))
+    add(paths.act("shop").log, at(0, "INFO"), at(2, "ERROR two"))
+    expected = ["blog: ERROR one", "blog:   of it", "shop: ERROR two", "blog: ERROR three"]
+    assert wanted(paths, "error", Span(lines=20), "blog", "shop") == expected
+
+
+def test_the_last_records_are_found_without_reading_it_all(
+    paths: VenuePaths, lengths: list[int]
+) -> None:
+    add(paths.act("blog").log, *(at(second, f"ERROR {'x' * 1000}") for second in range(20_000)))
+    assert len(wanted(paths, "error", Span(lines=20))) == 20
+    assert sum(lengths) < paths.act("blog").log.stat().st_size / 10
+
+
 def test_logs_that_are_not_there_are_empty(paths: VenuePaths) -> None:
     assert read(paths, "blog", EMPEROR) == []
     add(paths.emperor_log, at(1, "one"))
@@ -313,6 +349,19 @@ def test_tracebacks_stay_whole_while_they_are_written(
         # Long enough for a reader that does not wait to read it.
         time.sleep(0.05)
     follower.sees("blog: failed", "blog: Traceback:", "blog: ValueError: no", "shop: three")
+
+
+def test_wanted_records_are_followed(paths: VenuePaths, follow: Follow, only_told: None) -> None:
+    """Lines that a wanted record gets later too, whether it is wanted for them or was before."""
+    blog, error = paths.act("blog").log, Wanted.of("error", None)
+    follower = follow("blog", span=Span(lines=0), wanted=error)
+    add(blog, at(1, "INFO one"), at(2, "ERROR two"))
+    follower.sees("blog: ERROR two")
+    add(blog, "  of it")
+    follower.sees("blog:   of it")
+    add(blog, at(3, "INFO three"))
+    add(blog, "Traceback (most recent call last):")
+    follower.sees("blog: INFO three", "blog: Traceback (most recent call last):")
 
 
 def test_only_from_now_on(paths: VenuePaths, follow: Follow) -> None:

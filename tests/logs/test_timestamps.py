@@ -71,12 +71,15 @@ def test_times_as_they_are_written(live_in: LiveIn, line: str, expected: str) ->
         "2022-02-30 21:45:51 - there is no such day",
         "2022-05-01T21:45:51+9900 there is no such time zone",
         "Sun Mai  1 21:45:51 2022 - there is no such month",
+        "0001-01-01 00:00:00 - nobody logged anything then",
+        "2022-05-01 21:45:61 - there is no such second",
         # Later than it can be.
         "2031-05-01 21:45:51 - spawned",
         "2031-05-01T21:45:51+0000 WARNING shop: spawned",
     ],
 )
-def test_no_times(line: str) -> None:
+def test_no_times(live_in: LiveIn, line: str) -> None:
+    live_in("JST-9")
     assert told(Clock(), line) == ""
 
 

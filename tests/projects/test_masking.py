@@ -39,6 +39,46 @@ def test_no_piece_of_a_secret_is_left(text: str) -> None:
         assert not [piece for piece in pieces if piece in shown]
 
 
+PHRASE = "change-me-in-production, or the blog is lost"
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        # Short values of keys that sound like secrets.
+        ("true", "TypeError: 'true' is not a number"),
+        ("3600", "settings.py, line 3600"),
+        ("web", "website"),
+        ("shop", "No module named 'shopping'"),
+        # Words within other words.
+        ("django-insecure-3k#x!9vbmu7", "django.core.exceptions.ImproperlyConfigured: insecure-3"),
+        (PHRASE, "introduced"),
+        # The name of the Act, which everybody has seen.
+        ("blog", "No module named 'blog'"),
+        # Whatever a directory is called, nobody keeps a secret in its name.
+        (PHRASE, "/srv/production/acts/blog/lost/settings.py, line 3"),
+        ("lost", "(/srv/production/acts/blog/lost/settings.py, line 3)"),
+    ],
+)
+def test_words_and_paths_are_left_as_they_are(secret: str, text: str) -> None:
+    secrets = secrets_in(DotEnv(f"KEY={secret}"), known={"blog"})
+    assert veiled(text, secrets, places=["/srv/production"]) == text
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "shown"),
+    [
+        ("s3cr3t", "password 's3cr3t' is too short", "password '******' is too short"),
+        (PHRASE, "no host production-2", "no host **********-2"),
+        (PHRASE, "/srv/productions: production", "/srv/**********s: **********"),
+    ],
+)
+def test_secrets_that_are_short_or_words_are_masked_elsewhere(
+    secret: str, text: str, shown: str
+) -> None:
+    assert veiled(text, secrets_in(DotEnv(f"KEY={secret}")), places=["/srv/production"]) == shown
+
+
 @pytest.mark.parametrize("text", ["", "abc", "no such host db.example.com", "/etc/ssl/private"])
 def test_other_words_are_left_as_they_are(text: str) -> None:
     assert veiled(text, secrets_in(ENVIRONMENT)) == text

@@ -233,6 +233,49 @@ def test_a_missing_include_is_found_in_the_vassal_file(act: ActPaths) -> None:
     assert why_failing(act, None) == "vassals/blog.ini, line 6: there is no file /srv/djnago.ini"
 
 
+LAUNCHED = "blog.ini starts (pid 810)\n"
+DATED = f"2026-11-22 19:03:33 - {LAUNCHED}"
+
+
+@pytest.mark.parametrize(
+    ("own", "emperors", "why"),
+    [
+        (
+            DATED + MINE + UNKNOWN,
+            LAUNCHED + GONE,
+            "vassals/blog.ini, line 6: unknown option 'threds'",
+        ),
+        (DATED + MINE + START + BROKEN, LAUNCHED + GONE, NO_MODULE),
+        # An earlier start, which failed for another reason.
+        (
+            START + BROKEN + DATED,
+            LAUNCHED + GONE,
+            "uWSGI (pid 810) ended without a word while it started",
+        ),
+        (DATED + "{uwsgi}: error while loading\n", LAUNCHED + GONE, "{uwsgi}: error while loading"),
+        (
+            DATED + "/V/templates/launch: 1: exec: {uwsgi}: not found\n",
+            LAUNCHED + GONE,
+            "{uwsgi}: not found",
+        ),
+        (DATED + MINE + "{uwsgi}: error while loading\n" + START + READY + STOPPED, LAUNCHED, ""),
+        # Nothing else in the Emperor's log is about this start, whatever it looks like.
+        (DATED + START + READY + STOPPED, LAUNCHED + MINE + START + BROKEN, ""),
+        (DATED + START + READY + STOPPED, MINE + UNKNOWN + GONE + LAUNCHED, ""),
+        (DATED + START + READY + STOPPED, "blog.ini: not started, because\n" + LAUNCHED, ""),
+        (STOPPED, LAUNCHED + GONE + "blog.ini: not started, because\n", "not started, because"),
+    ],
+)
+def test_what_launch_started_speaks_in_its_own_log_only(
+    act: ActPaths, own: str, emperors: str, why: str
+) -> None:
+    act.vassal.write_text(f"{VASSAL}threds = 4\n")
+    uwsgi = str(act.venue.top / "bin/uwsgi")
+    write(act, own.replace("{uwsgi}", uwsgi), emperors)
+    assert why_failing(act, None) == why.replace("{uwsgi}", uwsgi)
+    assert gather(act).started == ""
+
+
 STRANGER = BROKEN.replace("blog", "shop")
 PLAIN = START + BROKEN
 

@@ -32,14 +32,16 @@ def test_where_nobody_else_is_meant_an_errand_is_done_right_here() -> None:
 
 
 def test_what_an_errand_raises_for_people_is_raised_here() -> None:
-    """Its attributes come with it."""
+    """Its attributes come with it, and what it advises."""
+    for error in (NoSuchAct("blog", Path("/srv/V"), ("shop",)), NoSuchAct("x", Path("/srv/V"), ())):
 
-    def refuse() -> NoReturn:
-        raise NoSuchAct("blog", Path("/srv/V"), ("shop",))
+        def refuse(error: NoSuchAct = error) -> NoReturn:
+            raise error
 
-    with pytest.raises(NoSuchAct, match="blog") as caught:
-        as_user.run_as(NOBODY, refuse)
-    assert str(caught.value) == str(NoSuchAct("blog", Path("/srv/V"), ("shop",)))
+        with pytest.raises(NoSuchAct, match=error.name) as caught:
+            as_user.run_as(NOBODY, refuse)
+        assert str(caught.value) == str(error)
+        assert (caught.value.at_shell, caught.value.advice) == (error.at_shell, error.advice)
 
 
 def test_disk_trouble_is_told_to_people_too() -> None:

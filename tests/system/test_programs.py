@@ -67,17 +67,17 @@ def test_a_service_knows_nothing_of_the_shell_that_started_it(
     }
     for name, value in {**kept, **dropped, "PATH": "/opt/bin:/usr/bin"}.items():
         monkeypatch.setenv(name, value)
-    assert programs.service_environment(Path("/srv/V")) == {
+    assert programs.service_environment(Path("/usr")) == {
         **kept,
-        "PATH": "/srv/V/bin:/opt/bin:/usr/bin",
-        "VIRTUAL_ENV": "/srv/V",
+        "PATH": "/usr/bin:/opt/bin:/usr/bin",
+        "VIRTUAL_ENV": "/usr",
     }
 
 
 def test_a_service_finds_the_system_also_without_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PATH")
-    path = programs.service_environment(Path("/srv/V"))["PATH"].split(":")
-    assert path[0] == "/srv/V/bin"
+    path = programs.service_environment(Path("/usr"))["PATH"].split(":")
+    assert path[0] == "/usr/bin"
     assert {"/usr/bin", "/bin"} <= set(path)
 
 

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backstage.facts.sightings import Penalty, Vassal
 from backstage.uwsgi import stats
 from backstage.uwsgi.stats import EmperorStats, VassalStats, WorkerStats
+from tests.mutations import mutated
 from tests.patience import PATIENCE
 
 WORKER = {
@@ -35,7 +38,7 @@ VASSAL = {
     "workers": [WORKER],
     "sockets": [{"name": "127.0.0.1:8001", "proto": "http", "queue": 0}],
 }
-EMPEROR = {
+EMPEROR: dict[str, Any] = {
     "pid": 700,
     "vassals": [
         {
@@ -69,6 +72,11 @@ EMPEROR = {
         {"id": "news.ini", "throttle_level": 3500, "attempt": 2, "last_attempt": 1_700_000_000}
     ],
 }
+
+
+def with_worker(**fields: Any) -> bytes:
+    return json.dumps({**VASSAL, "workers": [{**WORKER, **fields}]}).encode()
+
 
 Answer = Callable[[socket.socket], None]
 Serve = Callable[..., Path]
@@ -371,32 +379,111 @@ def test_a_master_that_answers_late_finds_somebody_who_listens(hesitant: Hesitan
     assert not hesitant.complaints
 
 
-@pytest.mark.parametrize(
-    "lie",
-    [
-        b"[" * 100_000,
-        b"17",
-        json.dumps({**VASSAL, "pid": "812"}).encode(),
-        json.dumps({**VASSAL, "pid": 2**40}).encode(),
-        json.dumps({**VASSAL, "pid": -1}).encode(),
-        json.dumps({**VASSAL, "workers": {}}).encode(),
-        json.dumps({**VASSAL, "workers": [17]}).encode(),
-        json.dumps({**VASSAL, "workers": [{**WORKER, "requests": 1e999}]}).encode(),
-        json.dumps({**VASSAL, "workers": [{**WORKER, "cores": [[]]}]}).encode(),
-        json.dumps({**VASSAL, "workers": [{**WORKER, "avg_rt": None}]}).encode(),
-        json.dumps({key: value for key, value in VASSAL.items() if key != "workers"}).encode(),
-        b" " * 17_000_000,
-    ],
-)
-def test_what_uwsgi_never_says_is_no_answer(serve: Serve, lie: bytes) -> None:
+LIES = [
+    (b"[" * 100_000, "it is not JSON"),
+    (b"17", "it is a number, not an object"),
+    (b"[]", "it is a list, not an object"),
+    (b"{}", "it has no workers"),
+    (b'{"pid": %s, "workers": []}' % (b"9" * 5000), "it is not JSON"),
+    (json.dumps({**VASSAL, "pid": "812"}).encode(), "pid is text, not a number"),
+    (json.dumps({**VASSAL, "pid": True}).encode(), "pid is true or false, not a number"),
+    (json.dumps({**VASSAL, "pid": None}).encode(), "pid is null, not a number"),
+    (json.dumps({**VASSAL, "pid": 2**40}).encode(), "pid is out of range"),
+    (json.dumps({**VASSAL, "pid": -1}).encode(), "pid is out of range"),
+    (json.dumps({**VASSAL, "workers": {}}).encode(), "workers is an object, not a list"),
+    (json.dumps({**VASSAL, "workers": [17]}).encode(), "one of its workers is a number"),
+    (json.dumps({**VASSAL, "workers": [WORKER] * 2000}).encode(), "it has 2000 workers"),
+    (with_worker(requests=1e999), "requests is a fraction, not a number"),
+    (with_worker(requests=float("nan")), "requests is a fraction, not a number"),
+    (with_worker(requests=-1), "requests is out of range"),
+    (with_worker(requests=2**60), "requests is out of range"),
+    (with_worker(status=[]), "status is a list, not text"),
+    (with_worker(cores="abc"), "cores is text, not a list"),
+    (with_worker(cores={}), "cores is an object, not a list"),
+    (with_worker(cores=[[]]), "one of its cores is a list, not an object"),
+    (with_worker(cores=[{}]), "it has no in_request"),
+    (with_worker(avg_rt=None), "avg_rt is null, not a number"),
+    (b" " * 17_000_000, "it is longer than 4 MB"),
+]
+
+
+@pytest.mark.parametrize(("lie", "why"), LIES)
+def test_what_uwsgi_never_says_is_odd(serve: Serve, lie: bytes, why: str) -> None:
     """The socket of an Act with its own user is in a directory of that user's."""
     liar, honest = serve("liar", saying(lie)), serve("honest", telling(VASSAL))
-    assert list(stats.read_vassals([liar, honest], PATIENCE)) == [honest]
+    heard = stats.hear_vassals([liar, honest], PATIENCE)
+    assert heard.stats.keys() == {honest}
+    assert heard.odd.keys() == {liar}
+    assert why in heard.odd[liar]
+    assert stats.read_emperor(serve("emperor", saying(lie)), PATIENCE) is None
 
 
-def test_no_report_is_of_more_workers_than_can_be_watched(serve: Serve) -> None:
-    path = serve("liar", telling({**VASSAL, "workers": [WORKER] * 2000}))
-    assert len(stats.read_vassals([path], PATIENCE)[path].workers) == 1000
+def test_an_answer_without_end_keeps_nobody(serve: Serve) -> None:
+    """Neither one that comes as fast as it can be read, nor one that comes byte by byte."""
+    left = threading.Event()
+
+    def endless(piece: bytes) -> Answer:
+        def answer(connection: socket.socket) -> None:
+            with suppress(OSError):
+                while not left.is_set():
+                    connection.sendall(piece)
+
+        return answer
+
+    flood, drip = serve("flood", endless(b" " * 65_536)), serve("drip", endless(b" "))
+    honest = serve("honest", telling(VASSAL))
+    heard = stats.hear_vassals([flood, drip, honest], 0.3)
+    left.set()
+    assert heard.stats.keys() == {honest}
+    assert heard.odd.keys() <= {flood}
+
+
+def test_the_headers_of_a_request_may_have_any_byte(serve: Serve) -> None:
+    """uWSGI quotes those of requests that are being handled, control characters and all."""
+    core = b'{"id": 0, "in_request": 1, "vars": ["HTTP_X=a\\"b\x01\xff\n"]}'
+    said = with_worker(cores=["HERE"]).replace(b'"HERE"', core)
+    path = serve("blog", saying(said))
+    assert stats.read_vassals([path], PATIENCE)[path].workers[0].busy == 1
+
+
+@pytest.mark.parametrize("name", ['a"b.ini', "a\\b.ini", "a\nb.ini", "\x01.ini", '","pid":7,"x":"'])
+def test_the_emperor_quotes_no_name(serve: Serve, name: str) -> None:
+    """Of uWSGI's stats: whatever a vassal file is called, the others are known."""
+    said = json.dumps(EMPEROR, indent=1, separators=(",", ":")).encode()
+    said = said.replace(b'"blog.ini"', f'"{name}"'.encode()).replace(
+        b'"news.ini"', f'"{name}"'.encode()
+    )
+    told = stats.read_emperor(serve("emperor", saying(said)), PATIENCE)
+    assert told is not None
+    assert (set(told.vassals), set(told.blacklist)) == ({name, "shop.ini"}, {name})
+
+
+def test_a_file_dated_before_1970_is_a_vassal_like_others(serve: Serve) -> None:
+    """uWSGI writes its date without the sign."""
+    entries = [{**EMPEROR["vassals"][0], "last_mod": 2**64 - 315_619_200}]
+    told = stats.read_emperor(serve("emperor", telling({**EMPEROR, "vassals": entries})), PATIENCE)
+    assert told is not None
+    assert told.vassals["blog.ini"].last_mod == -315_619_200
+
+
+@given(st.data())
+def test_whatever_a_socket_says_is_a_report_or_odd(data: st.DataObject) -> None:
+    """Nothing else than Odd is raised, and what is reported has the types that it should have."""
+    said = json.dumps(mutated(data.draw, data.draw(st.sampled_from([VASSAL, EMPEROR])))).encode()
+    cut = data.draw(st.integers(0, 3)) or -1
+    with suppress(stats.Odd):
+        told = stats.vassal_stats(said[: len(said) // cut] if cut > 0 else said)
+        assert all(type(each.busy) is type(each.pid) is int for each in told.workers)
+        assert all(each.busy <= each.threads for each in told.workers)
+    with suppress(stats.Odd):
+        vassals = stats.emperor_stats(said).vassals
+        assert all(abs(each.last_mod) < 2**37 for each in vassals.values())
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_are_taken_for_a_report(said: bytes) -> None:
+    with pytest.raises(stats.Odd):
+        stats.vassal_stats(said)
 
 
 def test_what_was_answered_before_the_question_is_no_answer(hesitant: Hesitant) -> None:

@@ -16,6 +16,7 @@ import click
 
 from ...act import Act
 from ...errors import ActFailed, BackstageError, CheckFailed, EditRefused
+from ...layout import executed
 from ...system import programs
 from ...system.files import remove_tree, write_atomically
 from ...uwsgi.ini import VassalFile
@@ -51,6 +52,7 @@ def edit(session: Session, act_name: str, no_check: bool) -> Result:
     printed.
     """
     found = session.act(act_name)
+    executed.refuse_loose(found.paths.venue, found.paths)
     before = found.vassal_text
     if untaken := found.snapshot().untaken:
         session.screen.hint(f"{act_name} does not run with this text yet: {untaken}")

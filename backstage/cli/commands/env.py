@@ -10,6 +10,7 @@ import click
 
 from ...act import Act
 from ...errors import BackstageError
+from ...facts.command_line import quote
 from ..exits import Exit
 from ..options import act_argument, command
 from ..results import Result
@@ -74,7 +75,7 @@ def env(
             aftermath.show(screen)
         elif changed:
             verb = "restart" if found.wanted else "start"
-            screen.hint(f"To apply it, type: backstage {verb} {act_name}")
+            screen.hint(f"To apply it, type: backstage {verb} {quote(act_name)}")
 
     return Result(document, show, aftermath.exit if aftermath else Exit.DONE)
 
@@ -83,7 +84,7 @@ def _usage(act_name: str, action: str) -> str:
     if action == "list":
         return "list takes no variables"
     what = "KEY=VALUE" if action == "set" else "KEY"
-    return f"{action} what? Type: backstage env {act_name} {action} {what}"
+    return f"{action} what? Type: backstage env {quote(act_name)} {action} {what}"
 
 
 def _listed(act: Act, reveal: bool) -> Result:

@@ -15,7 +15,7 @@ from .. import ages
 from ..options import acts_argument, command
 from ..results import Result, Stream
 from ..session import Session
-from ..terminal.screen import Screen, harmless
+from ..terminal.screen import Screen, harmless_line
 
 if TYPE_CHECKING:
     from ...events import lines
@@ -31,7 +31,7 @@ backstage events --json | jq --unbuffered 'select(.result.after == "failing")'
 """
 
 
-@command("events", examples=_EXAMPLES)
+@command("events", examples=_EXAMPLES, for_members=True)
 @acts_argument
 @click.option(
     "--since",
@@ -113,11 +113,11 @@ def shown(event: Event) -> Callable[[Screen], None]:
         is_today = at.date() == datetime.now().date()
         moment = at.strftime("%H:%M:%S.%f" if is_today else "%Y-%m-%d %H:%M:%S.%f")[:-3]
         states = [event.before, event.after] if event.before != event.after else [event.after]
-        line = Text.assemble((moment, "dim"), " ", (harmless(event.act), "bold"), ": ")
+        line = Text.assemble((moment, "dim"), " ", (harmless_line(event.act), "bold"), ": ")
         line.append_text(
             Text(screen.plain(" → ")).join(Text(str(it), screen.style(it)) for it in states)
         )
-        line.append(screen.plain(f" ({harmless(event.reason)})") if event.reason else "")
+        line.append(screen.plain(harmless_line(event.explained)))
         screen.console.print(line, soft_wrap=True)
 
     return show

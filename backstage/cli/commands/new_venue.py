@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ... import shortcuts
+from ...facts.command_line import quote
 from ..exits import Exit
 from ..options import command
 from ..results import Result
@@ -65,6 +66,6 @@ def new_venue(
         pid = venue.emperor.pid
         state = f"Emperor running, pid {pid}" if pid else "Emperor not running"
         screen.line(f"Venue {venue.path}: {state}")
-        screen.hint(f"Next: cd {venue.path} && backstage new-act blog")
+        screen.hint(f"Next: cd {quote(venue.path)} && backstage new-act blog")
 
     return Result(document, show)

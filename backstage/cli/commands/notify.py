@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ...facts.notices import Delivery, Kind, Notice, Target
+from ...layout import executed
 from ...system import lazy
 from ..exits import Exit
 from ..options import command
@@ -54,6 +55,7 @@ def notify(session: Session, verb: str) -> Result:
 
 def _sent(session: Session, targets: Sequence[Target]) -> list[Delivery]:
     paths = session.venue.paths
+    executed.refuse_loose(paths)
     if not paths.library.exists():
         private_copy.make(paths)
     if any(target.url for target in targets):

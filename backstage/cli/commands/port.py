@@ -8,7 +8,9 @@ from ..results import Result
 from ..session import Session
 
 
-@command("port", examples="ss -tn sport = :$(backstage port blog)", exits=(Exit.PORT,))
+@command(
+    "port", examples="ss -tn sport = :$(backstage port blog)", exits=(Exit.PORT,), for_members=True
+)
 @act_argument
 def port(session: Session, act_name: str) -> Result:
     """Print the port of an Act.

@@ -34,9 +34,9 @@ _AMISS = frozenset({Watching.HALTED, Watching.MISSING, Watching.OFF})
 _USUAL = ("name", "state", "port", "busy", "requests", "memory", "uptime", "restarts")
 
 
-@command("status", examples=_EXAMPLES, exits=(Exit.FAILED,))
+@command("status", examples=_EXAMPLES, exits=(Exit.FAILED,), for_members=True)
 @acts_argument
-@click.option("--watch", is_flag=True, help="Keep running and show every change.")
+@click.option("-w", "--watch", is_flag=True, help="Keep running and show every change.")
 @click.option(
     "-o",
     "chosen",

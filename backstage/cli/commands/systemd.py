@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import click
 
 from ...errors import NotAllowed, ServiceFailed
+from ...facts.command_line import quote
 from ...operations import install_unit
 from ...operations.install_unit import Installation
 from ...system import seals, users
@@ -213,7 +214,7 @@ def _hints(session: Session, service: Service) -> list[str]:
     if service.own and not client.lingers(user):
         hints.append(
             f"It stops when {user} logs out and does not start at boot. To change that, type: "
-            f"sudo loginctl enable-linger {user}"
+            f"sudo loginctl enable-linger {quote(user)}"
         )
     if _is_stale(session, service):
         hints.append("venue.yaml has changed; to apply it, type: backstage systemd install")

@@ -22,7 +22,7 @@ backstage top --json | jq '.result.acts[] | {name, cpu_share}'
 _SPAN = 1.0
 
 
-@command("top", examples=_EXAMPLES)
+@command("top", examples=_EXAMPLES, for_members=True)
 def top(session: Session) -> Result:
     """Watch the Acts live.
 

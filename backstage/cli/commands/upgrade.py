@@ -77,8 +77,8 @@ def _each(act: partial[Result]) -> Iterator[Result]:
 
 def _failed(path: Path, error: BackstageError) -> Result:
     code = exit_of(error)
-    document = {"venue": str(path), "kind": type(error).__name__, "message": str(error)}
-    return Result(document, lambda screen: screen.line(f"✗ {harmless(str(error))}"), code)
+    document = {"venue": str(path), "kind": type(error).__name__, "message": error.at_shell}
+    return Result(document, lambda screen: screen.line(f"✗ {harmless(error.at_shell)}"), code)
 
 
 def _upgraded(session: Session, path: Path, *, restart_emperor: bool, dry_run: bool) -> Result:
@@ -153,7 +153,8 @@ def _show_waiting(made: Upgrade, screen: Screen) -> None:
     for each in made.files:
         if each.fate is Fate.WAITS and not (emperor and each.file == "emperor.ini"):
             _row(screen, "waits", each.file)
-            _advise(screen, f"type: {each.command}")
+            first = f"{each.first}, then " if each.first else ""
+            _advise(screen, f"{first}type: {each.command}")
 
 
 def _advise(screen: Screen, text: str) -> None:

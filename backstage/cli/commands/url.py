@@ -8,7 +8,9 @@ from ..results import Result
 from ..session import Session
 
 
-@command("url", examples="curl -s $(backstage url blog)healthz", exits=(Exit.PORT,))
+@command(
+    "url", examples="curl -s $(backstage url blog)healthz", exits=(Exit.PORT,), for_members=True
+)
 @act_argument
 def url(session: Session, act_name: str) -> Result:
     """Print the URL of an Act.

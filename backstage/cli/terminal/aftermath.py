@@ -9,7 +9,8 @@ from ...facts.snapshots import Snapshot
 from ...facts.states import ANSWERING
 from ..exits import Exit, exit_of
 from ..results import Document
-from .screen import Screen, harmless
+from .further import further
+from .screen import Screen, harmless, harmless_line
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Aftermath:
 
         `width` is that of the name column; `took` goes before the reason or URL.
         """
-        name, told = self.now.name.ljust(width), harmless(self._reason or self._url)
+        name, told = self.now.name.ljust(width), harmless_line(self._reason or self._url)
         went_on = "not restarted, the new code fails: " if self._was_refused else ""
         screen.state_line(name, self.now.state, f"{took}{went_on}{told}")
         for line in self._more:
@@ -49,15 +50,8 @@ class Aftermath:
     @property
     def _reason(self) -> str:
         known = self.error.reason if isinstance(self.error, ActFailed) else ""
-        return known or (str(self.error).partition("\n")[0] if self.error else "")
+        return known or (self.error.at_shell.partition("\n")[0] if self.error else "")
 
     @property
     def _more(self) -> list[str]:
-        """Where to read more, or the end of the log if the reason is unknown."""
-        if not isinstance(self.error, ActFailed):
-            return []
-        if self._was_refused:
-            return [f"without this check: backstage restart {self.now.name} --no-check"]
-        if self.error.reason:
-            return [f"more: backstage logs {self.now.name}"]
-        return self.error.log_tail.splitlines()[-6:]
+        return further(self.error) if isinstance(self.error, ActFailed) else []

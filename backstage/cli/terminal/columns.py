@@ -10,7 +10,7 @@ from ...facts.rates import Rates
 from ...facts.snapshots import Snapshot
 from ...facts.states import State
 from . import wording
-from .screen import harmless
+from .screen import harmless_line
 
 _NONE = "-"
 _BY_URGENCY = (
@@ -39,7 +39,9 @@ def _of_running(text: Callable[[Rates], str]) -> Callable[[Rates], str]:
 
 
 COLUMNS = {
-    "name": Column("ACT", "a", lambda rates: harmless(rates.now.name), lambda _: 0, right=False),
+    "name": Column(
+        "ACT", "a", lambda rates: harmless_line(rates.now.name), lambda _: 0, right=False
+    ),
     "state": Column(
         "STATE",
         "t",
@@ -123,7 +125,7 @@ def trouble(now: Snapshot) -> str:
     if now.attempts and now.next_try:
         moment = datetime.fromtimestamp(now.next_try).strftime("%H:%M:%S")
         again = f" (tried {wording.count(now.attempts, 'time')}, again at {moment})"
-    return f"{harmless(now.reason)}{again}" if now.reason else ""
+    return f"{harmless_line(now.reason)}{again}" if now.reason else ""
 
 
 def document(rates: Rates) -> dict[str, object]:

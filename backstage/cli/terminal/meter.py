@@ -69,7 +69,7 @@ class Meter:
         moment = time.time()
         return Reading(
             acts=tuple(between(before.get(name), seen[name], at - began, moment) for name in seen),
-            emperor=self._venue.emperor.pid,
+            emperor=self._venue.emperor_pid,
             load=os.getloadavg(),
         )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from ...facts.invisible import visible
 from ...facts.states import State
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ _LOOKS = {
 _ASCII = str.maketrans(
     {"→": "->", "…": "...", "●": "*", "◐": "~", "○": "-", "✓": "+", "✗": "x", "·": "."}
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Colours and weights, which cannot change what is read.
+_PAINT = re.compile(r"(\x1b\[[0-9;]*m)")
 # What a rich style may contain besides a colour.
 _WEIGHTS = frozenset({"bold", "dim", "underline", "reverse"})
 # Without a terminal, nothing is cut to a width.
@@ -65,7 +67,7 @@ class Screen:
     def has_colour(self) -> bool:
         return self.is_terminal and not os.environ.get("NO_COLOR")
 
-    @property
+    @cached_property
     def has_unicode(self) -> bool:
         # In the C locale, Python writes UTF-8 although the locale does not ask for it.
         asked_not_to = os.environ.get("LC_ALL") in {"C", "POSIX"}
@@ -95,7 +97,7 @@ class Screen:
 
     def line(self, text: str = "") -> None:
         """Print a line, for programs or people."""
-        self.out.write(f"{self.plain(text)}\n")
+        self.out.write(f"{_safe(self.plain(text))}\n")
         self.out.flush()
 
     def state_line(self, name: str, state: State, text: str) -> None:
@@ -142,7 +144,7 @@ class Screen:
         if not self.is_terminal:
             return nullcontext()
         return self.console.status(
-            self.plain(title), spinner="dots" if self.has_unicode else "line"
+            self.plain(harmless(title)), spinner="dots" if self.has_unicode else "line"
         )
 
     def complain(self, message: str) -> None:
@@ -184,10 +186,23 @@ class Screen:
         from rich.console import Group
         from rich.text import Text
 
-        plain = ([(self.plain(text), style) for text, style in line] for line in lines)
+        plain = ([(self.plain(harmless(text)), style) for text, style in line] for line in lines)
         return Group(*(Text.assemble(*line) for line in plain))
 
 
 def harmless(text: str) -> str:
-    """A text from elsewhere with its control characters escaped."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    """A text from elsewhere with its invisible characters written out: they could change what is
+    seen, or do what nobody asked for."""
+    return visible(text)
+
+
+def harmless_line(text: str) -> str:
+    """The same on one line: nobody can add another, which would pass for one of ours."""
+    return harmless(text).replace("\n", "\\n")
+
+
+def _safe(text: str) -> str:
+    """A text of our own, with its colours; whatever else is in it is made harmless."""
+    return "".join(
+        piece if number % 2 else harmless(piece) for number, piece in enumerate(_PAINT.split(text))
+    )

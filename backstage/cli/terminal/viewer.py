@@ -124,7 +124,7 @@ class Viewer:
             for outcome in self._venue.each(verb, [name]):
                 self._tell(_done(doing, outcome))
         except BackstageError as error:
-            self._tell(_Done(name, doing, str(error), well=False))
+            self._tell(_Done(name, doing, error.at_shell, well=False))
         except BaseException as error:  # noqa: BLE001 raised again in the main thread
             self._tell(error)
 

@@ -117,7 +117,7 @@ def test_programs_get_an_envelope_for_each_event(paths: VenuePaths, spawn: Spawn
     assert isinstance(result.pop("reason"), str)
     assert result == {
         **{"act": "blog", "before": "stopped", "after": "waiting"},
-        **{"pid": None, "unwatched_since": None},
+        **{"pid": None, "unwatched_since": None, "by": ""},
     }
 
 

@@ -137,6 +137,46 @@ def test_an_act_that_is_not_there(caller: Caller) -> None:
     assert "no Act 'blgo'" in told
 
 
+REQUEST = (
+    "[pid: 7|app: 0|req: 2/5] ::1 () {28 vars in 314 bytes} [Sun May  1 12:00:02 2022] GET "
+    "/x\x9b => generated 12 bytes in 31 msecs (HTTP/1.1 503) 7 headers in 214 bytes "
+    "(1 switches on core 0)"
+)
+
+
+def test_only_some_records(caller: Caller, paths: VenuePaths) -> None:
+    """`--lines` counts them."""
+    add(paths.act("blog").log, NOON + 1, "ERROR one", "Traceback (most recent call last):", "  x")
+    add(paths.act("blog").log, NOON + 1, "WARNING two")
+    add(paths.act("blog").log, NOON + 1, "ERROR three")
+    one = ["ERROR one", "Traceback (most recent call last):", "  x"]
+    assert caller.shows("blog", "--errors") == [*one, "ERROR three"]
+    assert caller.shows("blog", "--level", "warning") == [*one, "WARNING two", "ERROR three"]
+    assert caller.shows("blog", "--level", "warning", "-n", "1") == ["ERROR three"]
+    assert caller.shows("blog", "--grep", "^  x") == one
+    assert caller.shows("blog", "--grep", "before|after") == ["before", "  goes on"]
+    assert caller.shows("blog", "--grep", "on", "--errors") == one
+
+
+def test_what_cannot_be_searched_for(caller: Caller) -> None:
+    code, told = caller.refuses("blog", "--grep", "(")
+    assert code == 2
+    assert "'(' is not a regular expression: missing ), unterminated" in told
+    assert caller.refuses("blog", "--level", "loud")[0] == 2
+
+
+def test_a_request_is_whole_where_a_program_reads_it(caller: Caller, paths: VenuePaths) -> None:
+    paths.act("api").log.write_text(f"{REQUEST}\n")
+    assert caller.shows("api") == [REQUEST.replace("\x9b", "\\x9b")]
+
+
+def test_a_request_is_one_short_line_for_people() -> None:
+    """What the visitor sent has no power over the terminal there either."""
+    told = io.StringIO()
+    logs.shown(LogLine("api", None, REQUEST), 0, short=True)(Screen(told))
+    assert told.getvalue() == "2022-05-01 12:00:02 GET /x\\x9b 503 31 ms\n"
+
+
 def test_programs_get_an_envelope_for_each_line(
     paths: VenuePaths, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -187,7 +227,7 @@ def test_each_source_has_a_colour_of_its_own() -> None:
     """A source always has the same colour; its text has none."""
     told = io.StringIO()
     for source in ("blog", "shop", "blog"):
-        logs.shown(LogLine(source, None, "x\x1b[31m"), 5)(Painted(told))
+        logs.shown(LogLine(source, None, "x\x1b[31m"), 5, short=False)(Painted(told))
     first, second, third = told.getvalue().splitlines()
     assert first == third
     assert first.split("blog")[0] != second.split("shop")[0]
