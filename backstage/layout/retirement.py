@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from ..system.files import remove_tree, write_atomically
+from ..system.files import contents, remove_tree, write_atomically
 from .names import is_act_name
 from .paths import ActPaths, VenuePaths
 
@@ -90,7 +90,7 @@ def retirements(venue_paths: VenuePaths) -> list[Retirement]:
 
 def _read(directory: Path) -> Retirement | None:
     try:
-        facts = json.loads((directory / _RECORD).read_text(encoding="utf-8"))
+        facts = json.loads(contents(directory / _RECORD))
         found = Retirement(directory, **facts)
         return found if is_act_name(found.act) else None
     except FileNotFoundError:

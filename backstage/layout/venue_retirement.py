@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ..system.files import make_private, open_regular, write_atomically
+from ..system.files import contents, make_private, write_atomically
 from .paths import VenuePaths
 
 _RECORD = "retired.json"
@@ -46,8 +45,7 @@ def read(venue_paths: VenuePaths) -> VenueRetirement | None:
 def told(venue_paths: VenuePaths) -> object:
     """The record as it was written; None if there is none."""
     try:
-        with os.fdopen(open_regular(venue_paths.own / _RECORD), encoding="utf-8") as file:
-            return json.load(file)
+        return json.loads(contents(venue_paths.own / _RECORD))
     except (OSError, ValueError):
         return None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -85,10 +85,12 @@ def unretire(top: Path) -> tuple[Venue, tuple[str, ...]]:
 
 
 def _nginx() -> Nginx | None:
-    try:
-        return program.find()
-    except SiteRefused:
-        return None
+    """The nginx of this host, if it has one that can serve sites."""
+    with suppress(SiteRefused):
+        nginx = program.find()
+        nginx.place()
+        return nginx
+    return None
 
 
 def _refuse(venue: Venue, nginx: Nginx | None) -> None:

@@ -10,7 +10,7 @@ from ..errors import ActFailed
 from ..layout import registry
 from ..layout.paths import ActPaths
 from ..layout.retirement import Retirement, retirements
-from ..system.files import telling_disk_trouble
+from ..system.files import contents, telling_disk_trouble
 from ..uwsgi import ports, retiring
 from ..uwsgi.ini import VassalFile
 from ..uwsgi.resident import locked_act
@@ -56,5 +56,5 @@ def _begun(venue: Venue, act_paths: ActPaths, found: Retirement) -> Retirement:
     for path in (act_paths.top, *retiring.logs_of(act_paths)):
         if path.exists() and (path == act_paths.top or found.logs.exists()):
             raise ActFailed(found.act, f"cannot be brought back, as {path} exists; move it away")
-    text = found.vassal.read_bytes().decode(errors="surrogateescape")
+    text = contents(found.vassal).decode(errors="surrogateescape")
     return found.begin_return(ports.with_free_port(act_paths, VassalFile(found.act, text)))

@@ -9,6 +9,7 @@ import click
 from ...facts.lost_parts import LostPart
 from ...facts.states import State
 from ...systemd import client
+from .. import venue_retirement
 from ..exits import Exit
 from ..options import command
 from ..results import Result
@@ -20,20 +21,26 @@ _EXAMPLES = """
 backstage venue info
 backstage venue stop       # ends the Emperor and all processes of the Acts
 backstage venue start      # starts the Emperor and all Acts not stopped
+backstage venue retire     # stops it and moves it away, with everything in it
 """
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.SYSTEM, Exit.BUSY)
 
 
 @command("venue", examples=_EXAMPLES, exits=_EXITS)
-@click.argument("verb", type=click.Choice(["start", "stop", "info"]))
-def venue(session: Session, verb: str) -> Result:
-    """Start, stop or describe the Venue.
+@click.argument("verb", type=click.Choice(["start", "stop", "info", "retire"]))
+@click.option("--yes", is_flag=True, help="Do not ask before `retire`.")
+def venue(session: Session, verb: str, yes: bool) -> Result:
+    """Start, stop, describe or retire the Venue.
 
     `start` starts its Emperor and, with it, every Act that has not been stopped. `stop` stops them
     all; the next `start` brings back the same Acts. `info` shows where the Venue is and what runs
     in it. If somebody has removed vassals/, kept/, acts/ or log/, `start` makes it again; Acts that
-    run are not disturbed.
+    run are not disturbed. `retire` takes its Acts off their domains, uninstalls its unit, stops
+    everything, and moves it beside its place, as NAME.retired-DATE; nothing is deleted.
+    `backstage unretire PATH` undoes that.
     """
+    if verb == "retire":
+        return venue_retirement.retire(session, yes=yes)
     # If a unit runs the Venue, root leaves starting and stopping to systemd.
     session.keeps_root = verb != "info"
     if verb != "info" and not client.service_of(session.venue.path):
