@@ -192,6 +192,7 @@ _READ_BARE = {
     "nginx": "nginx's own configuration and processes",
     "operations.outside": "sites and units",
     "operations.install_unit": "units",
+    "watcher.door": "a directory, without following links",
     "watcher.event_log": "appends, without following links",
     "cli.program": "/dev/null",
     "cli.commands.nginx": "a site",

@@ -126,8 +126,10 @@ def _unsafe(venue_paths: VenuePaths, acts: Iterable[ActPaths]) -> Iterator[Findi
     yield from _writable(venue_paths, "acts", [venue_paths.acts])
     library = venue_paths.site_packages
     inside = sorted(library.iterdir()) if library.is_dir() else []
-    libraries = [venue_paths.top / "lib", library.parent, library, *inside]
-    yield from _writable(venue_paths, "lib", list(dict.fromkeys(libraries)))
+    libraries = dict.fromkeys([venue_paths.top / "lib", library.parent, library, *inside])
+    # An environment that is not complete has no directory between.
+    libraries.pop(venue_paths.top, None)
+    yield from _writable(venue_paths, "lib", libraries)
     yield from _foreign(venue_paths, libraries)
     for act in acts:
         code = [act.top, *sorted(act.top.glob("*.py")), act.top / act.name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 
@@ -29,4 +28,4 @@ def _written(text: str) -> str:
 
 
 def _bytes(sign: str) -> str:
-    return "".join(f"\\{byte:03o}" for byte in os.fsencode(sign))
+    return "".join(f"\\{byte:03o}" for byte in sign.encode(errors="surrogateescape"))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..layout.paths import VenuePaths
 from ..system import as_user, users
-from ..system.files import write_atomically
+from ..system.files import contents, write_atomically
 from ..uwsgi import vassal_files
 from . import upgrade_journal
 from .relocation_plan import is_of_acts
@@ -44,7 +44,7 @@ class Journal:
 def read(venue_paths: VenuePaths) -> Journal | None:
     """The journal of a relocation that is under way, or was killed."""
     try:
-        told = json.loads(venue_paths.relocation.read_text(encoding="utf-8"))
+        told = json.loads(contents(venue_paths.relocation))
     except FileNotFoundError:
         return None
     files = {name: Change(**change) for name, change in told.pop("files").items()}

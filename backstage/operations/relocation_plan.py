@@ -13,7 +13,7 @@ from ..errors import NotAVenue
 from ..layout.former_path import FormerPath
 from ..layout.made import Made
 from ..layout.paths import VenuePaths
-from ..system.files import open_regular
+from ..system.files import contents, open_regular
 from ..uwsgi import ports, vassal_files
 from ..uwsgi.ini import SOCKETS, VassalFile
 from ..virtualenvs.copying import adopted
@@ -179,7 +179,7 @@ def _elsewhere(venue_paths: VenuePaths, former: FormerPath) -> Iterator[str]:
     for name in _vassals(venue_paths):
         path = venue_paths.top / name
         if path.is_symlink() and not _leads_within(path, venue_paths.top):
-            text = path.read_text(errors="surrogateescape")
+            text = contents(path).decode(errors="surrogateescape")
             for number in former.lines(text)[:1]:
                 yield f"{path.resolve()}, line {number}"
 

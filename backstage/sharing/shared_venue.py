@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -97,7 +98,12 @@ class SharedVenue(Venue):
         lines: int | None = None,
         since: float | datetime | None = None,
         follow: bool = False,
+        level: str | None = None,
+        grep: str | re.Pattern[str] | None = None,
     ) -> SharedJournal:
+        if level or grep:
+            # A pattern of anybody's could keep the watcher busy for ever.
+            raise terms.refusal(self.paths)
         begin = since.timestamp() if isinstance(since, datetime) else since
         connection = Connection(self.paths)
         return SharedJournal(connection, names=sources, lines=lines, since=begin, follow=follow)

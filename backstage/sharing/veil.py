@@ -11,7 +11,7 @@ from ..errors import BackstageError
 from ..layout.paths import VenuePaths
 from ..projects import masking
 from ..projects.dotenv import MASK, DotEnv
-from ..system.files import open_regular
+from ..system.files import contents
 
 # A shorter secret would hide words that have nothing to do with it.
 _SHORTEST = 4
@@ -40,8 +40,7 @@ class Veil:
     def _secrets(self) -> Iterator[str]:
         for file in self._paths.acts.glob("*/.env"):
             with suppress(OSError, BackstageError):
-                with open(open_regular(file), errors="replace") as opened:
-                    environment = DotEnv(opened.read(_LONGEST))
+                environment = DotEnv(contents(file)[:_LONGEST].decode(errors="replace"))
                 yield from (
                     each for each in masking.secrets_in(environment) if len(each) >= _SHORTEST
                 )

@@ -156,7 +156,7 @@ def _put_vassals_back(venue_paths: VenuePaths, running: dict[str, int | None]) -
     for name, date in running.items():
         kept = venue_paths.act(name).kept
         mtime = kept.stat().st_mtime if date is None else date
-        files.write_atomically(part / f"{name}.ini", kept.read_bytes(), mtime=mtime)
+        files.write_atomically(part / f"{name}.ini", files.contents(kept), mtime=mtime)
     part.rename(venue_paths.vassals)
 
 

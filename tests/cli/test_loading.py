@@ -27,6 +27,9 @@ def venue(tmp_path: Path) -> Path:
     top.mkdir()
     (top / "venue.yaml").write_text("# Ours.\nports: 8001-8999\n")
     (top / "emperor.ini").touch()
+    for part in ("vassals", "kept", "acts", "log", "templates"):
+        (top / part).mkdir()
+    (top / "templates" / "launch").touch()
     return top
 
 

@@ -335,8 +335,8 @@ class Look:
     pid: int | None = 41
 
     @property
-    def emperor(self) -> Look:
-        return self
+    def emperor_pid(self) -> int | None:
+        return self.pid
 
     def snapshot(self) -> tuple[Snapshot, ...]:
         return (replace(IDLE, name="blog", requests=self.requests),)
