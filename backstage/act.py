@@ -297,8 +297,12 @@ class Act:
             self._emperor.refuse_halted()
             self._emperor.refuse_lost()
             begun = retirement.begin(self.paths, wanted=self.wanted)
-            self._stop(Deadline(30.0))
-            retiring.move_away(self.paths, begun)
+            try:
+                self._stop(Deadline(30.0))
+                retiring.move_away(self.paths, begun)
+            except BaseException:
+                begun.cancel()
+                raise
         return begun.directory
 
     def manage(self, *arguments: str) -> str:

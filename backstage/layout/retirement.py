@@ -57,6 +57,11 @@ class Retirement:
         facts = {key: value for key, value in asdict(self).items() if key != "directory"}
         write_atomically(self.directory / _RECORD, json.dumps(facts), mode=0o600)
 
+    def cancel(self) -> None:
+        """Remove the record again, unless files have been moved already."""
+        if [path.name for path in self.directory.iterdir()] == [_RECORD]:
+            remove_tree(self.directory)
+
     def begin_return(self, text: str) -> Retirement:
         """Record that its files are about to be moved back, with this vassal file."""
         returning = replace(self, returning=True, text=text)

@@ -41,7 +41,7 @@ def unretire(venue: Venue, name: str, *, start: bool) -> Act:
 
 def _found(venue: Venue, name: str) -> Retirement:
     """The newest retirement of this Act, or the one in the directory of this name."""
-    known = retirements(venue.paths)
+    known = [each for each in retirements(venue.paths) if not each.was_killed]
     for each in reversed(known):
         if name in {each.act, each.directory.name}:
             return each
@@ -51,8 +51,10 @@ def _found(venue: Venue, name: str) -> Retirement:
 
 def _begun(venue: Venue, act_paths: ActPaths, found: Retirement) -> Retirement:
     if act_paths.name in venue:
-        remedy = f"retire or rename that first: {join(['backstage', 'rename', found.act, 'NEW'])}"
-        raise ActFailed(found.act, f"cannot be brought back, as there is another one; {remedy}")
+        remedy = join(["backstage", "retire", found.act])
+        remedy = f"{remedy} && {join(['backstage', 'unretire', found.directory.name])}"
+        why = f"cannot be brought back, as there is another one; to exchange them, type: {remedy}"
+        raise ActFailed(found.act, why)
     for path in (act_paths.top, *retiring.logs_of(act_paths)):
         if path.exists() and (path == act_paths.top or found.logs.exists()):
             raise ActFailed(found.act, f"cannot be brought back, as {path} exists; move it away")

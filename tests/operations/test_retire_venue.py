@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from backstage.doctor import directories
 from backstage.errors import NotAVenue
 from backstage.layout import registry, venue_retirement
 from backstage.layout.paths import VenuePaths
@@ -109,6 +110,7 @@ def test_one_that_was_killed_is_completed_or_undone(
             patch.setattr(retire_venue, "_end", killed_after(retire_venue._end))
             in_child(lambda: retire_venue.retire(venue))
         assert venue.path.exists()
+        assert "is half retired" in [each.what for each in directories.leftovers(venue.paths)]
         again(venue)
         if not venue.path.exists():
             retire_venue.unretire(next(venue.path.parent.glob("house.retired-*")))

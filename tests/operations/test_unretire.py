@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from backstage.act import Act
+from backstage.doctor import directories
 from backstage.errors import ActFailed, CannotWrite
 from backstage.facts.states import State
 from backstage.layout import retirement
@@ -76,7 +77,7 @@ def test_of_several_the_last_one_is_meant(venue: Venue, blog: Act) -> None:
     blog.retire()
     unretire(venue, "blog", start=False)
     assert facts(blog)[0] == "newer"
-    with pytest.raises(ActFailed, match=r"there is another one; .*backstage rename blog NEW"):
+    with pytest.raises(ActFailed, match=rf"retire blog && backstage unretire {first.name}$"):
         unretire(venue, first.name, start=False)
     blog.retire()
     unretire(venue, first.name, start=False)
@@ -186,6 +187,7 @@ def test_a_return_that_was_killed_is_completed(
     with monkeypatch.context() as patch:
         patch.setattr(retiring, "_move", failing_at(number, killed))
         in_child(lambda: unretire(venue, "blog", start=False))
+    assert "is half brought back" in [each.what for each in directories.leftovers(venue.paths)]
     unretire(venue, "blog", start=False)
     assert facts(blog) == before
     assert not [*venue.paths.retired.iterdir()]
@@ -202,9 +204,22 @@ def test_a_retirement_that_was_killed_is_completed(
         patch.setattr(retiring, "_move", failing_at(number, killed))
         in_child(blog.retire)
     assert "blog" in venue
+    told = [(each.what, each.command) for each in directories.leftovers(venue.paths)]
+    assert ("is half retired", "backstage retire blog --yes") in told
     goal = blog.retire()
     assert [path.name for path in venue.paths.retired.iterdir()] == [goal.name]
     (known,) = retirement.retirements(venue.paths)
     assert known.wanted
     unretire(venue, "blog", start=False)
     assert facts(blog) == before
+
+
+def test_a_retirement_that_fails_at_once_leaves_no_record(
+    venue: Venue, blog: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(retiring, "_move", failing_at(0, full))
+        with pytest.raises(CannotWrite):
+            blog.retire()
+    assert not [*venue.paths.retired.iterdir()]
+    assert facts(blog)[0] == "its data"
