@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 
 from .errors import ActFailed, NotInTime, PortUnavailable
@@ -15,7 +14,7 @@ from .events.streams import Broadcast
 from .facts import advice
 from .facts.snapshots import Snapshot
 from .facts.states import ANSWERING, State
-from .layout import executed
+from .layout import executed, retirement
 from .layout.paths import ActPaths
 from .logs import log_files
 from .projects.env_file import EnvFile
@@ -33,6 +32,7 @@ from .uwsgi import (
     log_reasons,
     ports,
     reloading,
+    retiring,
     rewriting,
     tries,
     vassal_files,
@@ -293,21 +293,21 @@ class Act:
     def retire(self) -> Path:
         """Stop the Act and move its files to a dated directory, which is returned.
 
-        Nothing is deleted: project, database and vassal file stay together under `retired/`.
+        Nothing is deleted: project, database, vassal file and logs stay together under `retired/`,
+        from where `unretire_act` brings them back. A retirement that was killed is completed by the
+        next one.
         """
         with self._acting("retiring", Deed.END):
             self._emperor.refuse_halted()
             self._emperor.refuse_lost()
-            self._stop(Deadline(30.0))
-            goal = self._free_retired()
-            goal.mkdir(parents=True)
-            for path in (self.paths.top, self.paths.kept):
-                if path.exists():
-                    path.rename(goal / path.name)
-            left = (self.paths.launch, self.paths.preparing, self.paths.own_run)
-            for path in (*left, *self.paths.recorded):
-                files.remove_tree(path)
-        return goal
+            begun = retirement.begin(self.paths, wanted=self.wanted)
+            try:
+                self._stop(Deadline(30.0))
+                retiring.move_away(self.paths, begun)
+            except BaseException:
+                begun.cancel()
+                raise
+        return begun.directory
 
     def manage(self, *arguments: str) -> str:
         """Run a manage.py command as the Act runs; returns what it printed.
@@ -440,11 +440,6 @@ class Act:
             message = "cannot be restarted and keeps running as before"
             raise ActFailed(self.name, message, str(fault))
         vassal_files.keep(self.paths)
-
-    def _free_retired(self) -> Path:
-        base = self.paths.venue.retired / f"{date.today().isoformat()}-{self.name}"
-        numbered = (base.with_name(f"{base.name}-{number}") for number in range(2, 10_000))
-        return next(path for path in (base, *numbered) if not path.exists())
 
 
 def _deadline(wait: float | None) -> Deadline | None:

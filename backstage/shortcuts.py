@@ -20,6 +20,9 @@ __all__ = [
     "new_act",
     "new_venue",
     "relocate_venue",
+    "retire_venue",
+    "unretire_act",
+    "unretire_venue",
     "upgrade_venue",
     "use_venue",
     "venue_from_cwd",
@@ -72,6 +75,47 @@ def new_act(
     from .operations.new_act import create
 
     return create(venue, name, template=template, port=port, start=start)
+
+
+def unretire_act(venue: Venue, name: str, *, start: bool = True) -> Act:
+    """Bring a retired Act back, and start it if it was to run when it was retired.
+
+    `name` is that of the Act, or of its directory in `retired/` if not the last of several is
+    meant. Its project, data and logs are where they were; if its port is taken, it gets another
+    one. On an error, it stays retired.
+
+    Raises ActFailed if there is none or its name is taken, PortUnavailable, CannotWrite, and what
+    `act.start` raises.
+    """
+    from .operations.unretire import unretire
+
+    return unretire(venue, name, start=start)
+
+
+def retire_venue(venue: Venue) -> Path:
+    """Stop a Venue and move it away, with everything in it; returns where it is then.
+
+    That is beside its place, as `NAME.retired-DATE`. Its Acts are unbound from their domains, its
+    unit is uninstalled, and it is no longer in the register. Nothing is deleted. On an error,
+    everything is restored.
+
+    Raises NotAllowed if only root may do that, SiteRefused, ServiceFailed, CannotWrite.
+    """
+    from .operations.retire_venue import retire
+
+    return retire(venue)
+
+
+def unretire_venue(path: str | Path) -> Venue:
+    """Bring a retired Venue back to where it was, served and running as before.
+
+    `path` is where it is now. As root for another user's Venue, domains are not bound again. On an
+    error, it stays retired. Raises NotAVenue if it is none that was retired or if its place is
+    taken, and what `nginx bind` and `start` raise.
+    """
+    from .operations.retire_venue import unretire
+
+    return unretire(Path(path).expanduser().resolve())[0]
 
 
 def use_venue(path: str | Path) -> Venue:

@@ -21,7 +21,7 @@ from .facts.command_line import join
 from .facts.lost_parts import LostPart
 from .facts.snapshots import Snapshot
 from .facts.watching import Watcher
-from .layout import executed, made, registry
+from .layout import executed, made, registry, venue_retirement
 from .layout.paths import VenuePaths
 from .layout.settings import Settings, read_settings
 from .status import explanation, premises
@@ -363,7 +363,12 @@ class Venue:
 
 
 def _refuse_other(paths: VenuePaths) -> None:
-    """Raise NotAVenue for a directory that is none, or that lost what nothing can make again."""
+    """Raise NotAVenue for one that is none, was retired, or lost what nothing can make again."""
+    retired = venue_retirement.read(paths)
+    if retired and retired.path != str(paths.top):
+        command = join(["backstage", "unretire", str(paths.top)])
+        told = f"was retired from {retired.path}; to bring it back, type: {command}"
+        raise NotAVenue(paths.top, told)
     is_one = paths.emperor_ini.exists() or (paths.top / "pyvenv.cfg").exists()
     if paths.settings.exists() and is_one:
         return

@@ -18,8 +18,8 @@ PUBLIC = {
     *("EnvFile", "EventStream", "Fault", "Finding", "Journal", "LogLine"),
     *("Outcome", "Past", "Severity", "Untaken", "Verb"),
     *("Upgrade", "Renewal", "Fate", "Replacement", "Cause"),
-    *("Relocation", "Waiting", "relocate_venue"),
-    *("new_venue", "new_act", "use_venue", "venue_from_cwd", "upgrade_venue"),
+    *("Relocation", "Waiting", "relocate_venue", "retire_venue", "unretire_venue"),
+    *("new_venue", "new_act", "use_venue", "venue_from_cwd", "upgrade_venue", "unretire_act"),
 }
 # What `import backstage` adds to a Python that has imported nothing else.
 LOADED = """

@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "new-act": ("new_act:new_act", "Create an Act and start it."),
         "retire": ("retire:retire", "Stop an Act and move its files to retired/."),
         "relocate": ("relocate:relocate", "Make a moved or copied Venue work where it is."),
+        "unretire": ("unretire:unretire", "Bring back a retired Act or Venue."),
         "upgrade": ("upgrade:upgrade", "Renew a Venue for a new version of Backstage."),
     },
     "Run": {
@@ -34,7 +35,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "restart": ("restart:restart", "Restart Acts to load new code and settings."),
         "drain": ("drain:drain", "Have visitors sent elsewhere; Acts still serve them."),
         "undrain": ("undrain:undrain", "Have visitors sent to drained Acts again."),
-        "venue": ("venue:venue", "Start, stop or describe the Venue."),
+        "venue": ("venue:venue", "Start, stop, describe or retire the Venue."),
     },
     "Inspect": {
         "status": ("status:status", "Show the state of all Acts or of those named."),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..facts.command_line import join, quote
+from ..layout import retirement, venue_retirement
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import users
 from ..uwsgi import vassal_files
@@ -184,12 +185,27 @@ def _unfinished(venue_paths: VenuePaths) -> Iterator[Finding]:
     for path in sorted(venue_paths.kept.glob("*.preparing")):
         remedy = Remedy("to create it,", _new_act(path.stem))
         yield warning(path.stem, "is an Act whose database was not created", remedy)
+    yield from _half_retired(venue_paths)
     known = vassal_files.names(venue_paths.vassals) | vassal_files.names(venue_paths.kept)
     for manage in sorted(venue_paths.acts.glob("[!.]*/manage.py")):
         name = manage.parent.name
         if name not in known and not venue_paths.act(name).preparing.exists():
             remedy = Remedy("to make it one,", _new_act(name))
             yield note(f"acts/{name}", "is a project but not an Act", remedy)
+
+
+def _half_retired(venue_paths: VenuePaths) -> Iterator[Finding]:
+    for each in retirement.retirements(venue_paths):
+        if each.returning:
+            command = join(["backstage", "unretire", each.directory.name])
+            yield warning(each.act, "is half brought back", Remedy("to finish that,", command))
+        elif each.was_killed:
+            command = join(["backstage", "retire", each.act, "--yes"])
+            yield warning(each.act, "is half retired", Remedy("to finish that,", command))
+    if venue_retirement.read(venue_paths):
+        command = join(["backstage", "unretire", str(venue_paths.top)])
+        words = "to finish that, retire it again; to undo it,"
+        yield warning("Venue", "is half retired", Remedy(words, command))
 
 
 def _new_act(name: str) -> str:

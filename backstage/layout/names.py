@@ -35,6 +35,15 @@ def check_act_name(name: str) -> None:
         raise NameNotAllowed(name, f"{_RESERVED[name]}; try {name + '_site'!r}")
 
 
+def is_act_name(name: str) -> bool:
+    """Whether an Act can have this name."""
+    try:
+        check_act_name(name)
+    except NameNotAllowed:
+        return False
+    return True
+
+
 def check_not_importable(name: str, site_packages: Path) -> None:
     """Raise NameNotAllowed for the name of a module that Python or the environment has.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ..layout.shipped_files import configuration
 from ..system import sockets
 from ..system.files import contents
 from . import owners, vassal_files
-from .ini import VassalFile
+from .ini import PLACEHOLDERS, Address, VassalFile, settings
 
 
 def claim(act_paths: ActPaths, port: int | None) -> None:
@@ -45,6 +46,36 @@ def _tell(here: VenuePaths) -> None:
     host_ports.tell(of_files(_files_of_host(here)))
 
 
+def with_free_port(act_paths: ActPaths, file: VassalFile) -> str:
+    """The text of a vassal file, with another port if its own is taken by now.
+
+    The caller holds the lock for choosing ports. Raises PortUnavailable.
+    """
+    address, venue_paths = file.address, act_paths.venue
+    held = of_files(_files_of_host(venue_paths))
+    if not address:
+        return file.text
+    if address.port not in held and not sockets.in_use(address.port, address.bound_host):
+        return file.text
+    yaml = venue_paths.settings
+    free = first_free(read_settings(yaml).ports, held, yaml)
+    return _with_port(file, address, free)
+
+
+def _with_port(file: VassalFile, address: Address, port: int) -> str:
+    lines = file.text.split("\n")
+    for setting in settings(file.text):
+        if setting.key in {address.option, *PLACEHOLDERS}:
+            place = setting.line - 1
+            lines[place] = re.sub(rf"\b{address.port}$", str(port), lines[place].rstrip())
+    text = "\n".join(lines)
+    changed = VassalFile(file.name, text).address
+    if changed is None or changed.port != port:
+        taken = f"port {address.port} is taken, and its vassal file names it in no plain line"
+        raise PortUnavailable(f"{taken}; write port {port} there", address.port)
+    return text
+
+
 def successors(
     files: Iterable[VassalFile], venue_paths: VenuePaths, original: VenuePaths
 ) -> dict[int, int]:
@@ -53,28 +84,26 @@ def successors(
     The lock for choosing ports must be held. Raises PortUnavailable.
     """
     held = of_files([*_files_of_host(venue_paths), *_files_of(original)])
-    settings = venue_paths.settings
+    yaml = venue_paths.settings
     chosen: dict[int, int] = {}
     for port in sorted({address.port for file in files for address in file.addresses}):
-        chosen[port] = first_free(read_settings(settings).ports, held, settings)
+        chosen[port] = first_free(read_settings(yaml).ports, held, yaml)
         held.add(chosen[port])
     return chosen
 
 
-def first_free(
-    candidates: range, held: set[int], settings: Path, shunned: Collection[int] = ()
-) -> int:
+def first_free(candidates: range, held: set[int], yaml: Path, shunned: Collection[int] = ()) -> int:
     """The lowest port in the range that no Act holds and no process uses.
 
     One of those `shunned` is only taken if there is no other. Raises PortUnavailable if the range,
-    which is set in the file `settings`, is used up.
+    which is set in the file `yaml`, is used up.
     """
     for port in sorted(candidates, key=lambda port: port in shunned):
         if port not in held and not sockets.in_use(port):
             return port
     raise PortUnavailable(
         f"all ports from {candidates[0]} to {candidates[-1]} are taken; "
-        f"widen `ports` in {settings} or retire an Act"
+        f"widen `ports` in {yaml} or retire an Act"
     )
 
 
@@ -114,9 +143,8 @@ def of_files(files: Iterable[Path]) -> set[int]:
 def _chosen(venue_paths: VenuePaths, port: int | None) -> int:
     held = of_files(_files_of_host(venue_paths))
     if port is None:
-        settings = venue_paths.settings
-        ports = read_settings(settings).ports
-        return first_free(ports, held, settings, host_ports.of_others())
+        yaml = venue_paths.settings
+        return first_free(read_settings(yaml).ports, held, yaml, host_ports.of_others())
     refuse_held(port, held)
     refuse_taken(port, venue_paths)
     return port

@@ -23,7 +23,8 @@ from ..session import Session
 def retire(session: Session, act_name: str, yes: bool) -> Result:
     """Stop an Act and move its files to retired/.
 
-    The project, database and vassal file go to a dated directory there; nothing is deleted.
+    The project, database, vassal file and logs go to a dated directory there; nothing is deleted.
+    `backstage unretire ACT` brings it back.
     """
     found = session.act(act_name)
     if not yes:

@@ -13,24 +13,26 @@ from ...facts.states import PASSING, TROUBLED, State
 from ...operations import end_orphan
 from ...system.deadlines import Deadline
 from ...systemd import client
+from .. import venue_retirement
 from ..exits import Exit
-from ..options import command
+from ..options import Seconds, command
 from ..results import Result
 from ..session import Session
 from ..terminal import wording
 from ..terminal.screen import Screen, harmless
-from ..words import Number, Word
+from ..words import Word
 
 _EXAMPLES = """
 backstage venue info
 backstage venue stop       # ends the Emperor and all processes of the Acts
 backstage venue start      # starts the Emperor and all Acts not stopped
 backstage venue stop --orphan 4242
+backstage venue retire     # stops it and moves it away, with everything in it
 """
 # How long the Acts get to answer, in seconds, and how often they are looked at meanwhile.
 _PATIENCE = 30.0
 _BEAT = 1.0
-_VERBS = ("start", "stop", "info")
+_VERBS = ("start", "stop", "info", "retire")
 _MEANT = {
     **dict.fromkeys(("restart", "reload"), "restart --all"),
     **dict.fromkeys(("list", "ls"), "venues"),
@@ -46,18 +48,23 @@ _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.SYSTEM, Exit.BUSY)
 @click.argument("verb", type=Word(_VERBS, _MEANT))
 @click.option(
     "--wait",
-    type=Number(min=0),
+    type=Seconds(),
     metavar="SECONDS",
     help="How long `start` waits for the Acts to answer: 30 s by default; 0 returns at once.",
 )
 @click.option("--orphan", type=int, metavar="PID", help="With stop: an Emperor without a Venue.")
-def venue(session: Session, verb: str, wait: float | None, orphan: int | None) -> Result:
-    """Start, stop or describe the Venue.
+@click.option("--yes", is_flag=True, help="Do not ask before `retire`.")
+def venue(session: Session, verb: str, wait: float | None, orphan: int | None, yes: bool) -> Result:
+    """Start, stop, describe or retire the Venue.
 
     `start` starts its Emperor and, with it, every Act that has not been stopped. `stop` stops them
     all; the next `start` brings back the same Acts. `info` shows where the Venue is and what runs
     in it. If somebody has removed vassals/, kept/, acts/ or log/, `start` makes it again; Acts that
     run are not disturbed. The exit code of `start` does not depend on the Acts: see status.
+
+    `retire` takes its Acts off their domains, uninstalls its unit, stops everything, and moves it
+    beside its place, as NAME.retired-DATE; nothing is deleted. `backstage unretire PATH` undoes
+    that.
 
     If a Venue is removed while it runs, its Emperor and its Acts go on. `backstage venues` lists
     such Emperors, and `stop --orphan PID` kills one with all its Acts.
@@ -66,6 +73,8 @@ def venue(session: Session, verb: str, wait: float | None, orphan: int | None) -
         raise click.UsageError("--wait works only with start")
     if orphan is not None:
         return _ended(verb, orphan)
+    if verb == "retire":
+        return venue_retirement.retire(session, yes=yes)
     # If a unit runs the Venue, root leaves starting and stopping to systemd.
     session.keeps_root = verb != "info"
     if verb != "info" and not client.service_of(session.venue.path):

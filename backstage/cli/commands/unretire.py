@@ -1,0 +1,49 @@
+"""`backstage unretire`: bring back an Act or a Venue."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+
+import click
+
+from ... import shortcuts
+from .. import venue_retirement
+from ..exits import Exit
+from ..options import command
+from ..results import Result
+from ..rights import start_unit
+from ..session import Session
+
+_EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
+_EXAMPLES = """
+backstage unretire blog
+backstage unretire 2026-11-22-blog                      # not the last one of that name
+backstage unretire /srv/MyVenue.retired-2026-11-22
+"""
+
+
+@command("unretire", examples=_EXAMPLES, exits=_EXITS)
+@click.argument("what", metavar="ACT|PATH")
+@click.option("--no-start", is_flag=True, help="Do not start it.")
+def unretire(session: Session, what: str, no_start: bool) -> Result:
+    """Bring back a retired Act, or a retired Venue.
+
+    The project of the Act, its database, vassal file and logs are where they were. It starts if it
+    was to run when it was retired. If its port is taken, it gets another one.
+
+    A Venue, named by the path where it is now, is moved back to its place. It runs and is served as
+    before.
+    """
+    if "/" in what or "." in what:
+        return venue_retirement.unretire(Path(what).expanduser().resolve())
+    if not no_start:
+        start_unit(session)
+    with nullcontext() if session.as_json else session.screen.waiting(f"Bringing back {what}"):
+        act = shortcuts.unretire_act(session.venue, what, start=not no_start)
+    seen = act.snapshot()
+    document = {
+        **{"act": act.name, "state": str(seen.state)},
+        **{"port": seen.port, "url": seen.url or None},
+    }
+    return Result(document, lambda screen: screen.state_line(act.name, seen.state, seen.url))

@@ -1,0 +1,62 @@
+"""Bringing back a retired Act: all or nothing, and repairable after being killed."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from shlex import join
+
+from ..act import Act
+from ..errors import ActFailed
+from ..layout import registry
+from ..layout.paths import ActPaths
+from ..layout.retirement import Retirement, retirements
+from ..system.files import contents, telling_disk_trouble
+from ..uwsgi import ports, retiring
+from ..uwsgi.ini import VassalFile
+from ..uwsgi.resident import locked_act
+from ..venue import Venue
+
+
+def unretire(venue: Venue, name: str, *, start: bool) -> Act:
+    """Bring back the Act, or finish a call that was killed; start it if it was to run."""
+    found = _found(venue, name)
+    paths = venue.paths.act(found.act)
+    with (
+        telling_disk_trouble(f"cannot bring back the Act {found.act!r}"),
+        registry.building(paths.top),
+        locked_act(paths, f"bringing back {found.act}"),
+        registry.choosing_ports(),
+    ):
+        venue.emperor.refuse_lost()
+        returning = found if found.returning else _begun(venue, paths, found)
+        with ExitStack() as undo:
+            undo.callback(retiring.undo_return, paths, returning)
+            retiring.move_back(paths, returning)
+            undo.pop_all()
+    act = venue.act(found.act)
+    if start and found.wanted:
+        act.start()
+    return act
+
+
+def _found(venue: Venue, name: str) -> Retirement:
+    """The newest retirement of this Act, or the one in the directory of this name."""
+    known = [each for each in retirements(venue.paths) if not each.was_killed]
+    for each in reversed(known):
+        if name in {each.act, each.directory.name}:
+            return each
+    there = ", ".join(each.directory.name for each in known) or "nothing"
+    raise ActFailed(name, f"is not in {venue.paths.retired}; there is {there}")
+
+
+def _begun(venue: Venue, act_paths: ActPaths, found: Retirement) -> Retirement:
+    if act_paths.name in venue:
+        remedy = join(["backstage", "retire", found.act])
+        remedy = f"{remedy} && {join(['backstage', 'unretire', found.directory.name])}"
+        why = f"cannot be brought back, as there is another one; to exchange them, type: {remedy}"
+        raise ActFailed(found.act, why)
+    for path in (act_paths.top, *retiring.logs_of(act_paths)):
+        if path.exists() and (path == act_paths.top or found.logs.exists()):
+            raise ActFailed(found.act, f"cannot be brought back, as {path} exists; move it away")
+    text = contents(found.vassal).decode(errors="surrogateescape")
+    return found.begin_return(ports.with_free_port(act_paths, VassalFile(found.act, text)))
