@@ -83,8 +83,7 @@ def test_outside_of_any_venue_the_error_says_where(
 @pytest.mark.parametrize(
     ("missing", "extra", "why"),
     [
-        ("venue.yaml", None, "is not a Venue"),
-        ("emperor.ini", None, "is not a Venue"),
+        ("venue.yaml", None, "has lost its venue.yaml"),
         (None, ".building", "half-built Venue; to finish it, call: new_venue('MyVenue', "),
     ],
 )
