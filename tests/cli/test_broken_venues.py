@@ -38,7 +38,7 @@ CALLS = (
     *("env blog set A=b", "env blog unset A", "systemd show", "systemd status"),
     *("systemd uninstall --yes", "nginx show", "nginx show blog", "nginx check"),
     *("nginx bind blog x.test", "nginx unbind blog", "open blog", "url blog", "port blog"),
-    *("relocate --dry-run", "relocate", "completion bash"),
+    *("relocate --dry-run", "relocate", "unretire blog", "completion bash"),
 )
 # The states of single files take turns: each meets one of so many commands, and so does each other.
 TURNS = 24
