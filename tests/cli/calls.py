@@ -21,14 +21,8 @@ NOBODY = 65534
 _LIBRARY = Path(backstage.__file__).parent
 # Not to be imported: programs, and data.
 _LATE = (
-    "pickle",
-    "click._textwrap",
-    "filelock",
-    "psutil",
-    "rich.console",
-    "rich.live",
-    "rich.text",
-    "yaml",
+    *("pickle", "encodings.ascii", "encodings.idna", "click._textwrap", "filelock", "psutil"),
+    *("rich.console", "rich.live", "rich.text", "yaml"),
 )
 _NO_MODULES = ("backstage.cli.__main__", "backstage.projects.inside", "backstage.uwsgi.inside")
 
