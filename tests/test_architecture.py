@@ -197,6 +197,7 @@ _READ_BARE = {
     "watcher.event_log": "appends, without following links",
     "watcher.emperor_log": "truncates, without following links",
     "cli.program": "/dev/null",
+    "layout.host_ports": "without following links, and only what its owner can have written",
     "cli.streams": "/dev/null, and the standard streams by their numbers",
     "cli.commands.nginx": "a site",
     "cli.commands.edit": "the copy that is edited, in a directory of its own",

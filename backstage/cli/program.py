@@ -26,7 +26,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "new-act": ("new_act:new_act", "Create an Act and start it."),
         "retire": ("retire:retire", "Stop an Act and move its files to retired/."),
         "relocate": ("relocate:relocate", "Make a moved or copied Venue work where it is."),
-        "unretire": ("unretire:unretire", "Bring back a retired Act or Venue."),
+        "unretire": ("unretire:unretire", "Bring back a retired Act, or a retired Venue."),
         "upgrade": ("upgrade:upgrade", "Renew a Venue for a new version of Backstage."),
     },
     "Run": {

@@ -18,7 +18,7 @@ from ..session import Session
 _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUSY)
 _EXAMPLES = """
 backstage unretire blog
-backstage unretire 2026-11-22-blog                      # not the last one of that name
+backstage unretire 2026-11-22-blog     # not the last one of that name
 backstage unretire /srv/MyVenue.retired-2026-11-22
 """
 
