@@ -31,17 +31,19 @@ def refuse_shared(venue: Path, uid: int) -> None:
     """Raise UnsafeDirectory unless only this user and root can replace a directory, or write in it.
 
     As OpenSSH does with a user's keys: all directories on the way count, sticky ones such as /tmp
-    less.
+    less, and so do links and where they lead.
     """
-    for place in (venue, *venue.parents):
+    real = venue.resolve()
+    for place in dict.fromkeys((venue, *venue.parents, real, *real.parents)):
         facts = place.lstat()
-        if _is_foreign(facts, uid) or stat.S_ISLNK(facts.st_mode):
+        if _is_foreign(facts, uid):
             owner = _name(place.owner, facts.st_uid)
             why = f"belongs to {owner}, who can put something else in the place of {venue}"
             raise UnsafeDirectory(place, why, join(["chown", str(uid), str(place)]))
         # In a sticky directory, nobody can remove another user's files.
-        kept = place != venue and facts.st_mode & stat.S_ISVTX
-        if not kept and _is_loose(facts, uid):
+        kept = place not in {venue, real} and facts.st_mode & stat.S_ISVTX
+        # Everybody may write in a link, but only its owner can change it.
+        if not kept and not stat.S_ISLNK(facts.st_mode) and _is_loose(facts, uid):
             raise _loose([place])
 
 
@@ -51,14 +53,18 @@ def refuse_loose(venue: Path, places: Sequence[Path]) -> None:
     Those that are not there do not count. Of a link, its own owner does, and the mode of its file.
     """
     uid = _runner(venue)
-    foreign = [place for place in places if (facts := _facts(place)) and _is_foreign(facts, uid)]
+    foreign = [
+        place for place in places if (facts := _facts(place.lstat)) and _is_foreign(facts, uid)
+    ]
     if foreign:
         owner = _name(foreign[0].owner, foreign[0].lstat().st_uid)
         words = ["chown", "-h", str(uid), *map(str, foreign)]
         sudo = [] if os.geteuid() == _ROOT else ["sudo"]
         raise UnsafeDirectory(foreign[0], f"belongs to {owner}", join([*sudo, *words]))
     writable = stat.S_IWGRP | stat.S_IWOTH
-    loose = [place for place in places if place.exists() and place.stat().st_mode & writable]
+    loose = [
+        place for place in places if (facts := _facts(place.stat)) and facts.st_mode & writable
+    ]
     if loose:
         raise _loose(loose)
 
@@ -68,9 +74,10 @@ def _runner(venue: Path) -> int:
     return os.geteuid() or venue.lstat().st_uid
 
 
-def _facts(place: Path) -> os.stat_result | None:
+def _facts(look: Callable[[], os.stat_result]) -> os.stat_result | None:
+    """What a look tells; None if nothing is there, or a link leads nowhere."""
     try:
-        return place.lstat()
+        return look()
     except OSError:
         return None
 

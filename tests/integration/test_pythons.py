@@ -98,7 +98,7 @@ def test_without_a_compiler_another_python_gets_the_prebuilt_uwsgi(
     version = next(v for v in ("3.12", "3.11") if interpreter(v) != interpreters.current())
     tools = tmp_path / "tools"
     tools.mkdir()
-    for tool in ("sh", "setsid", "setpriv", "env"):
+    for tool in ("sh", "setsid", "setpriv", "env", "readlink", "stat"):
         (tools / tool).symlink_to(f"/usr/bin/{tool}")
     without = {**os.environ, "PATH": str(tools), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     done = subprocess.run(

@@ -95,8 +95,22 @@ def test_the_owner_of_a_directory_on_the_way_could_have_put_another_one_there(ve
     refuse_untrusted(venue)
 
 
-def test_a_link_is_not_followed(venue: Path) -> None:
-    link = venue.with_name("link")
-    link.symlink_to(venue)
-    with pytest.raises(UnsafeDirectory):
-        refuse_untrusted(link)
+def test_a_link_counts_and_so_does_where_it_leads(venue: Path, tmp_path: Path) -> None:
+    """As with `~/.cache` on another disk."""
+    (tmp_path / "link").symlink_to(venue.parent)
+    through = tmp_path / "link" / venue.name
+    refuse_untrusted(through)
+    venue.parent.chmod(0o757)
+    with pytest.raises(UnsafeDirectory, match="can be written by everybody") as caught:
+        refuse_untrusted(through)
+    assert caught.value.path == venue.parent
+
+
+@needs_root
+def test_a_link_of_another_users_is_not_followed(venue: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(venue.parent)
+    os.chown(link, 12345, -1, follow_symlinks=False)
+    with pytest.raises(UnsafeDirectory, match="can put something else in the place of") as caught:
+        refuse_untrusted(link / venue.name)
+    assert caught.value.path == link
