@@ -213,4 +213,4 @@ def test_an_act_that_cannot_start_is_not_made(
         new_act(venue, fresh_name, template=tmp_path)
     assert fresh_name not in venue
     left = {path.name for path in venue.path.glob(f"*/*{fresh_name}*")}
-    assert left <= {f"{fresh_name}.lock"}, "a lock that was used once is never removed"
+    assert left == {f"{fresh_name}.failed.log"}
