@@ -61,10 +61,15 @@ def withdraw(act_paths: ActPaths) -> None:
 
 
 class Authors:
-    """Signs the events of a Venue; each note is good for one."""
+    """Signs the events of a Venue; each note is good for one.
 
-    def __init__(self, venue_paths: VenuePaths) -> None:
+    Notes from before `since`, in seconds since the system booted, are good for none: their events
+    may have come before anybody listened here.
+    """
+
+    def __init__(self, venue_paths: VenuePaths, since: float) -> None:
         self._paths = venue_paths
+        self._since = since
         self._used: dict[str, float] = {}
 
     def signed(self, event: Event) -> Event:
@@ -72,7 +77,7 @@ class Authors:
         found = _read(self._paths.act(event.act))
         if found is None or self._used.get(event.act) == found.at or not found.deed.causes(event):
             return event
-        if not 0 <= processes.boot_clock() - found.at <= _SEEN:
+        if found.at < self._since or not 0 <= processes.boot_clock() - found.at <= _SEEN:
             return event
         self._used[event.act] = found.at
         return replace(event, by=found.by)

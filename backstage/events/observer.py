@@ -66,7 +66,7 @@ class Observer:
         self._history = History()
         self._edits = Edits(survey.emperor)
         self._reasons = Reasons(survey.paths)
-        self._authors = Authors(survey.paths)
+        self._authors = Authors(survey.paths, processes.boot_clock())
         self._changes = FileChanges(
             self._paths.top,
             self._wakeups.wake,

@@ -27,8 +27,8 @@ def act(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ActPaths:
     return VenuePaths(tmp_path).act("blog")
 
 
-def signed(act: ActPaths, *events: Event) -> list[str]:
-    known = Authors(act.venue)
+def signed(act: ActPaths, *events: Event, since: float = 0.0) -> list[str]:
+    known = Authors(act.venue, since)
     return [known.signed(event).by for event in events]
 
 
@@ -56,6 +56,12 @@ def test_the_event_that_an_action_causes_is_signed_and_the_next_is_not(
 def test_what_an_action_cannot_cause_is_not_signed(act: ActPaths, deed: Deed, event: Event) -> None:
     authors.note(act, deed)
     assert signed(act, event) == [""]
+
+
+def test_an_action_from_before_anybody_listened_signs_nothing(act: ActPaths) -> None:
+    """A touch by hand may come soon after a start, whose event nobody here has heard."""
+    authors.note(act, Deed.BEGIN)
+    assert signed(act, RELOADS, since=processes.boot_clock() + 0.01) == [""]
 
 
 def test_an_edit_by_hand_has_no_author(act: ActPaths) -> None:

@@ -62,7 +62,9 @@ CALLS = {
     "notify test": "targets targets.target targets.error",
     "upgrade": "venue done changes waits files library restarted passed_over emperor",
     f"stop {ACT}": OUTCOME,
-    f"retire {ACT}": "act retired",
+    f"retire {ACT} --yes": "act retired",
+    f"unretire {ACT} --no-start": ADDRESS,
+    "relocate --dry-run": "venue made_at copy done changes files links ports restarts left waits",
 }
 
 

@@ -152,7 +152,7 @@ def test_a_value_is_asked_for_and_not_shown(act: Act) -> None:
         (("set",), 2, "set what? Type: backstage env configured set KEY=VALUE"),
         (("unset",), 2, "unset what? Type: backstage env configured unset KEY"),
         (("list", "DEBUG"), 2, "list takes no variables"),
-        (("DEBUG=on",), 2, "'DEBUG=on' is not one of 'list', 'set', 'unset'"),
+        (("DEBUG=on",), 2, "'DEBUG=on' is not one of 'list', 'get', 'set', 'unset'"),
         (
             ("set", "A=1", "--reveal"),
             2,

@@ -324,7 +324,7 @@ def test_it_leaves_the_terminal_as_it_was_after_a_crash(
         "program.main()\n"
     )
     terminal = open_terminal(sys.executable, "-c", crash, "top", "--venue", venue.path)
-    assert terminal.ends() == 1
+    assert terminal.ends() == 10
     assert "matinee" in terminal.screen
     assert given_back(terminal)
     assert "RuntimeError: not foreseen" in terminal.written.rpartition(_LEAVES)[2]
