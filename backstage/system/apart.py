@@ -70,15 +70,20 @@ def _read(process: programs.Apart, deadline: Deadline) -> tuple[str, bool]:
     stream, tail = process.stdout.fileno(), bytearray()
     waiting = select.poll()
     waiting.register(stream, select.POLLIN)
+    has_ended = False
     while not deadline.expired:
-        if waiting.poll(min(_PAUSE, deadline.remaining) * 1000):
+        pause = 0.0 if has_ended else min(_PAUSE, deadline.remaining)
+        if waiting.poll(pause * 1000):
             data = os.read(stream, _ENOUGH)
             if not data:
                 return tail.decode(errors="replace"), False
             tail += data
             del tail[:-_ENOUGH]
-        elif process.poll() is not None:
+        elif has_ended:
             return tail.decode(errors="replace"), False
+        else:
+            # What it wrote just before its end is still to be read.
+            has_ended = process.poll() is not None
     return tail.decode(errors="replace"), process.poll() is None
 
 

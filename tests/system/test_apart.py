@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -61,3 +62,30 @@ def test_one_that_ends_before_it_reads_is_no_error() -> None:
 
 def _is_gone(pid: int) -> bool:
     return not processes.alive(pid)
+
+
+# The child keeps the output open for a moment longer, so that only its end shows that it is over.
+_LAST_WORDS = """
+import os, time
+me = os.getpid()
+if os.fork() == 0:
+    while os.getppid() == me:
+        time.sleep(0.01)
+    time.sleep(1)
+    os._exit(0)
+time.sleep(0.3)
+os.write(1, b"last words")
+os._exit(0)
+"""
+
+
+def test_what_it_writes_just_before_its_end_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if it writes and ends between a look at its output and a look at itself."""
+    real = subprocess.Popen.poll
+
+    def poll_late(process: subprocess.Popen[bytes]) -> int | None:
+        process.wait()
+        return real(process)
+
+    monkeypatch.setattr(subprocess.Popen, "poll", poll_late)
+    assert run(_LAST_WORDS) == Ending("last words", 0)
