@@ -32,8 +32,8 @@ class Result:
     exit: int = Exit.DONE
 
     @property
-    def made(self) -> Document:
-        """The object for JSON."""
+    def for_json(self) -> Document:
+        """The object, made now if a function makes it."""
         return self.document() if callable(self.document) else self.document
 
 
@@ -54,7 +54,7 @@ def render(command: str, returned: Returned, screen: Screen, *, as_json: bool) -
     try:
         for result in results:
             if as_json:
-                screen.line(_envelope(command, ok=not result.exit, result=result.made))
+                screen.line(_envelope(command, ok=not result.exit, result=result.for_json))
             else:
                 result.show(screen)
             exits.append(result.exit)

@@ -77,7 +77,8 @@ class Halt:
     def __str__(self) -> str:
         told = ", ".join(map(str, self.pids))
         remedy = " ".join(("kill -CONT", *map(str, self.pids)))
-        return f"{self.who} (pid {told}) is halted by a signal; type: {remedy}"
+        are = "is" if len(self.pids) == 1 else "are"
+        return f"{self.who} (pid {told}) {are} halted by a signal; type: {remedy}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -104,7 +104,7 @@ class Look:
         is_left = workforce is None or workforce.threads or not workforce.halted
         if self.halt or self.state is not State.FAILING or is_left:
             return self.halt
-        return Halt("its worker", self.workers)
+        return Halt("its worker" if len(self.workers) == 1 else "its workers", self.workers)
 
     @property
     def told_by(self) -> tuple[Generation, HealthRecord | None]:

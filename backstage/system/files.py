@@ -112,33 +112,31 @@ def open_regular(path: Path) -> int:
     Waits for nobody, and follows no link in another user's directory. Raises OSError: ENOENT for a
     pipe or a device, ELOOP for such a link.
     """
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-    if path.parent.stat().st_uid not in {os.geteuid(), 0}:
-        flags |= os.O_NOFOLLOW
-    descriptor = os.open(path, flags)
-    mode = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(mode):
-        return descriptor
-    os.close(descriptor)
-    number = errno.EISDIR if stat.S_ISDIR(mode) else errno.ENOENT
-    raise OSError(number, os.strerror(number), str(path))
+    is_own = path.parent.stat().st_uid in {os.geteuid(), 0}
+    return _opened(path, 0 if is_own else os.O_NOFOLLOW)[0]
 
 
 def read_regular(path: Path, most: int) -> tuple[bytes, os.stat_result]:
-    """Read up to `most` bytes of a file that another user may have replaced, and its facts.
+    """Read up to `most` bytes of a small file, opened as by `open_regular`, and its facts.
 
-    Waits for nobody and follows no link. Raises OSError, also for anything but a regular file. It
-    is as quick as a read can be, because a look at a Venue reads a few small files for each Act.
+    Follows no link at all. It is as quick as a read can be, because a look at a Venue reads a few
+    such files for each Act.
     """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = os.open(path, flags)
+    descriptor, facts = _opened(path, os.O_NOFOLLOW)
     try:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
         return os.read(descriptor, min(most, facts.st_size)), facts
     finally:
         os.close(descriptor)
+
+
+def _opened(path: Path, flags: int) -> tuple[int, os.stat_result]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags)
+    facts = os.fstat(descriptor)
+    if stat.S_ISREG(facts.st_mode):
+        return descriptor, facts
+    os.close(descriptor)
+    number = errno.EISDIR if stat.S_ISDIR(facts.st_mode) else errno.ENOENT
+    raise OSError(number, os.strerror(number), str(path))
 
 
 def hold_lock(path: Path) -> bool:

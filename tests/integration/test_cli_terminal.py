@@ -56,7 +56,7 @@ def test_a_terminal_gets_what_it_can_show(
 
 
 def test_80_columns_are_enough(act: Act) -> None:
-    """A reason keeps to its own line, however long it is, so that it can be pasted."""
+    """For an Act in order: a reason is not wrapped, so that it can be pasted."""
     for words in (["status", act.name], ["venue", "info"], ["start", act.name], ["env", act.name]):
         with terminal(*words, cwd=act.paths.venue.top) as shown:
             assert shown.end() == 0

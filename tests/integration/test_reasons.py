@@ -201,18 +201,26 @@ def test_a_halted_master_is_told_and_what_to_type(act: Act, venue: Venue) -> Non
     assert act.snapshot().reason == ""
 
 
-def test_a_start_does_not_wait_for_a_halted_worker(act: Act) -> None:
-    """It cannot go on, so the start says at once what to type; a restart replaces it."""
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_start_does_not_wait_for_halted_workers(act: Act, count: int) -> None:
+    """They cannot go on, so the start says at once what to type; a restart replaces them."""
     act.start()
+    before = act.vassal_text
+    act.rewrite(f"{before}processes = {count}\n", based_on=before)
     master = act.pid
     assert master
-    worker = psutil.Process(master).children()[0].pid
-    os.kill(worker, signal.SIGSTOP)
+    workers = sorted(child.pid for child in psutil.Process(master).children())
+    assert len(workers) == count
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
     assert until(lambda: act.state is State.FAILING, Deadline(PATIENCE))
-    with pytest.raises(ActFailed, match=f"cannot go on: .*kill -CONT {worker}"):
+    told = "its worker (pid " if count == 1 else "its workers (pid "
+    with pytest.raises(ActFailed, match=f"cannot go on: {re.escape(told)}.*kill -CONT") as caught:
         act.start(wait=10 * PATIENCE)
+    assert {str(worker) for worker in workers} <= {*str(caught.value).split()}
     act.restart()
     assert act.state is State.RUNNING
+    act.rewrite(before, based_on=act.vassal_text)
 
 
 def test_a_halted_emperor_is_told_and_what_to_type(make_venue: MakeVenue) -> None:

@@ -21,6 +21,7 @@ from backstage.system.files import (
     lock_holder,
     make_private,
     open_regular,
+    read_regular,
     read_whole,
     refuse_writable_by_others,
     remove_tree,
@@ -185,6 +186,19 @@ def test_nobody_is_waited_for_to_read_a_file(tmp_path: Path) -> None:
     for name in ("file", "link"):
         with os.fdopen(open_regular(tmp_path / name)) as file:
             assert file.read() == "content"
+
+
+def test_a_small_file_is_read_up_to_a_limit_and_no_link_is_followed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    assert read_regular(path, 100) == (b"content", path.stat())
+    assert read_regular(path, 4)[0] == b"cont"
+    (tmp_path / "link").symlink_to("file")
+    with pytest.raises(OSError, match="symbolic links"):
+        read_regular(tmp_path / "link", 100)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileNotFoundError):
+        read_regular(tmp_path / "pipe", 100)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a directory of another user")
