@@ -66,6 +66,7 @@ lock: setup
 		--quiet --custom-compile-command "make lock" --output-file requirements/development.txt $(LOCK)
 
 docs: setup
+	rm -rf build/doctrees
 	BACKSTAGE_RENEW=1 $(BIN)/python -m pytest -q tests/cli/test_help.py
 	$(SPHINX) --write-all -b html docs build/site
 	$(SPHINX) -b man docs build/man

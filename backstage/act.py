@@ -212,7 +212,7 @@ class Act:
         self._emperor.refuse_lost()
         executed.refuse_loose(self.paths.venue, self.paths)
         if check:
-            trial.try_out(self.paths, self._waiter.look(), wait)
+            self.try_out(wait)
         log, deadline = log_mark(self.paths), _deadline(wait)
         with self._acting("restarting", Deed.BEGIN):
             self._emperor.refuse_halted()
@@ -234,6 +234,13 @@ class Act:
             self._emperor.wake()
         if deadline:
             self._await_new(moment, deadline, log)
+
+    def try_out(self, wait: float | None = 30.0) -> None:
+        """Raise CheckFailed if the Act runs, and would not answer well with its code on disk.
+
+        That is tried in a process of its own; nothing changes.
+        """
+        trial.try_out(self.paths, self._waiter.look(), wait)
 
     def check(self, text: str) -> None:
         """Raise EditRefused if the Act could not run with this text as its vassal file."""

@@ -20,6 +20,7 @@ __all__ = [
     "new_act",
     "new_venue",
     "relocate_venue",
+    "rename_act",
     "retire_venue",
     "unretire_act",
     "unretire_venue",
@@ -77,19 +78,35 @@ def new_act(
     return create(venue, name, template=template, port=port, start=start)
 
 
-def unretire_act(venue: Venue, name: str, *, start: bool = True) -> Act:
+def unretire_act(venue: Venue, name: str, *, new_name: str = "", start: bool = True) -> Act:
     """Bring a retired Act back, and start it if it was to run when it was retired.
 
     `name` is that of the Act, or of its directory in `retired/` if not the last of several is
-    meant. Its project, data and logs are where they were; if its port is taken, it gets another
-    one. On an error, it stays retired.
+    meant; `new_name` is another name for it. Its project, data and logs are where they were; if its
+    port is taken, it gets another one. On an error, it stays retired.
 
-    Raises ActFailed if there is none or its name is taken, PortUnavailable, CannotWrite, and what
-    `act.start` raises.
+    Raises NameNotAllowed, ActFailed if there is none or its name is taken, PortUnavailable,
+    CannotWrite, and what `act.start` raises.
     """
     from .operations.unretire import unretire
 
-    return unretire(venue, name, start=start)
+    return unretire(venue, name, start=start, new_name=new_name)
+
+
+def rename_act(act: Act, name: str) -> Act:
+    """Give an Act another name, and return it as it is then; it runs if it was to run.
+
+    Its project, data, logs, port, domains and settings in venue.yaml stay its own; its Python
+    package keeps its name. Visitors wait or get nginx's page while it stops and starts. On an
+    error, everything is restored; only if it does not start any more, it has the new name.
+
+    Raises NameNotAllowed, ActFailed if it would not start again, NotAllowed if only root may change
+    its domains, SettingsError, SiteRefused, CannotWrite, and what `act.start` raises.
+    """
+    from .operations.rename import rename
+    from .venue import Venue
+
+    return rename(Venue(act.paths.venue), act.name, name)[0]
 
 
 def retire_venue(venue: Venue) -> Path:

@@ -24,6 +24,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Create and retire": {
         "new-venue": ("new_venue:new_venue", "Create a Venue and start its Emperor."),
         "new-act": ("new_act:new_act", "Create an Act and start it."),
+        "rename": ("rename:rename", "Give an Act another name."),
         "retire": ("retire:retire", "Stop an Act and move its files to retired/."),
         "relocate": ("relocate:relocate", "Make a moved or copied Venue work where it is."),
         "unretire": ("unretire:unretire", "Bring back a retired Act, or a retired Venue."),

@@ -30,6 +30,7 @@ _MEANT = {
     **{"init": "new-venue MyVenue", "up": "venue start", "down": "venue stop"},
     **{"enable": "systemd install", "disable": "systemd uninstall", "history": "events"},
     **{"serve": "nginx bind {act}", "bind": "nginx bind {act}", "unbind": "nginx unbind {act}"},
+    **dict.fromkeys(("mv", "move"), "rename {act} NEW_NAME"),
     **{"version": "--version", "browse": "open {act}"},
 }
 

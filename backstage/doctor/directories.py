@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..facts.command_line import join, quote
-from ..layout import retirement, venue_retirement
+from ..layout import renaming, retirement, venue_retirement
 from ..layout.paths import ActPaths, VenuePaths
 from ..system import users
 from ..uwsgi import vassal_files
@@ -202,6 +202,10 @@ def _half_retired(venue_paths: VenuePaths) -> Iterator[Finding]:
         elif each.was_killed:
             command = join(["backstage", "retire", each.act, "--yes"])
             yield warning(each.act, "is half retired", Remedy("to finish that,", command))
+    if renames := renaming.read(venue_paths):
+        command = join(["backstage", "rename", renames.before, renames.after])
+        what = f"is half renamed to {renames.after}"
+        yield warning(renames.before, what, Remedy("to finish that,", command))
     if venue_retirement.read(venue_paths):
         command = join(["backstage", "unretire", str(venue_paths.top)])
         words = "to finish that, retire it again; to undo it,"

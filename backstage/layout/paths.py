@@ -144,6 +144,11 @@ class VenuePaths:
         return self.own / "relocation.json"
 
     @cached_property
+    def renaming(self) -> Path:
+        """Exists while an Act is being renamed, and says which one."""
+        return self.own / "renaming.json"
+
+    @cached_property
     def past(self) -> Path:
         """The directory for what the watcher has counted, one file for each Act."""
         return self.own / "past"

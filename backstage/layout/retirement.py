@@ -23,7 +23,8 @@ _RECORD = "retired.json"
 class Retirement:
     """An Act in `retired/`. `wanted` tells whether it was to run.
 
-    `returning` tells whether its files are being moved back, `text` with which vassal file then.
+    `returning` tells whether its files are being moved back, `text` with which vassal file then,
+    and `new_name` under which name, if another one.
     """
 
     directory: Path
@@ -31,6 +32,7 @@ class Retirement:
     wanted: bool = False
     returning: bool = False
     text: str = ""
+    new_name: str = ""
 
     @property
     def project(self) -> Path:
@@ -45,6 +47,16 @@ class Retirement:
     def logs(self) -> Path:
         """The directory for its logs; no Act has a name with a dot."""
         return self.directory / f"{self.act}.logs"
+
+    @property
+    def past(self) -> Path:
+        """What the watcher had counted of it."""
+        return self.directory / f"{self.act}.past.json"
+
+    @property
+    def name(self) -> str:
+        """The name under which it returns."""
+        return self.new_name or self.act
 
     @property
     def was_killed(self) -> bool:
@@ -62,9 +74,9 @@ class Retirement:
         if [path.name for path in self.directory.iterdir()] == [_RECORD]:
             remove_tree(self.directory)
 
-    def begin_return(self, text: str) -> Retirement:
+    def begin_return(self, text: str, new_name: str = "") -> Retirement:
         """Record that its files are about to be moved back, with this vassal file."""
-        returning = replace(self, returning=True, text=text)
+        returning = replace(self, returning=True, text=text, new_name=new_name)
         returning.write()
         return returning
 
@@ -97,7 +109,7 @@ def _read(directory: Path) -> Retirement | None:
     try:
         facts = json.loads(contents(directory / _RECORD))
         found = Retirement(directory, **facts)
-        return found if is_act_name(found.act) else None
+        return found if is_act_name(found.act) and is_act_name(found.name) else None
     except FileNotFoundError:
         return next(_of_earlier_version(directory), None)
     except (OSError, ValueError, TypeError):

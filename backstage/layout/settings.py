@@ -14,6 +14,7 @@ from unicodedata import category
 from ..errors import SettingsError
 from ..facts.health import HealthCheck
 from ..facts.notices import Target
+from ..system.files import contents
 from .yaml_file import MappingNode, Node, ScalarNode, SequenceNode, top_node
 
 _LOWEST_PORT = 1024
@@ -131,12 +132,26 @@ def read_settings(path: Path) -> Settings:
 
 def lines_of_acts(path: Path) -> dict[str, int]:
     """The lines at which a venue.yaml begins the settings of each Act. Raises SettingsError."""
+    return {key.value: key.start_mark.line + 1 for key in _keys_of_acts(path)}
+
+
+def with_act_renamed(path: Path, before: str, after: str) -> str:
+    """The text of a venue.yaml in which the settings of one Act are those of another one.
+
+    Comments and order stay as they are. Raises SettingsError.
+    """
+    text = contents(path).decode()
+    for key in _keys_of_acts(path):
+        if key.value == before:
+            return f"{text[: key.start_mark.index]}{after}{text[key.end_mark.index :]}"
+    return text
+
+
+def _keys_of_acts(path: Path) -> list[Node]:
     document, reader = top_node(path), _Reader(path)
     top = reader.pairs(document, "settings") if document else []
     acts = [value for key, value in top if key.value == "acts"]
-    return {
-        key.value: reader.line_of(key) for node in acts for key, _ in reader.pairs(node, "acts")
-    }
+    return [key for node in acts for key, _ in reader.pairs(node, "acts")]
 
 
 _T = TypeVar("_T")

@@ -70,12 +70,12 @@ def plan_binding(act: Act, request: BindRequest, nginx: Nginx) -> Plan:
     if present:
         refuse_edited(present, request.replace_edited)
     site, notes = _site(act, request, nginx)
-    name = present.file.name if present else _free_name(act.paths, place)
+    name = present.file.name if present else free_name(act.paths, place)
     _refuse_bound(site, present, place, nginx, files)
     for port in (nginx.http_port, *([nginx.https_port] if site.tls else [])):
         nginx.refuse_taken_port(port, files)
     told = static_files.ask(act.paths, site.domains)
-    _refuse_unreadable(act, site, told.shares, nginx.reader)
+    refuse_unreadable(act, site, told.shares, nginx.reader)
     listening = nginx.listening(files)
     changes: env_changes.Changes = {}
     granted: tuple[str, ...] = ()
@@ -182,7 +182,7 @@ def _refuse_bound(
             raise SiteRefused(f"{what}; remove it there first")
 
 
-def _refuse_unreadable(act: Act, site: Site, shared: Iterable[Share], reader: Reader) -> None:
+def refuse_unreadable(act: Act, site: Site, shared: Iterable[Share], reader: Reader) -> None:
     """Refuse files that nginx's user cannot read, with the command that lets it."""
     wanted = {f"{share.kind} files": Path(share.root) for share in shared}
     for what, path in wanted.items():
@@ -272,7 +272,7 @@ def _undefended(addresses: Iterable[str], files: Mapping[str, str]) -> tuple[str
     return tuple(each for each in addresses if config_parser.address(each) not in defended)
 
 
-def _free_name(act_paths: ActPaths, place: Place) -> str:
+def free_name(act_paths: ActPaths, place: Place) -> str:
     """The name of a new site's file; distinct if another Venue of that name has taken it."""
     name = file_name(act_paths.venue.top.name, act_paths.name)
     if not place.file(name).exists():

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ..act import Act
 from ..errors import SiteRefused
 from ..layout.former_path import FormerPath
 from ..layout.paths import VenuePaths
 from ..system.files import telling_disk_trouble
 from ..system.locks import locked
-from . import rendering
+from . import plan, rendering, upstreams
 from .program import Nginx
 from .reload import reload
 from .site import read_record
@@ -54,6 +55,29 @@ def relocated(sites: Iterable[Placed], path: FormerPath, nginx: Nginx) -> Iterat
         if record and not each.edited:
             text = rendering.render(record.site, listening, each.file.name.removesuffix(".conf"))
         yield Outdated(each, text)
+
+
+def rename(placed: Placed, act: Act, path: FormerPath, nginx: Nginx) -> None:
+    """Have nginx serve an Act that was renamed; `path` is that of its directory.
+
+    On an error, everything is restored. Raises SiteRefused, CannotWrite.
+    """
+    shares = tuple(replace(each, root=path.replaced(each.root)) for each in placed.site.shares)
+    site = replace(placed.site, act=act.name, target=upstreams.of(act.paths), shares=shares)
+    plan.refuse_unreadable(act, site, shares, nginx.reader)
+    with _at_work(nginx), ExitStack() as undo:
+        place = nginx.place()
+        name = plan.free_name(act.paths, place)
+        text = rendering.render(site, nginx.listening(nginx.files()), name.removesuffix(".conf"))
+        undo.callback(reload, nginx, ())
+        for each in (*place.paths(placed.file.name), *place.paths(name)):
+            undo.callback(FileBackup.of(each).put_back)
+        place.write(name, text)
+        place.remove(placed.file.name)
+        if said := nginx.fault():
+            raise SiteRefused("nginx rejects its configuration with the renamed site", said)
+        reload(nginx, ())
+        undo.pop_all()
 
 
 def renew(sites: Sequence[Outdated], nginx: Nginx) -> ExitStack:

@@ -76,6 +76,21 @@ def examine(venue_paths: VenuePaths, made: Made, *, is_copy: bool) -> Work:
     return Work(found, links, chosen, left)
 
 
+def examine_renaming(venue_paths: VenuePaths, former: FormerPath) -> Work:
+    """What names the former directory of an Act that was renamed; changes nothing.
+
+    Retired Acts may have had that directory before it.
+    """
+    found = {name: each for name, each in _changes(venue_paths, former) if _is_in_use(name)}
+    links = {name: both for name, both in _links(venue_paths, former) if _is_in_use(name)}
+    left = (*_elsewhere(venue_paths, former), *_in_projects(venue_paths, former))
+    return Work(found, links, {}, left)
+
+
+def _is_in_use(name: str) -> bool:
+    return not name.startswith(("retired/", ".backstage/"))
+
+
 def is_of_acts(name: str) -> bool:
     """Whether it is a vassal file, whose date the Emperor compares."""
     return name.startswith(_OF_ACTS)

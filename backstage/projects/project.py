@@ -78,7 +78,8 @@ def run_by(act_paths: ActPaths) -> Project:
     )
     if paths := [str(directory / value) for _, value in script.values(*_PYTHON_PATHS)]:
         given["PYTHONPATH"] = ":".join(paths)
-    module = next(iter(script.values("module", "wsgi")), ("", ""))[1].partition(":")[0]
+    named = script.last("module", "wsgi")
+    module = script.value(named).partition(":")[0] if named else ""
     entries = [directory / f"{module.replace('.', '/')}.py", directory / "manage.py"]
     given.setdefault(
         "DJANGO_SETTINGS_MODULE", _settings_in(entries) or f"{act_paths.name}.settings"

@@ -60,17 +60,18 @@ def _named(placeholders: Mapping[str, str]) -> HealthCheck | None:
 
 def _default(act_paths: ActPaths, file: VassalFile) -> HealthCheck:
     if speaks_http(file):
-        return HealthCheck(path=_READY) if _is_ours(act_paths) else _USUAL
+        return HealthCheck(path=_READY) if _is_ours(act_paths, file) else _USUAL
     place = places.of(act_paths)
     # Of another project at such a socket, nobody knows whether it has pages at all.
-    is_known = place and place.protocol == places.UWSGI and _is_ours(act_paths)
+    is_known = place and place.protocol == places.UWSGI and _is_ours(act_paths, file)
     return HealthCheck(path=_READY) if is_known else _NONE
 
 
-def _is_ours(act_paths: ActPaths) -> bool:
+def _is_ours(act_paths: ActPaths, file: VassalFile) -> bool:
     """Whether the project has the module of our scaffold that answers there."""
-    with suppress(OSError):
-        descriptor = open_regular(act_paths.top / act_paths.name / _READY_FILE)
+    package = (file.get("module") or act_paths.name).partition(".")[0]
+    with suppress(OSError, ValueError):
+        descriptor = open_regular(act_paths.top / package / _READY_FILE)
         with os.fdopen(descriptor, "rb") as module:
             return f'"{_READY}"'.encode() in module.read(_LONGEST_FILE)
     return False

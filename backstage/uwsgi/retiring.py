@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ def move_away(act_paths: ActPaths, begun: Retirement) -> None:
     _move(act_paths.top, begun.project)
     for path in logs_of(act_paths):
         _move(path, begun.logs / path.name)
+    _move(act_paths.past, begun.past)
     clear(act_paths)
     _move(act_paths.kept, begun.vassal)
 
@@ -24,8 +25,12 @@ def move_away(act_paths: ActPaths, begun: Retirement) -> None:
 def move_back(act_paths: ActPaths, returning: Retirement) -> None:
     """Move everything back; the vassal file in `retired/` stays until all else is done."""
     _move(returning.project, act_paths.top)
-    for path in [*returning.logs.glob("*")]:
-        _move(path, act_paths.venue.log / path.name)
+    names = _log_names(returning.act, act_paths.name)
+    for directory in (returning.logs, act_paths.own_log):
+        for before, after in names.items():
+            goal = act_paths.venue.log if directory == returning.logs else directory
+            _move(directory / before, goal / after)
+    _move(returning.past, act_paths.past)
     vassal_files.write(act_paths.kept, returning.text)
     returning.end_return()
 
@@ -34,17 +39,25 @@ def undo_return(act_paths: ActPaths, returning: Retirement) -> None:
     """Leave the Act retired after all, and what is left here as it was."""
     act_paths.kept.unlink(missing_ok=True)
     _move(act_paths.top, returning.project)
-    for path in logs_of(act_paths):
-        _move(path, returning.logs / path.name)
-    replace(returning, returning=False, text="").write()
+    _move(act_paths.past, returning.past)
+    names = _log_names(act_paths.name, returning.act)
+    for directory in (act_paths.own_log, act_paths.venue.log):
+        for before, after in names.items():
+            goal = returning.logs if directory == act_paths.venue.log else directory
+            _move(directory / before, goal / after)
+    replace(returning, returning=False, text="", new_name="").write()
 
 
 def logs_of(act_paths: ActPaths) -> Iterator[Path]:
     """The Act's logs: a directory if it has a user of its own, else files."""
-    log = act_paths.venue.log
-    for name in (act_paths.name, f"{act_paths.name}.log", f"{act_paths.name}.log.1"):
-        if (log / name).exists():
-            yield log / name
+    for name in _log_names(act_paths.name, act_paths.name):
+        if (act_paths.venue.log / name).exists():
+            yield act_paths.venue.log / name
+
+
+def _log_names(before: str, after: str) -> Mapping[str, str]:
+    """What an Act's logs are called under two names; in its own directory too."""
+    return {f"{before}{suffix}": f"{after}{suffix}" for suffix in ("", ".log", ".log.1")}
 
 
 def clear(act_paths: ActPaths) -> None:

@@ -13,7 +13,8 @@ from backstage.facts.states import State
 from backstage.layout import registry
 from backstage.nginx import binding
 from backstage.nginx.plan import BindRequest
-from backstage.shortcuts import new_act, new_venue, use_venue
+from backstage.shortcuts import new_act, new_venue, rename_act, use_venue
+from backstage.uwsgi.health_check import check_of
 from backstage.venue import Venue
 from tests.own_ports import own_ports
 from tests.patience import PATIENCE
@@ -67,6 +68,57 @@ def test_an_act_that_ran_runs_again(venue: Venue, blog: Act) -> None:
     assert call("unretire", "blog", cwd=venue.path).returncode == 0
     assert blog.state is State.STOPPED
     blog.start()
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="nginx is not installed")
+def test_a_renamed_act_serves_its_domain(venue: Venue, blog: Act, web: Web) -> None:
+    """Its pages, its static files and its health are as before, and nginx has one site of it."""
+    binding.bind(blog, BindRequest(domains=("named.test",)))
+    port, allowed = blog.get_uwsgi_port(), dict(blog.env)["ALLOWED_HOSTS"]
+    done = call("rename", "blog", "shop", cwd=venue.path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"● shop  running    http://localhost:{port}/\n"
+    shop = venue["shop"]
+    assert "blog" not in venue
+    assert dict(shop.env)["ALLOWED_HOSTS"] == allowed
+    assert check_of(shop.paths).path == "/readyz"
+    assert shop.manage("check")
+    for path in ("/", "/static/welcome.css"):
+        assert web.ask("named.test", path).status == 200
+    assert [each.name for each in web.sites.glob("*-*.conf")] == ["backstage-going-shop.conf"]
+    assert [each.site.act for each in binding.bound(venue.paths, web.nginx)] == ["shop"]
+    assert rename_act(shop, "blog") == blog
+    assert web.ask("named.test").status == 200
+    binding.unbind(blog)
+
+
+def test_an_act_that_would_not_start_again_is_not_renamed(venue: Venue, blog: Act) -> None:
+    """It runs on, with the code that it has loaded."""
+    settings = blog.paths.top / "blog" / "settings.py"
+    text, pid = settings.read_text(), blog.pid
+    settings.write_text(f"{text}import nonsense\n")
+    done = call("rename", "blog", "shop", cwd=venue.path)
+    settings.write_text(text)
+    assert done.returncode == 1
+    assert "because it would not start again: ModuleNotFoundError" in done.stderr
+    assert "--no-check" not in done.stderr
+    assert ("shop" in venue, blog.pid, blog.state) == (False, pid, State.RUNNING)
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="nginx is not installed")
+def test_what_nginx_rejects_undoes_the_renaming(venue: Venue, blog: Act, web: Web) -> None:
+    binding.bind(blog, BindRequest(domains=("kept.test",)))
+    broken = web.sites / "broken.conf"
+    broken.write_text("nonsense;\n")
+    try:
+        done = call("rename", "blog", "shop", cwd=venue.path)
+    finally:
+        broken.unlink()
+    assert done.returncode == 4
+    assert "nonsense" in done.stderr
+    assert ("shop" in venue, blog.state) == (False, State.RUNNING)
+    assert web.ask("kept.test").status == 200
+    binding.unbind(blog)
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="nginx is not installed")

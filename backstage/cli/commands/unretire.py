@@ -19,14 +19,16 @@ _EXITS = (Exit.FAILED, Exit.REFUSED, Exit.PORT, Exit.SYSTEM, Exit.LATE, Exit.BUS
 _EXAMPLES = """
 backstage unretire blog
 backstage unretire 2026-11-22-blog     # not the last one of that name
+backstage unretire blog --as blog2
 backstage unretire /srv/MyVenue.retired-2026-11-22
 """
 
 
 @command("unretire", examples=_EXAMPLES, exits=_EXITS)
 @click.argument("what", metavar="ACT|PATH")
+@click.option("--as", "new_name", metavar="NAME", default="", help="Give the Act another name.")
 @click.option("--no-start", is_flag=True, help="Do not start it.")
-def unretire(session: Session, what: str, no_start: bool) -> Result:
+def unretire(session: Session, what: str, new_name: str, no_start: bool) -> Result:
     """Bring back a retired Act, or a retired Venue.
 
     The project of the Act, its database, vassal file and logs are where they were. It starts if it
@@ -36,11 +38,13 @@ def unretire(session: Session, what: str, no_start: bool) -> Result:
     before.
     """
     if "/" in what or "." in what:
+        if new_name:
+            raise click.UsageError("--as is for an Act; a Venue comes back under its own name")
         return venue_retirement.unretire(Path(what).expanduser().resolve())
     if not no_start:
         start_unit(session)
     with nullcontext() if session.as_json else session.screen.waiting(f"Bringing back {what}"):
-        act = shortcuts.unretire_act(session.venue, what, start=not no_start)
+        act = shortcuts.unretire_act(session.venue, what, new_name=new_name, start=not no_start)
     seen = act.snapshot()
     document = {
         **{"act": act.name, "state": str(seen.state)},
