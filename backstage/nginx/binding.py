@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from ..act import Act
-from ..errors import SiteRefused
+from ..errors import BackstageError, SiteRefused
 from ..facts.states import State
 from ..layout.paths import VenuePaths
 from ..layout.shipped_files import shelf
 from ..system import as_user, users
 from ..system.files import telling_disk_trouble, write_atomically
 from ..system.locks import locked
+from . import certbot
 from .plan import BindRequest, Plan, bind_words, plan_binding, plan_unbinding, refuse_edited
 from .program import Nginx, find
 from .reload import reload, start, stop
@@ -48,13 +49,17 @@ class Bound:
 def bind(act: Act, request: BindRequest, nginx: Nginx | None = None) -> Bound:
     """Have nginx serve an Act under these domains, instead of those it had before.
 
-    Returns when nginx serves them and the Act accepts their names. Raises SiteRefused, NotAllowed,
+    Returns when nginx serves them and the Act accepts their names. With `automatic`, certbot is run
+    if it can be, and the site gets its certificate. Raises SiteRefused, NotAllowed,
     PortUnavailable, CannotWrite or what `act.restart` raises; then everything is restored.
     """
     nginx = nginx or find()
     with _at_work(nginx, act, bind_words(act.name, request)):
         plan = plan_binding(act, request, nginx)
         done = carry_out(_steps(act, plan, nginx))
+        if plan.site.automatic and plan.site.tls is None and certbot.is_ready(nginx):
+            plan, more = _with_certificate(act, request, plan, nginx)
+            done += more
     return _bound(plan, done, nginx)
 
 
@@ -96,6 +101,32 @@ def tls_files(certificate: str, key: str) -> Tls:
     """The absolute paths of a certificate and its key, links not resolved."""
     # The target of a link changes with each renewal.
     return Tls(str(Path(certificate).absolute()), str(Path(key).absolute()))
+
+
+def _with_certificate(
+    act: Act, request: BindRequest, plan: Plan, nginx: Nginx
+) -> tuple[Plan, tuple[Step, ...]]:
+    """The plan with a certificate, and what was done for it; without one, the site stays as it is.
+
+    The authority asks nginx for the proof, so this begins when the site is served without TLS.
+    """
+    if why := certbot.obtain(nginx, plan.site):
+        return _noted(plan, f"certbot got no certificate: {why}"), ()
+    got = Step(Deed.GET_CERTIFICATE, _nothing, _nothing, details=plan.site.names)
+    try:
+        # The site that was just written is ours.
+        secured = plan_binding(act, replace(request, replace_edited=True), nginx)
+        return secured, (got, *carry_out(_steps(act, secured, nginx)))
+    except BackstageError as error:
+        return _noted(plan, f"the certificate is not used yet: {error}"), (got,)
+
+
+def _noted(plan: Plan, note: str) -> Plan:
+    return replace(plan, notes=(note, *plan.notes))
+
+
+def _nothing() -> None:
+    """There is nothing to do, or to undo: a certificate that nobody uses does no harm."""
 
 
 @contextmanager

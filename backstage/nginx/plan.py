@@ -14,6 +14,7 @@ from ..facts.command_line import join, quote
 from ..layout.paths import ActPaths
 from ..system import users
 from . import (
+    certbot,
     certificates,
     config_parser,
     env_changes,
@@ -126,10 +127,7 @@ def _automatic(site: Site, nginx: Nginx) -> tuple[Site, list[str]]:
         faults = certificates.faults(tls, site.names)
     if not faults:
         return replace(site, tls=tls), []
-    names = " ".join(f"-d {name}" for name in site.names)
-    places, reload = quote(nginx.challenges), quote(nginx.reload_command)
-    certbot = f"certbot certonly --webroot -w {places} {names} --deploy-hook {reload}"
-    notes = [*faults, f"to get one, type: {certbot}"]
+    notes = [*faults, f"to get one, type: {certbot.command(nginx, site)}"]
     if not nginx.has("certbot"):
         notes.insert(-1, "certbot is not installed; type: apt install certbot")
     return site, [*notes, f"then type: {command_for(site)}"]

@@ -20,6 +20,7 @@ class Deed(Enum):
     RELOAD_NGINX = "reloaded nginx"
     START_NGINX = "started nginx"
     RESTART_ACT = "restarted {subject}"
+    GET_CERTIFICATE = "got a certificate for {details} from certbot"
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,8 @@ def nginx(
     """Serve an Act on its domains through nginx.
 
     `bind` writes the Act's site file, tests it, reloads nginx and adds the domains to the Act's
-    settings; if a step fails, it changes nothing. `unbind` reverses this. `show` lists what is
+    settings; if a step fails, it changes nothing. With `--tls auto`, root has certbot get the
+    certificate, once certbot has an account. `unbind` reverses this. `show` lists what is
     bound and, for an ACT, prints its site file. `check` looks for problems; its exit code is 1 if
     it finds any.
     """
