@@ -14,7 +14,7 @@ from ..system import programs
 from ..system.files import contents
 from ..uwsgi import log_reasons
 from ..uwsgi.emperor import uwsgi_of
-from ..virtualenvs import namesake
+from ..virtualenvs import namesake, replacement
 from ..virtualenvs.distributions import Library
 from ..virtualenvs.versions import is_older, series_of
 from .finding import Finding, Remedy, note, ok, trouble, warning
@@ -85,6 +85,9 @@ def _no_python(venue_paths: VenuePaths, said: str) -> Finding:
         f"reinstall the {release} that was in {home.strip() or '?'}, or create a new Venue "
         "and move acts/ and kept/ into it"
     )
+    if replacement.is_needed(venue_paths.top):
+        words = "to have another release of the same series take its place,"
+        remedy = Remedy(words, "backstage relocate")
     why = log_reasons.reason_from(said) or _last_line(said)
     where = (
         "; this Venue was made on another host" if known and made.is_of_another_host(known) else ""

@@ -23,7 +23,8 @@ class Relocation:
     absolute. `ports` are the new ones of a copy's Acts, by those of its original. `restarts` tells
     whether an Emperor runs, which is stopped before and started after. `waits` is what this user
     may not change, `left` what still names the former path in the projects and what else is to be
-    seen to, one line each. `done` tells whether it was carried out.
+    seen to, one line each. `python` is the interpreter that takes the place of one that is gone, ''
+    if none does. `done` tells whether it was carried out.
     """
 
     venue: Path
@@ -35,9 +36,11 @@ class Relocation:
     restarts: bool = False
     waits: tuple[Waiting, ...] = ()
     left: tuple[str, ...] = ()
+    python: str = ""
     done: bool = False
 
     @property
     def changes(self) -> bool:
         """Whether there is or was anything to do."""
-        return bool(self.made_at != self.venue or self.files or self.links or self.waits)
+        something = bool(self.made_at != self.venue or self.files or self.links)
+        return something or bool(self.waits or self.python)

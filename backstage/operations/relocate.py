@@ -32,6 +32,7 @@ class _Origin:
     made_at: Path
     former: str
     is_copy: bool
+    python: str
     pid: int | None
     killed: bool
     ran: bool
@@ -66,7 +67,8 @@ def relocate(path: str | Path) -> Relocation:
     """Carry it out.
 
     Raises NotAVenue, NameNotAllowed, NotAllowed, Busy, CannotWrite, PortUnavailable, SiteRefused,
-    ServiceFailed: then the files are as before; and what `venue.start` raises once all is done.
+    ServiceFailed, EnvironmentFailed: then the files are as before; and what `venue.start` raises
+    once all is done.
     """
     venue = _venue(path)
     origin = _origin(venue)
@@ -76,6 +78,7 @@ def relocate(path: str | Path) -> Relocation:
     _refuse_service(venue, origin)
     runs = origin.runs
     _stop(venue, origin)
+    _as_owner(venue, partial(relocation_steps.replace_python, venue.paths))
     told = _as_owner(venue, partial(relocation_steps.begin, venue.paths, _me(), origin.is_copy))
     with _undoing(venue) as undo:
         outside.renew(undo)
@@ -99,6 +102,7 @@ def _venue(path: str | Path) -> Venue:
 def _origin(venue: Venue) -> _Origin:
     with telling_disk_trouble(f"cannot examine {venue.path}"):
         told = _as_owner(venue, partial(relocation_steps.origin, venue.paths))
+        told["python"] = _as_owner(venue, partial(relocation_steps.other_python, venue.paths))
     made_at = Path(told.pop("path"))
     service = None if told["is_copy"] else relocated_outside.service_of(venue, made_at)
     return _Origin(made_at=made_at, service=service, **told)
@@ -114,13 +118,17 @@ def _former(venue: Venue, origin: _Origin) -> FormerPath | None:
 
 def _finished(venue: Venue, origin: _Origin, outside: Outside) -> Relocation:
     """Do what a call that was killed, or had not the rights, has left to do."""
+    if origin.python:
+        _refuse_service(venue, origin)
+        _stop(venue, origin)
+        _as_owner(venue, partial(relocation_steps.replace_python, venue.paths))
     with ExitStack() as undo:
         outside.renew(undo)
         undo.pop_all()
     if origin.former and not outside.waits:
         _as_owner(venue, partial(relocation_steps.settle, venue.paths))
-    if origin.killed:
-        _start(venue, was_running=origin.ran)
+    if origin.killed or origin.python:
+        _start(venue, was_running=_restarts(origin))
     return _outside_only(venue, origin, outside, done=True)
 
 
@@ -143,7 +151,7 @@ def _stop(venue: Venue, origin: _Origin) -> None:
     if origin.pid is None:
         return
     # What stands at the former path must not lose its sockets, which a stopping Act removes.
-    if origin.made_at.exists():
+    if origin.made_at != venue.path and origin.made_at.exists():
         _as_owner(venue, partial(_kill, origin.pid))
     else:
         _as_owner(venue, partial(Emperor(venue.paths).end, _PATIENCE))
@@ -193,6 +201,7 @@ def _relocation(
         restarts=runs,
         waits=outside.waits,
         left=tuple(told["left"]),
+        python=origin.python,
         done=done,
     )
 
@@ -202,10 +211,16 @@ def _outside_only(venue: Venue, origin: _Origin, outside: Outside, *, done: bool
         venue=venue.path,
         made_at=origin.made_at,
         files=outside.files,
-        restarts=origin.killed and origin.ran,
+        restarts=_restarts(origin),
         waits=outside.waits,
+        python=origin.python,
         done=done,
     )
+
+
+def _restarts(origin: _Origin) -> bool:
+    """Whether the Emperor of a Venue that is where it was made is started again."""
+    return origin.runs if origin.python else origin.killed and origin.ran
 
 
 def _me() -> tuple[int, float]:

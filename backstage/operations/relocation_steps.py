@@ -19,6 +19,7 @@ from ..layout.paths import VenuePaths
 from ..system.files import lock_holder, make_private, remove_tree, telling_disk_trouble
 from ..system.locks import locked
 from ..uwsgi import vassal_files
+from ..virtualenvs import replacement
 from . import relocation_journal, relocation_plan
 from .relocation_journal import Journal
 from .relocation_plan import Work
@@ -56,6 +57,26 @@ def look(venue_paths: VenuePaths, is_copy: bool) -> dict[str, Any]:
     assert known
     with telling_disk_trouble(f"cannot examine {venue_paths.top}"), _ports(is_copy=is_copy):
         return _packed(relocation_plan.examine(venue_paths, known, is_copy=is_copy))
+
+
+def other_python(venue_paths: VenuePaths) -> str:
+    """The interpreter that takes the place of one that is gone; '' if none needs to.
+
+    Raises EnvironmentFailed if there is none.
+    """
+    if not replacement.is_needed(venue_paths.top):
+        return ""
+    found = replacement.find(venue_paths.top)
+    return f"{'.'.join(map(str, found.version))}, {found.executable}"
+
+
+def replace_python(venue_paths: VenuePaths) -> None:
+    """Put it in its place. Raises EnvironmentFailed."""
+    if replacement.is_needed(venue_paths.top):
+        with telling_disk_trouble(f"cannot renew the Python of {venue_paths.top}"):
+            replacement.replace(venue_paths.top, replacement.find(venue_paths.top))
+            if known := made.read(venue_paths):
+                made.write(venue_paths, replace(known, python=made.here(venue_paths).python))
 
 
 def note_stop(venue_paths: VenuePaths, me: tuple[int, float]) -> None:

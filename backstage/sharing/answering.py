@@ -115,6 +115,7 @@ class Answering:
             lines=request.lines,
             since=request.since,
             follow=request.follow,
+            level=request.level,
         )
         with journal:
             for line in journal:

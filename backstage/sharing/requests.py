@@ -55,6 +55,7 @@ class Request:
     lines: int | None = None
     since: float | None = None
     follow: bool = False
+    level: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,12 +106,14 @@ class SharedVenue(Venue):
         level: str | None = None,
         grep: str | re.Pattern[str] | None = None,
     ) -> SharedJournal:
-        if level or grep:
+        if grep:
             # A pattern of anybody's could keep the watcher busy for ever.
             raise terms.refusal(self.paths)
         begin = since.timestamp() if isinstance(since, datetime) else since
         connection = Connection(self.paths)
-        return SharedJournal(connection, names=sources, lines=lines, since=begin, follow=follow)
+        return SharedJournal(
+            connection, names=sources, lines=lines, since=begin, follow=follow, level=level
+        )
 
     def close(self) -> None:
         super().close()

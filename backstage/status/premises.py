@@ -63,7 +63,9 @@ def _missing_environment(act_paths: ActPaths, script: Script) -> Fault | None:
     interpreters = [home / "bin" / name for name in ("python", "python3")]
     if any(python.exists() for python in interpreters):
         return None
-    return line.blame(f"there is no interpreter {interpreters[0]}{_target(interpreters[0])}")
+    remedy = "type: backstage relocate" if home == act_paths.venue.top else ""
+    what = f"there is no interpreter {interpreters[0]}{_target(interpreters[0])}"
+    return line.blame(what, remedy)
 
 
 def _named(act_paths: ActPaths, script: Script, *options: str) -> tuple[Line | None, Path | None]:

@@ -53,6 +53,11 @@ class ReadyEnvironment:
     uwsgi: str
     django: str
 
+    def files_of_uwsgi(self) -> list[str]:
+        """Those of its files that are uWSGI's."""
+        own = distributions.Library(Path(self.site_packages)).files_of([self.uwsgi]) or []
+        return [*own, *([_PROGRAM] if self.uwsgi == "uwsgi" and _PROGRAM not in own else [])]
+
     def fill(self, top: Path, interpreter: Interpreter) -> None:
         """Make `top` a virtual environment with a copy of these files.
 

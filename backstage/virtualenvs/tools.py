@@ -14,15 +14,16 @@ from .interpreters import Interpreter
 
 
 @contextmanager
-def making(top: Path, interpreter: Interpreter) -> Iterator[None]:
-    """Create a virtual environment with pip at `top` while the body runs.
+def making(top: Path, interpreter: Interpreter, *, seeded: bool = True) -> Iterator[None]:
+    """Create a virtual environment at `top` while the body runs, with pip if it is `seeded`.
 
-    Raises EnvironmentFailed.
+    What is installed there stays. Raises EnvironmentFailed.
     """
     # In a separate process, because importing virtualenv takes longer than its work.
     command = [
         *(sys.executable, "-m", "virtualenv", "--python", str(interpreter.executable)),
         *("--no-download", "--no-periodic-update", "--no-setuptools", "--no-vcs-ignore"),
+        *([] if seeded else ["--no-seed"]),
         str(top),
     ]
     with programs.start(command, cwd=top.parent, env=programs.tool_environment()) as work:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -143,6 +144,44 @@ def test_a_copy_runs_nothing_until_it_is_relocated_and_then_its_own_code(origina
         assert known[0]
         assert known[1]
         assert known[0].id != known[1].id
+    finally:
+        ended(there)
+
+
+def lose_python(top: Path) -> None:
+    """As if the interpreter had been removed that the environment was made with."""
+    gone = "/opt/python-that-was-removed/bin"
+    (top / "bin" / "python").unlink()
+    (top / "bin" / "python").symlink_to(f"{gone}/python3")
+    configuration = top / "pyvenv.cfg"
+    kept = re.sub(r"(?m)^(home|base-\w+) = .*", rf"\1 = {gone}", configuration.read_text())
+    configuration.write_text(kept)
+
+
+def test_a_python_that_is_gone_is_replaced_by_another_release(original: Venue) -> None:
+    """As after an upgrade of Python, or on another host; what is installed stays."""
+    there = copied(original, "elsewhere")
+    try:
+        lose_python(there)
+        python, site = there / "bin" / "python", next(there.glob("lib/python3*/site-packages"))
+        (site / "installed.py").write_text("answer = 42")
+        planned = relocate_venue(there, dry_run=True)
+        assert not python.exists()
+        told = relocate_venue(there)
+        assert told.python == planned.python
+        assert told.python.endswith(str(Path(python.readlink()).resolve()))
+        run = [python, "-c", "import django, installed; print(installed.answer)"]
+        assert subprocess.check_output(run, text=True) == "42\n"
+        copy = use_venue(there)
+        copy.start()
+        copy["blog"].wait("running")
+        assert answer(copy["blog"]) == str(there / "acts" / "blog" / "blog" / "wsgi.py")
+        lose_python(there)
+        done = call("--venue", there, "restart", "blog", cwd=there)
+        assert "which is gone; type: backstage relocate" in done.stderr + done.stdout
+        assert relocate_venue(there).restarts
+        copy["blog"].wait("running")
+        assert not relocate_venue(there).changes
     finally:
         ended(there)
 

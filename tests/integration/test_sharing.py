@@ -219,6 +219,7 @@ def test_members_look(house: Machine) -> None:
     assert at(house, "bob", "port blog") == port
     assert at(house, "bob", "url blog") == f"http://localhost:{port.strip()}/\n"
     assert "/readyz" in at(house, "bob", "logs blog -n 50")
+    assert "/readyz" not in at(house, "bob", "logs blog -n 50 --errors")
     assert "blog" in at(house, "bob", "top")
 
 

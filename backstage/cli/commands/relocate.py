@@ -35,6 +35,9 @@ def relocate(session: Session, dry_run: bool) -> Result:
     Acts' .env files, the unit and the nginx sites. If its Emperor runs, it is stopped before and
     started after.
 
+    If the interpreter of its environment is gone, as on another host or after an upgrade of Python,
+    another release of the same series takes its place; what is installed stays.
+
     A copy gets ports of its own, and no unit or site; its original, if that is still there, is not
     touched. If anything fails, everything is undone. Units of the machine and sites of nginx need
     root. Projects are not changed; what names the former path there is shown.
@@ -53,6 +56,8 @@ def _show(made: Relocation, screen: Screen) -> None:
         _row(screen, "rewritten" if made.done else "rewrite", _listed(made.files))
     if made.links:
         _row(screen, "relinked" if made.done else "relink", _listed(made.links))
+    if made.python:
+        _row(screen, "Python", made.python)
     for before, after in made.ports.items():
         _row(screen, "port", f"{before} → {after}")
     if made.restarts:
@@ -98,6 +103,7 @@ def _document(made: Relocation) -> Document:
         "files": list(made.files),
         "links": list(made.links),
         "ports": [{"before": before, "after": after} for before, after in made.ports.items()],
+        "python": made.python or None,
         "restarts": made.restarts,
         "left": list(made.left),
         "waits": [{"what": each.what, "command": each.command} for each in made.waits],
