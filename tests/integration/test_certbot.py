@@ -135,7 +135,7 @@ def test_one_call_ends_with_https(web: Web, act: Act, authority: None) -> None:
     assert told.origin == f"https://north.test:{web.https}"
     did = "got a certificate for north.test, www.north.test from certbot"
     assert did in map(str, told.steps)
-    assert web.ask("north.test", "/healthz", tls=True).text == "ok"
+    assert web.ask("north.test", "/healthz", tls=True).text == "ok\n"
     assert web.ask("north.test", "/healthz").status == 301
     assert act.env["TLS"] == "on"
     # It is not asked again while the certificate is good.
@@ -151,4 +151,4 @@ def test_without_a_certificate_the_site_stays_and_says_why(
     assert told.notes[0].startswith("certbot got no certificate: ")
     assert "lost.test" in told.notes[0]
     assert told.notes[-2].startswith("to get one, type: certbot certonly --webroot")
-    assert web.ask("lost.test", "/healthz").text == "ok"
+    assert web.ask("lost.test", "/healthz").text == "ok\n"
