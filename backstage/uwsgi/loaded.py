@@ -19,8 +19,9 @@ from .vassal_files import TICK
 
 # No record is longer, in bytes; the Act itself may have written something else.
 _LONGEST = 65_536
-# The hook in django.ini writes this before a reload.
-_WITHDRAWN = "-"
+# The first line before a reload: the hook in django.ini empties the record; an earlier one wrote a
+# word.
+_WITHDRAWN = frozenset({"", "-"})
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def record(act_paths: ActPaths, pid: int) -> Record | None:
         return None
     text, at = found
     first, *lines = text.splitlines() or [""]
-    if first == _WITHDRAWN:
+    if first in _WITHDRAWN:
         return Record(at=at, withdrawn=True)
     if first != str(pid):
         return None
@@ -83,7 +84,6 @@ def withdraw(act_paths: ActPaths) -> None:
             # An Act with its own user may have put a link to another file there.
             if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1:
                 file.truncate()
-                file.write(f"{_WITHDRAWN}\n")
 
 
 def _is_credible(act_paths: ActPaths, path: str) -> bool:

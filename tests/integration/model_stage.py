@@ -66,7 +66,7 @@ disable-logging = true
 shared-import = %(venue)/templates/early_signals.py
 import = %(venue)/templates/early_signals.py
 shared-import = %(venue)/templates/loaded.py
-hook-as-user-atexit = write:%(venue)/run/%(act).loaded -
+hook-as-user-atexit = create:%(venue)/run/%(act).loaded
 listen = 64
 """
 

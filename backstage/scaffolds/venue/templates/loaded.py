@@ -1,7 +1,7 @@
 """Loaded by uWSGI into an Act's master at each start and reload: records what uWSGI has read.
 
 run/ACT.loaded holds the master's pid, then the SHA-256 and the path of the vassal file and of every
-file that it includes, so that later edits show. At a reload, the hook in django.ini overwrites it
+file that it includes, so that later edits show. At a reload, the hook in django.ini empties it
 just before uWSGI reads the files. A file that has changed since then is left out, as uWSGI may have
 read it before the change.
 """
@@ -20,7 +20,7 @@ INCLUDE = re.compile(r"^\s*(?:ini|include|inherit)\s*=\s*([^:\n]+)", re.MULTILIN
 VASSALS = Path(__file__).parents[1] / "vassals"
 # In seconds: the kernel's unit for the start of a process. uWSGI takes longer to read its files.
 TICK = 1 / os.sysconf("SC_CLK_TCK")
-# The hook writes a word instead of a record.
+# The hook of an earlier django.ini writes a word instead.
 SHORTEST = 3
 
 
@@ -57,7 +57,7 @@ def began() -> float:
 
 
 def emptied(record: Path) -> float:
-    """When the hook has overwritten the record; 0 if it has not."""
+    """When the hook has emptied the record; 0 if it has not."""
     facts = record.stat() if record.exists() else None
     return facts.st_mtime if facts and facts.st_size < SHORTEST else 0.0
 
