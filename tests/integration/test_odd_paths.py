@@ -32,7 +32,7 @@ def reads_its_record_anew(act: Act) -> None:
     assert after.at > before.at
 
 
-@pytest.mark.parametrize("odd", ["Max Muster", "a, b=c@d"])
+@pytest.mark.parametrize("odd", ["Max Muster", "a, b=c@d", "Büro ü", "日本"])
 def test_an_act_touches_only_files_of_its_venue(stage: Path, odd: str) -> None:
     """uWSGI's hooks split their argument at the first space."""
     parent = stage / odd
