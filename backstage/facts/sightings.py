@@ -53,7 +53,8 @@ class Workforce:
     `threads` counts the threads of workers that accept requests, `busy` those of them that handle
     one. `loading` counts workers that do not accept yet, `ended` those whose process is gone,
     `halted` those suspended by a signal, `asleep` those that the next request starts again.
-    `latency` is the recent average response time in seconds.
+    `latency` is the recent average response time in seconds. It is not `intended` that there are
+    any if the master was told to have none.
     """
 
     threads: int
@@ -65,6 +66,7 @@ class Workforce:
     requests: int = 0
     respawns: int = 0
     latency: float = 0.0
+    intended: bool = True
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from ..facts.sightings import Sighting, Vassal
 from ..facts.states import State
-from ..uwsgi.ini import VassalFile
+from ..uwsgi.ini import DAEMONS, VassalFile
 from .kind import Kind
 
-# Options that make uWSGI run another program beside or instead of its own workers.
-OPTIONS = ("attach-daemon", "attach-daemon2", "smart-attach-daemon", "smart-attach-daemon2")
+OPTIONS = DAEMONS
 
 
 def _recognises(file: VassalFile) -> bool:

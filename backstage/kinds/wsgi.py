@@ -27,7 +27,7 @@ def _must_ask(seen: Sighting) -> bool:
 def _judge(seen: Sighting, vassal: Vassal) -> State:
     if _is_asleep(seen.workforce):
         return State.SLEEPING
-    if seen.deaths >= DEATHS:
+    if seen.deaths >= DEATHS or (seen.workforce and not seen.workforce.intended):
         return State.FAILING
     if seen.workforce and not vassal.accepting:
         # These are still the old workers, or the Emperor does not know of the new ones yet.

@@ -73,6 +73,8 @@ def why(act_paths: ActPaths, look: Look) -> str:
     if look.state is State.UNHEALTHY:
         return look.health.why if look.health else ""
     workforce = look.seen.workforce
+    if workforce and not workforce.intended:
+        return failures.why_no_workers(evidence.gather(act_paths))
     if look.seen.answers is False and workforce and workforce.busy:
         return f"it does not answer: all of its {workforce.busy} threads are busy"
     return failures.why_failing(evidence.gather(act_paths), look.address) or _odd(look)

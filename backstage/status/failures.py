@@ -7,7 +7,7 @@ import signal
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from ..uwsgi import log_reasons
+from ..uwsgi import dry_run, log_reasons
 from ..uwsgi.includes import INCLUDES
 from ..uwsgi.ini import Address
 from ..uwsgi.log_reasons import Death
@@ -40,6 +40,12 @@ def why_failing(evidence: Evidence, address: Address | None) -> str:
         or (_usurper(evidence, address) if address else "")
         or _silent_end(evidence, own)
     )
+
+
+def why_no_workers(evidence: Evidence) -> str:
+    """One line: why the Act's uWSGI starts no worker."""
+    line = evidence.script.last(*dry_run.WORKERS)
+    return str(line.blame(dry_run.NO_WORKERS)) if line else dry_run.NO_WORKERS
 
 
 def why_ended(evidence: Evidence, pids: Iterable[int]) -> str:

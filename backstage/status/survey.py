@@ -417,6 +417,7 @@ def _workforce(
         # A chain reload replaces each of them once.
         respawns=max((worker.respawns for worker in master.workers), default=0),
         latency=max((worker.latency for worker in master.workers), default=0.0),
+        intended=bool(master.workers),
     )
 
 

@@ -35,6 +35,8 @@ _NUMBERS = frozenset(
         *("post-buffering", "max-requests", "reload-mercy", "worker-reload-mercy"),
     }
 )
+WORKERS = ("processes", "workers", "p")
+NO_WORKERS = "without workers it answers no request"
 _FILES = ("wsgi-file", "file")
 _MODULES = ("module", "wsgi")
 _HOMES = ("virtualenv", "home", "venv", "pyhome")
@@ -43,6 +45,8 @@ _APPLICATION = ("chdir", *_FILES, *_MODULES, *_HOMES, *_PYTHON_PATHS)
 _MODULE = re.compile(r"(?P<name>[^\W\d]\w*(\.[^\W\d]\w*)*)(:|\Z)")
 _OPTION = re.compile(r"^ +(?:-.\|)?--(\S+)", re.MULTILINE)
 _NUMBER = re.compile(r"\d+")
+# uWSGI would stop reading at anything else, and use the digits alone.
+_AFTER_PORT = re.compile(r"\s*(,|\Z)")
 _NOISE = re.compile(r"\[uWSGI\] getting |\[uwsgi-static\] added |\*\*\* WARNING")
 _SOURCE = re.compile(r" \[\w+/\w+\.c line \d+\]$")
 _PLUGINS = ("plugin", "plugins", "need-plugin", "need-plugins", "autoload")
@@ -220,11 +224,29 @@ def _refuse_numbers(script: Script) -> None:
         value = script.value(line)
         if script.knows(line) and not _NUMBER.match(value):
             raise _Found(line.blame(f"{line.key} must be a number, not '{value}'"))
+    _refuse_crew(script)
     queue = script.last("listen")
     most = int(_SOMAXCONN.read_text()) if _SOMAXCONN.exists() else 0
     if queue and (length := _NUMBER.match(queue.value)) and 0 < most < int(length[0]):
         limit = f"the limit is {most} (net.core.somaxconn)"
         raise _Found(queue.blame(f"{length[0]} is too long a queue: {limit}"))
+
+
+def _refuse_crew(script: Script) -> None:
+    """Refuse numbers of workers with which uWSGI runs none, or ends at once."""
+    most, fewest = _count(script, *WORKERS), _count(script, "cheaper")
+    if most and most[1] == 0 and not script.all(*ini.DAEMONS):
+        raise _Found(most[0].blame(NO_WORKERS))
+    if fewest and fewest[1] >= (most[1] if most else 1):
+        what = f"cheaper must be lower than processes, which is {most[1] if most else 1}"
+        raise _Found(fewest[0].blame(what))
+
+
+def _count(script: Script, *keys: str) -> tuple[Line, int] | None:
+    """The line in force, and its number; None if that is unknown."""
+    line = script.last(*keys)
+    number = _NUMBER.match(script.value(line)) if line and script.knows(line) else None
+    return (line, int(number[0])) if line and number else None
 
 
 def _refuse_values(act_paths: ActPaths, script: Script, before: Script) -> None:
@@ -253,6 +275,8 @@ def _refuse_ports(act_paths: ActPaths, script: Script, before: Script) -> None:
     for line, value, match in script.addresses():
         if not match["port"]:
             raise _Found(line.blame(f"'{value}' has no port"))
+        if not _AFTER_PORT.match(value, match.end()):
+            raise _Found(line.blame(f"'{value}' has no number as its port"))
         port = int(match["port"])
         if port > _HIGHEST_PORT:
             raise _Found(line.blame(f"port {port} is above {_HIGHEST_PORT}"))

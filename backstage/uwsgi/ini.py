@@ -30,6 +30,8 @@ _MOST_STEPS = 1000
 _HTTP_SOCKETS = ("http-socket", "http11-socket", "http", "https", "https-socket")
 _OTHER_SOCKETS = ("socket", "uwsgi-socket")
 SOCKETS = (*_HTTP_SOCKETS, *_OTHER_SOCKETS)
+# Options that make uWSGI run another program beside or instead of its own workers.
+DAEMONS = ("attach-daemon", "attach-daemon2", "smart-attach-daemon", "smart-attach-daemon2")
 PLACEHOLDERS = frozenset({"set-placeholder", "set-ph", "set"})
 # The placeholder for the port of a vassal whose daemon, not uWSGI, binds it.
 _PORT = "port"

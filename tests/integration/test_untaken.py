@@ -205,3 +205,17 @@ def test_an_act_without_a_record_says_nothing(act: Act) -> None:
         record.unlink(missing_ok=True)
     kept.rename(record)
     assert loaded.is_loaded(act.paths, act.pid)
+
+
+def test_an_act_that_was_told_to_have_no_workers_says_so(act: Act) -> None:
+    """Nobody refused the edit, as nobody watched; the Act would be reloading for ever."""
+    act.restart()
+    before = act.vassal_text
+    lines = [line for line in before.splitlines() if not line.startswith("processes")]
+    act.paths.vassal.write_text("\n".join([*lines, "processes = 0", ""]))
+    why = f"vassals/unwatched.ini, line {len(lines) + 1}: without workers it answers no request"
+    assert until(lambda: act.snapshot().reason == why, Deadline(PATIENCE))
+    assert act.state is State.FAILING
+    act.paths.vassal.write_text(before)
+    act.restart()
+    assert act.state is State.RUNNING

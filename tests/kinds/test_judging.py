@@ -31,6 +31,7 @@ PARTLY_HALTED = Workforce(threads=4, busy=0, halted=1)
 REPLACED_AND_HALTED = Workforce(threads=0, busy=0, loading=1, halted=1)
 CHEAP = Workforce(threads=0, busy=0, asleep=2)
 PARTLY_CHEAP = Workforce(threads=4, busy=0, asleep=1)
+UNMANNED = Workforce(threads=0, busy=0, intended=False)
 WAKING = Workforce(threads=0, busy=0, loading=1, asleep=1)
 NOBODY = Workforce(threads=0, busy=0)
 OFTEN_REPLACED = replace(REPLACED, respawns=2)
@@ -119,6 +120,7 @@ def wanted(
         (wanted(NEW, answers=False), State.STARTING),
         (wanted(LOADING, answers=False), State.STARTING),
         (wanted(AGAIN, answers=False), State.RELOADING),
+        (wanted(AGAIN, UNMANNED), State.FAILING),
         (wanted(UP, answers=True), State.RUNNING),
         (wanted(LOADING, answers=True), State.RUNNING),
         (wanted(AGAIN, answers=True), State.RUNNING),

@@ -145,11 +145,15 @@ def test_edits_that_can_work(rehearse: Rehearse, added: str) -> None:
         ("need-plugin = zzyzx", 'unable to load plugin "zzyzx"'),
         ("threads = four", "threads must be a number, not 'four'"),
         ("processes = -1", "processes must be a number, not '-1'"),
+        ("processes = 0", "without workers it answers no request"),
+        ("workers = 0", "without workers it answers no request"),
+        ("cheaper = 1", "cheaper must be lower than processes, which is 1"),
         ("static-map = /static", "invalid document root in static map, syntax mountpoint=docroot"),
         ("cron = 1 2 3 true", "invalid cron syntax"),
         ("chmod-socket = 9z", "invalid chmod value: 9z"),
         ("http-socket = :70000", "port 70000 is above 65535"),
         ("http-socket = 127.0.0.1:http", "'127.0.0.1:http' has no port"),
+        ("http-socket = 127.0.0.1:8001x", "'127.0.0.1:8001x' has no number as its port"),
         ("http-socket = 203.0.113.1:8009",
          "cannot bind 203.0.113.1:8009: Cannot assign requested address"),
         ("chdir = no", "no directory {venue}/vassals/no"),
@@ -164,6 +168,14 @@ def test_edits_that_can_work(rehearse: Rehearse, added: str) -> None:
 def test_edits_that_cannot_work(act: ActPaths, rehearse: Rehearse, added: str, told: str) -> None:
     expected = f"vassals/blog.ini, line 7: {told.format(venue=act.venue.top)}"
     assert rehearse(f"{added}\n") == expected
+
+
+def test_numbers_of_workers_that_uwsgi_accepts(rehearse: Rehearse) -> None:
+    """Daemons need no workers, and of several lines the last is in force."""
+    assert rehearse("processes = 0\nattach-daemon = sleep 9\n") == ""
+    assert rehearse("processes = 0\nworkers = 2\ncheaper = 1\n") == ""
+    assert rehearse("threads = 0\nharakiri = 0\n") == ""
+    assert rehearse("http = 127.0.0.1:0,x.crt,x.key\n") == ""
 
 
 def test_a_fault_is_a_value(act: ActPaths) -> None:
