@@ -46,7 +46,7 @@ CALLS = {
         "venue trouble warning note ok findings findings.severity findings.check "
         "findings.subject findings.what findings.remedy findings.command"
     ),
-    "venues": "venues venues.venue venues.emperor venues.acts venues.running",
+    "venues": "venues venues.venue venues.emperor venues.acts venues.running moved",
     f"manage {ACT} check": "act output",
     f"edit {ACT}": "act changed",
     f"env {ACT}": "act path variables variables.SECRET_KEY masked unread",

@@ -230,18 +230,36 @@ def _no_room(*_: object) -> None:
     raise OSError(28, os.strerror(28))
 
 
-def test_a_venue_that_was_moved_while_it_ran_answers_again(running: tuple[Venue, Path]) -> None:
+def moved_at(there: Path) -> list[dict[str, object]]:
+    """What `venues` tells of a Venue that was moved there."""
+    told = json.loads(call("venues", "--json", cwd=there.parent).stdout)["result"]["moved"]
+    return [each for each in told if each["venue"] == str(there)]
+
+
+def test_a_venue_that_was_moved_while_it_ran_answers_again(
+    running: tuple[Venue, Path], stage: Path
+) -> None:
     """Also at a path with a space, and with the same port; nothing of the old Emperor is left."""
     venue, there = running
     before = psutil.Process(venue.emperor.pid).children(recursive=True)
     port = venue["blog"].get_uwsgi_port()
+    alone = call("venues", cwd=stage, env={"XDG_STATE_HOME": "/nonexistent"}).stdout
+    assert f"{venue.path} " in alone, "also where it is not registered"
+    pid = venue.emperor.pid
     venue.path.rename(there)
+    (listed,) = moved_at(there)
+    command = f"backstage --venue '{there}' relocate"
+    made_at = str(venue.path)
+    assert listed == {"venue": str(there), "made_at": made_at, "pid": pid, "command": command}
+    told = f"{made_at} was moved to {there}, and its Emperor runs (pid {pid}); type: {command}"
+    assert told in call("venues", cwd=stage).stdout
     done = call("--venue", there, "status", cwd=there.parent)
     assert done.returncode == Exit.NOT_THERE
     assert f"was moved from {venue.path}" in done.stderr
     assert f"backstage --venue '{there}' relocate" in done.stderr
     done = call("--venue", there, "relocate", cwd=there.parent)
     assert done.returncode == Exit.DONE, done.stderr
+    assert not moved_at(there)
     moved = use_venue(there)
     act = moved["blog"]
     act.wait("running")

@@ -8,8 +8,9 @@ from ...errors import BackstageError
 from ...facts.states import State
 from ...layout import registry
 from ...shortcuts import use_venue
-from ...uwsgi import orphans
+from ...uwsgi import orphans, running
 from ...uwsgi.orphans import Orphan
+from ...uwsgi.running import MovedVenue
 from ..options import command
 from ..results import Result
 from ..session import Session
@@ -21,9 +22,13 @@ from ..terminal.screen import Screen, harmless
 def venues(session: Session) -> Result:
     """List your Venues and what runs in them.
 
-    Emperors that still run although their Venue was removed are listed too, with what ends them.
+    Emperors that still run although their Venue was moved or removed are listed too, with what to
+    type. Without a register of your Venues, as with another HOME, those that run are listed.
     """
-    found = [entry for path in registry.venues() if (entry := _entry(path))]
+    at_work = running.venues()
+    moved = running.moved(at_work)
+    paths = [*registry.venues()] or [*at_work]
+    found = [entry for path in paths if (entry := _entry(path))]
     left = orphans.find()
 
     def show(screen: Screen) -> None:
@@ -33,12 +38,28 @@ def venues(session: Session) -> Result:
             state = State.RUNNING if pid else State.STOPPED
             acts = f"{entry['running']} of {wording.count(int(str(entry['acts'])), 'Act')} running"
             screen.state_line(str(entry["venue"]).ljust(width), state, acts)
-        if not found:
+        for each in moved:
+            screen.line(harmless(f"{each}; type: {each.command}"))
+        if not found and not moved:
             screen.line("No Venues yet; create one: backstage new-venue MyVenue")
         for orphan in left:
             screen.line(harmless(f"{orphan.venue}: {orphan}; type: {orphan.command}"))
 
-    return Result({"venues": found, "orphans": [_fields(orphan) for orphan in left]}, show)
+    document = {
+        "venues": found,
+        "moved": [_moved(each) for each in moved],
+        "orphans": [_fields(orphan) for orphan in left],
+    }
+    return Result(document, show)
+
+
+def _moved(each: MovedVenue) -> dict[str, object]:
+    return {
+        "pid": each.pid,
+        "venue": str(each.venue),
+        "made_at": str(each.made_at),
+        "command": each.command,
+    }
 
 
 def _fields(orphan: Orphan) -> dict[str, object]:
