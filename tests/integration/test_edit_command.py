@@ -89,7 +89,7 @@ def test_programs_get_the_same_in_one_object(act: Act, drafts: Path) -> None:
         **{"act": "edited", "changed": True, "changes": ["threads = 4 → 6"]},
         **{"state": "running", "url": act.url, "reason": ""},
     }
-    unchanged = json.loads(edit(act, drafts, "true", "--json").stdout)
+    unchanged = json.loads(edit(act, drafts, "echo editing", "--json").stdout)
     assert unchanged["result"] == {"act": "edited", "changed": False}
     refused = json.loads(edit(act, drafts, "sed -i s/threads/threds/", "--json").stdout)
     assert refused["error"]["kind"] == "EditRefused"

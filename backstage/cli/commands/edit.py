@@ -20,6 +20,7 @@ from ...layout import executed
 from ...system import programs
 from ...system.files import remove_tree, write_atomically
 from ...uwsgi.ini import VassalFile
+from .. import streams
 from ..exits import Exit
 from ..options import act_argument, command, no_check_option
 from ..results import Result
@@ -115,7 +116,9 @@ def _draft(session: Session, act: Act, before: str) -> Iterator[_Draft]:
 def _edited(session: Session, act: Act, before: str, draft: _Draft) -> str:
     """A valid text from the editor, or the unchanged one. Raises EditRefused."""
     while True:
-        _open_editor(act, draft.path)
+        # With --json, standard output has nothing but the result.
+        with streams.output_to_terminal() if session.as_json else nullcontext():
+            _open_editor(act, draft.path)
         text = draft.read()
         if text == before:
             return text
