@@ -85,8 +85,8 @@ def unretire_act(venue: Venue, name: str, *, new_name: str = "", start: bool = T
     meant; `new_name` is another name for it. Its project, data and logs are where they were; if its
     port is taken, it gets another one. On an error, it stays retired.
 
-    Raises NameNotAllowed, ActFailed if there is none or its name is taken, PortUnavailable,
-    CannotWrite, and what `act.start` raises.
+    Raises NameNotAllowed, NoSuchAct if there is none, ActFailed if its name is taken,
+    PortUnavailable, CannotWrite, and what `act.start` raises.
     """
     from .operations.unretire import unretire
 

@@ -198,7 +198,7 @@ def _tell(name: str, error: BackstageError, session: Session, words: Sequence[st
     if isinstance(error, NotYours):
         error = NotYours(error.venue, error.owner, error.user, *_without_venue(words))
     code = render_error(name, error, session.screen, as_json=session.as_json)
-    if _lacks_venue(error) and name != "new-venue" and not session.as_json:
+    if _lacks_venue(error, name) and not session.as_json:
         session.screen.hint("see: backstage venues, or name a Venue with --venue PATH")
     return code
 
@@ -226,9 +226,13 @@ def _without_venue(words: Sequence[str]) -> list[str]:
     return kept
 
 
-def _lacks_venue(error: BackstageError) -> bool:
-    """Whether there is no Venue: one that was moved or copied is there."""
-    return isinstance(error, NotAVenue) and not isinstance(error, VenueMoved)
+def _lacks_venue(error: BackstageError, name: str) -> bool:
+    """Whether there is no Venue: one that was moved or copied is there.
+
+    To make one or bring one back, a path is given that is not that of a Venue yet.
+    """
+    given = name == "new-venue" or (name == "unretire" and not error.advice)
+    return isinstance(error, NotAVenue) and not isinstance(error, VenueMoved) and not given
 
 
 def _interrupted(session: Session, *, line_ended: bool = False) -> int:

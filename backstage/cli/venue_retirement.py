@@ -8,6 +8,8 @@ from shlex import join
 
 import click
 
+from ..errors import NotAVenue
+from ..layout import venue_retirement
 from ..operations import retire_venue
 from .exits import Exit
 from .results import Result
@@ -32,9 +34,18 @@ def retire(session: Session, *, yes: bool) -> Result:
     return Result(document, lambda screen: screen.line("\n".join(lines)))
 
 
-def unretire(path: Path) -> Result:
+def unretire(named: str) -> Result:
     """Bring back the Venue that was moved to this path."""
-    venue, left = retire_venue.unretire(path)
+    refuse_former(named)
+    venue, left = retire_venue.unretire(Path(named).expanduser().resolve())
     lines = [f"{venue.path} is back", *(f"to serve it again, type: {each}" for each in left)]
     document = {"venue": str(venue.path), "emperor": venue.emperor_pid, "left": list(left)}
     return Result(document, lambda screen: screen.line("\n".join(lines)))
+
+
+def refuse_former(named: str) -> None:
+    """Raise NotAVenue if this is where a retired Venue was: it comes back by where it is now."""
+    place = Path(named).expanduser()
+    if place.name and not place.exists() and (found := venue_retirement.those_of(place)):
+        line = join(["backstage", "unretire", str(found[-1])])
+        raise NotAVenue(place, f"is where a Venue was that is retired; did you mean: {line}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -75,6 +76,12 @@ def away(top: Path) -> Path:
     base = top.with_name(f"{top.name}{_MARK}{date.today().isoformat()}")
     numbered = (base.with_name(f"{base.name}-{number}") for number in range(2, 10_000))
     return next(path for path in (base, *numbered) if not path.exists())
+
+
+def those_of(place: Path) -> list[Path]:
+    """The Venues that were retired from a path and lie beside it, the oldest first."""
+    found = place.parent.glob(f"{glob.escape(place.name)}{_MARK}*")
+    return sorted(path for path in found if read(VenuePaths(path)))
 
 
 def former(top: Path) -> Path:

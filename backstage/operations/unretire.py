@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from shlex import join
 
 from ..act import Act
-from ..errors import ActFailed
+from ..errors import ActFailed, NoSuchAct
 from ..layout import registry
 from ..layout.names import check_act_name
 from ..layout.paths import ActPaths
@@ -50,8 +50,10 @@ def _found(venue: Venue, name: str) -> Retirement:
     for each in reversed(known):
         if name in {each.act, each.directory.name}:
             return each
-    there = ", ".join(each.directory.name for each in known) or "nothing"
-    raise ActFailed(name, f"is not in {venue.paths.retired}; there is {there}")
+    error = NoSuchAct(name, venue.paths.retired, tuple(each.directory.name for each in known))
+    # Nobody makes one there.
+    error.advice = None
+    raise error
 
 
 def _begun(venue: Venue, act_paths: ActPaths, found: Retirement) -> Retirement:

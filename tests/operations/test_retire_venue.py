@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from backstage.cli.exits import Exit
+from backstage.cli.program import run
 from backstage.doctor import directories
 from backstage.errors import NotAVenue
 from backstage.layout import registry, venue_retirement
@@ -151,3 +153,22 @@ def test_a_failure_leaves_everything_in_its_place(
     assert not venue.path.exists()
     retire_venue.unretire(goal)
     assert content(venue.path) == before
+
+
+@pytest.mark.parametrize("typed", ["house", "./house"])
+def test_its_former_path_leads_to_where_it_is(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: str
+) -> None:
+    """Nobody is told to make a new one in its place."""
+    goal = retire_venue.retire(venue)
+    monkeypatch.chdir(goal.parent)
+    monkeypatch.delenv("BACKSTAGE_VENUE", raising=False)
+    assert run(["unretire", typed]) == Exit.NOT_THERE
+    told = capsys.readouterr().err
+    assert told == (
+        "backstage: house is where a Venue was that is retired; "
+        f"did you mean: backstage unretire {goal.name}\n"
+    )
+    venue.path.mkdir()
+    assert run(["unretire", goal.name]) == Exit.NOT_THERE
+    assert "see: backstage venues" not in capsys.readouterr().err

@@ -11,7 +11,7 @@ import pytest
 
 from backstage.act import Act
 from backstage.doctor import directories
-from backstage.errors import ActFailed, CannotWrite
+from backstage.errors import ActFailed, CannotWrite, NoSuchAct
 from backstage.facts.states import State
 from backstage.layout import retirement
 from backstage.layout.paths import VenuePaths
@@ -85,7 +85,10 @@ def test_of_several_the_last_one_is_meant(venue: Venue, blog: Act) -> None:
 
 def test_what_is_not_there_is_told_with_what_is(venue: Venue, blog: Act) -> None:
     goal = blog.retire()
-    with pytest.raises(ActFailed, match=f"'shop' is not in .*retired; there is {goal.name}"):
+    with pytest.raises(NoSuchAct, match=rf"'shop' in .*retired; its Acts: {goal.name}$"):
+        unretire(venue, "shop", start=False)
+    unretire(venue, "blog", start=False)
+    with pytest.raises(NoSuchAct, match=r"'shop' in .*retired$"):
         unretire(venue, "shop", start=False)
 
 

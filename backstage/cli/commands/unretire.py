@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from pathlib import Path
 
 import click
 
 from ... import shortcuts
+from ...act import Act
+from ...errors import NoSuchAct, NotAVenue
 from .. import venue_retirement
 from ..exits import Exit
 from ..options import command
@@ -40,14 +41,22 @@ def unretire(session: Session, what: str, new_name: str, no_start: bool) -> Resu
     if "/" in what or "." in what:
         if new_name:
             raise click.UsageError("--as is for an Act; a Venue comes back under its own name")
-        return venue_retirement.unretire(Path(what).expanduser().resolve())
-    if not no_start:
-        start_unit(session)
-    with nullcontext() if session.as_json else session.screen.waiting(f"Bringing back {what}"):
-        act = shortcuts.unretire_act(session.venue, what, new_name=new_name, start=not no_start)
+        return venue_retirement.unretire(what)
+    try:
+        act = _brought_back(session, what, new_name, start=not no_start)
+    except (NotAVenue, NoSuchAct):
+        venue_retirement.refuse_former(what)
+        raise
     seen = act.snapshot()
     document = {
         **{"act": act.name, "state": str(seen.state)},
         **{"port": seen.port, "url": seen.url or None},
     }
     return Result(document, lambda screen: screen.state_line(act.name, seen.state, seen.url))
+
+
+def _brought_back(session: Session, name: str, new_name: str, *, start: bool) -> Act:
+    if start:
+        start_unit(session)
+    with nullcontext() if session.as_json else session.screen.waiting(f"Bringing back {name}"):
+        return shortcuts.unretire_act(session.venue, name, new_name=new_name, start=start)
