@@ -80,6 +80,18 @@ class EnvFile(Mapping[str, str]):
             self._write(before, after)
             return tuple(key for key in wanted if before.values.get(key) != wanted[key])
 
+    def read(self) -> DotEnv:
+        """The file as it is now, for `put_back`."""
+        return self._read()
+
+    def put_back(self, before: DotEnv, changed: DotEnv) -> bool:
+        """Make the file as it was before it was `changed`; False if it has changed again since."""
+        with self._changing() as now:
+            if now != changed:
+                return False
+            self._write(now, before)
+            return True
+
     def unset(self, *keys: str) -> None:
         """Remove variables. Raises SettingsError, with nothing changed, for a missing one."""
         with self._changing() as before:

@@ -256,3 +256,21 @@ def test_root_leaves_another_users_file_to_him(environment: EnvFile, act: ActPat
     facts = act.env_file.lstat()
     assert (facts.st_uid, facts.st_gid, stat.S_IMODE(facts.st_mode)) == (NOBODY, NOBODY, 0o600)
     assert environment["DEBUG"] == "on"
+
+
+def test_an_empty_value_is_replaced_in_its_place(environment: EnvFile, act: ActPaths) -> None:
+    act.env_file.write_text("SECRET_KEY=\nDEBUG=on\n")
+    assert environment.set(SECRET_KEY="abc") == ("SECRET_KEY",)
+    assert act.env_file.read_text() == "SECRET_KEY=abc\nDEBUG=on\n"
+
+
+def test_a_change_is_put_back_unless_somebody_has_changed_it_since(
+    environment: EnvFile, act: ActPaths
+) -> None:
+    before = environment.read()
+    environment.set(DEBUG="on", TLS="on")
+    changed = environment.read()
+    assert environment.put_back(before, changed)
+    assert act.env_file.read_text() == TEXT
+    assert not environment.put_back(before, changed)
+    assert act.env_file.read_text() == TEXT

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import click
 
 from ...act import Act
-from ...errors import BackstageError
+from ...errors import BackstageError, CheckFailed
 from ...facts.command_line import quote
 from ..exits import Exit
 from ..options import act_argument, command
@@ -69,7 +69,7 @@ def env(
     are kept. The Act reads its .env when it starts, so a change needs a restart. Variables already
     in its process, such as those of `env =` in the vassal file, override it. With --restart, the
     code of a running Act is first tried with the new values; if that fails, the Act runs on as
-    before.
+    before, and the file is as before.
     """
     if bool(words) == (action == "list") or (action == "get" and len(words) > 1):
         raise click.UsageError(_usage(act_name, action))
@@ -80,16 +80,24 @@ def env(
         return _listed(found, reveal)
     if action == "get":
         return _value(found, words[0])
+    before = found.env.read()
     changed = _set(found, words) if action == "set" else _unset(found, words)
+    after = found.env.read()
     aftermath = _restarted(session, found) if restart else None
+    was_refused = aftermath is not None and isinstance(aftermath.error, CheckFailed)
+    put_back = was_refused and found.env.put_back(before, after)
     document = {
         **{"act": act_name, "path": str(found.env.path)},
-        **{"changed": changed, "restarted": restart},
+        **{"changed": () if put_back else changed, "restarted": restart},
         **(aftermath.document if aftermath else {}),
     }
 
     def show(screen: Screen) -> None:
         names = ", ".join(changed)
+        if put_back and aftermath:
+            aftermath.show(screen)
+            screen.hint(f"{found.env.path} is as it was before: {action} {names} was taken back")
+            return
         screen.line(
             f"{act_name}: {action} {names}" if changed else f"{act_name}: nothing has changed"
         )
@@ -144,7 +152,8 @@ def _set(act: Act, words: Sequence[str]) -> tuple[str, ...]:
     for word in words:
         key, sign, value = word.partition("=")
         if not sign:
-            line = f"backstage env {quote(act.name)} set {quote(word)}=VALUE"
+            value = words[1] if words[0] == word and len(words) == 2 else "VALUE"
+            line = f"backstage env {quote(act.name)} set {quote(f'{word}={value}')}"
             raise click.UsageError(f"'{word}' is not KEY=VALUE; type: {line}")
         variables[key] = value
     asked = [key for key, value in variables.items() if value == _ASK]
