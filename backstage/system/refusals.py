@@ -92,11 +92,15 @@ def _stranger(culprit: Path, venue: Path) -> str:
 
 
 def _culprit(path: Path) -> Path:
-    """The directory on the way that this user cannot enter, or else what cannot be used itself."""
+    """The directory on the way that this user cannot use, or else what cannot be used itself."""
     for place in reversed(path.absolute().parents):
         if not os.access(place, os.X_OK):
             return place
-    return path if os.path.lexists(path) else path.parent
+    if not os.path.lexists(path):
+        return path.parent
+    is_closed_above = _is_open(path) and not os.access(path.parent, os.W_OK)
+    # Whoever may write a file may not replace or remove it without its directory.
+    return path.parent if is_closed_above else path
 
 
 def _owner(path: Path) -> int | None:

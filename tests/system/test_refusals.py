@@ -49,6 +49,17 @@ def test_a_file_of_ones_own_is_opened(place: Path, monkeypatch: pytest.MonkeyPat
     assert (told.errno, told.filename) == (errno.EACCES, str(file))
 
 
+def test_what_may_be_written_but_not_replaced_is_opened_above(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writable = os.W_OK | os.R_OK
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path) != place or not mode & os.W_OK & writable
+    )
+    told = refusals.refusal(denied(place / "two words"), "stopping it", place)
+    assert str(told).endswith(f"Type: chmod u+rwX {place}")
+
+
 def test_a_file_of_anothers_in_ones_own_venue_is_taken(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
