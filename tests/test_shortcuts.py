@@ -106,3 +106,16 @@ def test_what_is_no_complete_venue_is_not_opened(
 def test_what_is_not_there_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(NotAVenue, match="does not exist; to make a Venue there, call: new_venue"):
         use_venue(tmp_path / "none")
+
+
+def test_arguments_of_another_type_are_told_of(venue: Path) -> None:
+    """Above all the path of a Venue, where the Venue itself is needed."""
+    with pytest.raises(TypeError, match=r"a Venue comes first, .*, not 'MyVenue'"):
+        shortcuts.new_act("MyVenue", "blog")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="a name is a str, not None"):
+        shortcuts.new_venue(None)  # type: ignore[arg-type]
+    opened = use_venue(venue)
+    with pytest.raises(TypeError, match="a port is an int, not 'abc'"):
+        shortcuts.new_act(opened, "shop", port="abc")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="between 1 and 65535, not 70000"):
+        shortcuts.new_act(opened, "shop", port=70000)

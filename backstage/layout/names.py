@@ -25,6 +25,7 @@ _RESERVED = {
 
 def check_act_name(name: str) -> None:
     """Raise NameNotAllowed for a name that cannot be a Python package, or is reserved."""
+    _refuse_other_types(name)
     if not _ACT.match(name):
         raise NameNotAllowed(name, _suggest_identifier(name))
     if len(name) > _LONGEST:
@@ -61,6 +62,7 @@ def check_not_importable(name: str, site_packages: Path) -> None:
 
 def check_venue_name(name: str) -> None:
     """Raise NameNotAllowed for a name that is not a single, plain directory name."""
+    _refuse_other_types(name)
     if "/" in name:
         to_split = make_venue(Path(name), "to make a Venue in that directory")
         raise NameNotAllowed(name, "it is a path", to_split)
@@ -75,13 +77,18 @@ def check_venue_name(name: str) -> None:
 
 
 def check_venue_path(path: Path) -> None:
-    """Raise NameNotAllowed for a path that uWSGI would misread."""
+    """Raise NameNotAllowed for a path that uWSGI, or a list of paths, would misread."""
     for character in str(path):
-        if character in "%$\\\"'" or not character.isprintable():
+        if character in "%$:\\\"'" or not character.isprintable():
             raise NameNotAllowed(
                 str(path),
                 f"uWSGI misreads {character!r} in a path; choose another directory",
             )
+
+
+def _refuse_other_types(name: object) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"a name is a str, not {name!r}")
 
 
 def _suggest_identifier(name: str) -> str:

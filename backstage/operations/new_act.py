@@ -23,12 +23,15 @@ from ..venue import Venue
 
 # A file in the project that a call is making; `kept/NAME.preparing` says which file, by its inode.
 _MADE_HERE = ".backstage-preparing"
+# There are no ports from this one.
+_PORTS = 65536
 # How much is kept of the log of an Act that could not be made.
 _KEPT_LINES = 1000
 
 
 def create(venue: Venue, name: str, *, template: str | Path, port: int | None, start: bool) -> Act:
     """Create the Act, or finish a half-built one, or open an existing one."""
+    _refuse_types(venue, port)
     check_act_name(name)
     executed.refuse_loose(venue.paths)
     paths = venue.paths.act(name)
@@ -56,6 +59,15 @@ def create(venue: Venue, name: str, *, template: str | Path, port: int | None, s
                 raise
             undo.pop_all()
     return act
+
+
+def _refuse_types(venue: object, port: object) -> None:
+    if not isinstance(venue, Venue):
+        raise TypeError(f"a Venue comes first, as from use_venue(path), not {venue!r}")
+    if port is not None and (isinstance(port, bool) or not isinstance(port, int)):
+        raise TypeError(f"a port is an int, not {port!r}")
+    if port is not None and not 0 < port < _PORTS:
+        raise ValueError(f"a port is between 1 and {_PORTS - 1}, not {port}")
 
 
 def _refuse_other_port(act: Act, port: int | None) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,9 +109,15 @@ def test_venue_paths_that_are_fine(path: str) -> None:
     check_venue_path(Path(path))
 
 
-@pytest.mark.parametrize("character", ["%", "$", "\\", '"', "'", "\n", "\t", "\x7f", "\udce9"])
+@pytest.mark.parametrize("character", ["%", "$", ":", "\\", '"', "'", "\n", "\t", "\x7f", "\udce9"])
 def test_what_uwsgi_would_read_as_something_else_is_refused(character: str) -> None:
     """The error names the character."""
     with pytest.raises(NameNotAllowed) as caught:
         check_venue_path(Path(f"/srv/a{character}b/MyVenue"))
     assert repr(character) in caught.value.why
+
+
+@pytest.mark.parametrize("check", [check_act_name, check_venue_name])
+def test_a_name_is_a_text(check: Callable[[Any], None]) -> None:
+    with pytest.raises(TypeError, match="a name is a str, not None"):
+        check(None)
