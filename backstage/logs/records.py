@@ -51,6 +51,11 @@ _LEVELS = {
 }
 
 
+def level_named(word: str) -> Level | None:
+    """The level of this name, in any case; None if there is none."""
+    return _LEVELS.get(word.upper())
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Which records are wanted: of this level or a higher one, and with a line that matches."""

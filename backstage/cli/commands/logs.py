@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import click
 
 from ...logs.journal import EMPEROR
-from ...logs.records import Level
+from ...logs.records import Level, level_named
 from ...logs.requests import Request
 from ...logs.source import LogLine
 from .. import ages
@@ -35,6 +35,17 @@ _COLOURS = ("cyan", "green", "yellow", "blue", "magenta", "bright_cyan", "bright
 _PAINT = re.compile(r"\x1b\[[\d;:]*m")
 
 
+class _LevelName(click.Choice[str]):
+    """A level in any case, also as it is written in logs."""
+
+    def __init__(self) -> None:
+        super().__init__([level.name.lower() for level in Level])
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        known = level_named(value)
+        return super().convert(known.name.lower() if known else value, param, ctx)
+
+
 def _pattern(_: click.Context, __: click.Parameter, text: str | None) -> re.Pattern[str] | None:
     try:
         return None if text is None else re.compile(text)
@@ -56,14 +67,14 @@ def _pattern(_: click.Context, __: click.Parameter, text: str | None) -> re.Patt
     "--since",
     callback=ages.moment,
     metavar="TIME",
-    help="Only lines written since TIME: 10m, 2h, 1d, or a date and time.",
+    help="Only lines written since TIME: 10m, 2h, 1d, 20:00, yesterday, or a date and time.",
 )
 @click.option(
     "--emperor", is_flag=True, help="Show the Emperor's log, alone or with those of the Acts named."
 )
 @click.option(
     "--level",
-    type=click.Choice([level.name.lower() for level in Level]),
+    type=_LevelName(),
     help="Show only records of this level or a higher one.",
 )
 @click.option(

@@ -124,11 +124,17 @@ def test_since_a_moment_all_lines_are_shown_unless_told_otherwise(
     assert len(caller.shows("blog", "--since", "2022-05-01T12:00Z", "-n", "30")) == 30
 
 
-@pytest.mark.parametrize("moment", ["soon", "10", "10 m", "-5m", "2022-13-01", "9" * 20 + "d", ""])
+@pytest.mark.parametrize("moment", ["soon", "10", "10 m", "-5m", "2022-13-01", "29:00", ""])
 def test_what_is_no_moment_is_refused_with_what_would_be_one(caller: Caller, moment: str) -> None:
     code, told = caller.refuses("blog", f"--since={moment}")
     assert code == 2
-    assert f"'{moment}' is not a time; type an age such as 30s, 10m, 2h or 1d, or a date" in told
+    assert f"'{moment}' is not a time; type an age such as 30s, 10m, 2h or 1d, a time of" in told
+
+
+def test_an_age_that_is_longer_than_time_says_so(caller: Caller) -> None:
+    code, told = caller.refuses("blog", f"--since={'9' * 20}d")
+    assert code == 2
+    assert f"'{'9' * 20}d' is too long ago to be a date" in told
 
 
 def test_an_act_that_is_not_there(caller: Caller) -> None:
@@ -163,6 +169,19 @@ def test_what_cannot_be_searched_for(caller: Caller) -> None:
     assert code == 2
     assert "'(' is not a regular expression: missing ), unterminated" in told
     assert caller.refuses("blog", "--level", "loud")[0] == 2
+
+
+@pytest.mark.parametrize("level", ["warn", "WARNING", "Warning"])
+def test_a_level_is_named_as_in_logs(caller: Caller, paths: VenuePaths, level: str) -> None:
+    add(paths.act("blog").log, NOON + 1, "[WARNING] low on tea")
+    assert caller.shows("blog", "--level", level) == ["[WARNING] low on tea"]
+
+
+@pytest.mark.parametrize("since", ["yesterday", "Today", "0:00"])
+def test_days_and_times_of_today(caller: Caller, paths: VenuePaths, since: str) -> None:
+    today = datetime.now().replace(hour=0, minute=0, second=5).timestamp()
+    add(paths.act("blog").log, today, "now")
+    assert caller.shows("blog", "--since", since) == ["now"]
 
 
 def test_a_request_is_whole_where_a_program_reads_it(caller: Caller, paths: VenuePaths) -> None:
