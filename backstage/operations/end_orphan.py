@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..errors import NotAllowed
+from ..errors import EmperorFailed, NotAllowed
 from ..system import users
+from ..system.locks import posix_holders
 from ..systemd import client
 from ..uwsgi import orphans
 from ..uwsgi.orphans import Orphan
@@ -15,6 +16,9 @@ def end(pid: int) -> Orphan:
     If a unit runs it, that is stopped first, or it would start another. Raises EmperorFailed if the
     process is no such Emperor, NotAllowed.
     """
+    if pid not in posix_holders():
+        # Whose it is does not matter then.
+        raise EmperorFailed(f"process {pid} is no Emperor; see: backstage venues")
     orphan = orphans.known(pid)
     service = client.service_of(orphan.venue)
     if service and service.show("MainPID").get("MainPID") == str(pid):

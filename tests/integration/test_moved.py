@@ -300,6 +300,8 @@ def test_what_runs_on_after_its_venue_was_removed_is_found_and_ended(stage: Path
     done = call("venue", "stop", "--orphan", str(other.emperor.pid), cwd=stage)
     assert done.returncode == Exit.FAILED
     assert other.emperor.pid, "it is no orphan"
+    done = call("venue", "stop", "--orphan", "1", cwd=stage)
+    assert "process 1 is no Emperor; see: backstage venues" in done.stderr
     done = call("venue", "stop", "--orphan", str(pid), cwd=stage)
     assert done.returncode == Exit.DONE, done.stderr
     assert "blog" in done.stdout
