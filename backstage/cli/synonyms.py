@@ -15,6 +15,7 @@ _MEANT = {
     **dict.fromkeys(("kill", "halt", "pause"), "stop {act}"),
     **dict.fromkeys(("run", "runserver", "unpause"), "start {act}"),
     **dict.fromkeys(("info", "show", "inspect", "describe"), "status {act}"),
+    "log": "logs {act}",
     **dict.fromkeys(("tail", "journal", "journalctl"), "logs {act} --follow"),
     **dict.fromkeys(("create", "new", "add", "startproject", "startapp"), "new-act {act}"),
     **dict.fromkeys(("set", "config"), "env {act}"),
@@ -33,6 +34,8 @@ _MEANT = {
     **dict.fromkeys(("mv", "move"), "rename {act} NEW_NAME"),
     **{"version": "--version", "browse": "open {act}"},
 }
+# As in systemctl, where they are followed by what they are about.
+_MEANT_OF_ACTS = {"enable": "start", "disable": "stop"}
 
 
 def meant(words: Sequence[str], commands: Collection[str]) -> str:
@@ -43,6 +46,8 @@ def meant(words: Sequence[str], commands: Collection[str]) -> str:
     word, *others = words
     if word in _MEANT:
         named = others and not others[0].startswith("-")
+        if named and word in _MEANT_OF_ACTS:
+            return f"{_MEANT_OF_ACTS[word]} {quote(others[0])}"
         return _MEANT[word].format(act=quote(others[0]) if named else "ACT")
     if others and ALIASES.get(others[0], others[0]) in commands:
         # The Act first, as in `backstage blog restart`.
