@@ -7,6 +7,8 @@ from contextlib import nullcontext
 import click
 
 from ... import shortcuts
+from ...facts.command_line import join
+from ...layout.retirement import retirements
 from ..exits import Exit
 from ..options import command
 from ..results import Result
@@ -52,11 +54,22 @@ def new_act(session: Session, name: str, template: str, port: int | None, no_sta
     is_there = name in venue and not venue.paths.act(name).preparing.exists()
     if is_there and _is_typed("template") and not session.as_json:
         session.screen.hint(f"{name} exists and keeps its project: --template is not used")
+    if not session.as_json and (retired := _retired(session, name)):
+        session.screen.hint(retired)
     with nullcontext() if session.as_json else session.screen.waiting(f"Creating {name}"):
         act = shortcuts.new_act(venue, name, template=template, port=port, start=not no_start)
     seen = act.snapshot()
     document = {"act": name, "state": str(seen.state), "port": seen.port, "url": seen.url or None}
     return Result(document, lambda screen: screen.state_line(name, seen.state, seen.url))
+
+
+def _retired(session: Session, name: str) -> str:
+    """How to have the Act that was retired under this name beside the new one; '' without one."""
+    known = [each for each in retirements(session.venue.paths) if each.act == name]
+    if name in session.venue or not known:
+        return ""
+    words = ["backstage", "unretire", known[-1].directory.name, "--as", f"{name}2"]
+    return f"{name} was retired, and this is a new one; to bring that back too, type: {join(words)}"
 
 
 def _is_typed(option: str) -> bool:

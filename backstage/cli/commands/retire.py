@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ...facts.command_line import quote
+from ...facts.command_line import join, quote
 from ..exits import Exit
 from ..options import act_argument, command
 from ..results import Result
@@ -34,10 +34,10 @@ def retire(session: Session, act_name: str, yes: bool) -> Result:
             stays = f"{act_name} was not retired"
             return Result({}, lambda screen: screen.line(stays), Exit.INTERRUPTED)
     goal = found.retire()
-    return Result(
-        {"act": act_name, "retired": str(goal)},
-        lambda screen: screen.line(f"{act_name} was moved to {goal}"),
-    )
+    back = join(["backstage", "unretire", act_name])
+    lines = (f"{act_name} was moved to {goal}", f"to bring it back, type: {back}")
+    document = {"act": act_name, "retired": str(goal)}
+    return Result(document, lambda screen: screen.line("\n".join(lines)))
 
 
 def _refuse_unasked(session: Session, act_name: str) -> None:
