@@ -25,7 +25,9 @@ _PATIENCE, _PAUSE = 3.0, 0.1
 
 def examine(survey: Survey, names: Sequence[str]) -> Iterator[Finding]:
     """What is wrong with each of these Acts, apart from Django's own checks."""
-    for name, look in _settled(survey, names).items():
+    # How one that is not complete is completed is told with the leftovers.
+    whole = [name for name in names if not survey.paths.act(name).preparing.exists()]
+    for name, look in _settled(survey, whole).items():
         act = survey.paths.act(name)
         found = [*_act(act, look)]
         yield from found

@@ -183,8 +183,8 @@ def _unfinished(venue_paths: VenuePaths) -> Iterator[Finding]:
         remedy = Remedy("to finish it,", _new_act(name))
         yield warning(name, "is a half-built Act", remedy)
     for path in sorted(venue_paths.kept.glob("*.preparing")):
-        remedy = Remedy("to create it,", _new_act(path.stem))
-        yield warning(path.stem, "is an Act whose database was not created", remedy)
+        remedy = Remedy("to finish it,", _new_act(path.stem))
+        yield warning(path.stem, "is an Act that was not completely made", remedy)
     yield from _half_retired(venue_paths)
     known = vassal_files.names(venue_paths.vassals) | vassal_files.names(venue_paths.kept)
     for manage in sorted(venue_paths.acts.glob("[!.]*/manage.py")):

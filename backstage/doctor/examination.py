@@ -41,7 +41,8 @@ def examine(
         yield replace(stranger, check="permissions")
         return
     acts_paths = [paths.act(name) for name in names]
-    with closing(django.Examination(acts_paths, lambda name: tell(f"django {name}"))) as projects:
+    whole = [act for act in acts_paths if not act.preparing.exists()]
+    with closing(django.Examination(whole, lambda name: tell(f"django {name}"))) as projects:
         # What takes longest begins first, beside the others.
         failed = [*_carried_out("django", projects.begin)]
         checks: dict[str, Callable[[], Iterable[Finding]]] = {

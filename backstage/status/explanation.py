@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..facts.advice import make_act
 from ..facts.past import DOWN
 from ..facts.snapshots import Snapshot
 from ..facts.states import State
@@ -52,9 +53,14 @@ def _with_past(act_paths: ActPaths, look: Look, memory_used: int) -> Snapshot:
 def _reason(act_paths: ActPaths, look: Look) -> str:
     """Why the Act fails, or what is wrong although it runs; '' if nothing is.
 
+    What is not complete may fail for any reason, and is to be completed first.
+
     The latter is a master or an Emperor that is halted, an edit that it does not run with,
     statistics that cannot be right, or draining. A stopped Act may have been given up.
     """
+    if look.incomplete:
+        command = make_act(act_paths.venue.top, act_paths.name, "").command
+        return f"it is being made; if that was cut short, type: {command}"
     if look.state in {State.FAILING, State.UNHEALTHY}:
         return why(act_paths, look)
     if look.halt:

@@ -65,7 +65,7 @@ class Look:
     a signal has halted it. `generation` identifies its processes and `health` is what these said
     about themselves last; `noted` may be from workers that they have replaced. `may_sleep` tells
     whether it ends by itself when nothing asks it. `odd` says what its statistics have that those
-    of uWSGI never do; the Act can make them up.
+    of uWSGI never do; the Act can make them up. It is `incomplete` while it is being made.
     """
 
     name: str
@@ -84,6 +84,7 @@ class Look:
     health: HealthRecord | None = None
     noted: HealthRecord | None = None
     draining: bool = False
+    incomplete: bool = False
     may_sleep: bool = False
     odd: str = ""
 
@@ -113,8 +114,11 @@ class Look:
 
     @property
     def may_be_asked(self) -> bool:
-        """Whether its health may be asked for: a drained Act says nothing about itself."""
-        return self.state in ANSWERING and not self.draining
+        """Whether its health may be asked for: a drained Act says nothing about itself.
+
+        One that is being made has no database yet.
+        """
+        return self.state in ANSWERING and not (self.draining or self.incomplete)
 
     def is_doubtful(self, now: float) -> bool:
         """Whether its health is unknown or bad at `now`, or was told too long ago."""
@@ -303,6 +307,7 @@ class Survey:
             health=health,
             noted=noted,
             draining=draining,
+            incomplete=act_paths.preparing.exists(),
             may_sleep=bool(vassal and vassal.on_demand) or _is_idler(file),
             odd=masters.odd.get(act_paths.stats, odd),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from backstage.act import Act
 from backstage.errors import NotAVenue
 from backstage.facts.states import State
 from backstage.shortcuts import new_act, new_venue, use_venue
@@ -19,6 +21,7 @@ from backstage.system.deadlines import Deadline, until
 from backstage.venue import Venue
 from tests.patience import PATIENCE
 
+from .calling import call
 from .conftest import fetch, processes_within
 
 pytestmark = pytest.mark.slow
@@ -97,6 +100,22 @@ def test_new_act(venue: Venue, act_duration: float, moment: float) -> None:
     act.retire()
 
 
+def leads_to_its_completion(act: Act) -> None:
+    """Whatever fails because it is not complete is not told, nor is a page of it asked for."""
+    command = f"backstage --venue {act.paths.venue.top} new-act {act.name}"
+    reason = f"it is being made; if that was cut short, type: {command}"
+    act.start(wait=None)
+    act.wait("running")
+    assert act.snapshot().reason == reason
+    assert "/readyz" not in act.paths.log.read_text()
+    act.stop()
+    assert reason in call("status", act.name, cwd=act.paths.venue.top).stdout
+    told = json.loads(call("doctor", act.name, "--json", cwd=act.paths.venue.top).stdout)
+    found = [each for each in told["result"]["findings"] if each["subject"] == act.name]
+    assert [each["command"] for each in found] == [f"backstage new-act {act.name}"]
+    assert [each["what"] for each in found] == ["is an Act that was not completely made"]
+
+
 @pytest.mark.parametrize("between", ["nothing", "retire", "replace", "copy"])
 def test_a_project_of_the_users_own_is_never_taken_for_a_half_made_one(
     venue: Venue, between: str
@@ -108,6 +127,8 @@ def test_a_project_of_the_users_own_is_never_taken_for_a_half_made_one(
     project, other = venue.paths.acts / name, venue.path / f"{name}_other"
     wsgi = project / name / "wsgi.py"
     assert venue.paths.act(name).preparing.exists()
+    if between == "nothing":
+        leads_to_its_completion(venue[name])
     if between == "retire":
         retired = venue[name].retire()
         assert not venue.paths.act(name).preparing.exists()

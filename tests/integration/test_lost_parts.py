@@ -105,8 +105,19 @@ def test_the_vassal_files_while_the_acts_run(venue: Venue) -> None:
     venue.emperor.wake()
     venue.emperor.wake()
     assert (blog.vassal_text, blog.pid, blog.state) == (text, pid, State.RUNNING)
+    assert "start --all" not in shown
     blog.stop()
     blog.start()
+
+
+def test_which_acts_were_to_run_may_be_lost(venue: Venue) -> None:
+    """Nothing runs any more that would tell."""
+    venue.stop()
+    take_away(venue.paths.vassals)
+    code, shown = told(venue, "venue", "start")
+    assert code == 0
+    assert shown.endswith("Which Acts were to run is lost; to start all: backstage start --all")
+    venue["blog"].start()
 
 
 def test_the_vassal_files_without_an_emperor(venue: Venue) -> None:

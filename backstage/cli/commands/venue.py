@@ -32,6 +32,8 @@ backstage venue retire     # stops it and moves it away, with everything in it
 # How long the Acts get to answer, in seconds, and how often they are looked at meanwhile.
 _PATIENCE = 30.0
 _BEAT = 1.0
+# Its files were the wish that the Acts run.
+_VASSALS = "vassals/"
 _VERBS = ("start", "stop", "info", "retire")
 _MEANT = {
     **dict.fromkeys(("restart", "reload"), "restart --all"),
@@ -165,5 +167,7 @@ def _described(session: Session, lost: Sequence[LostPart]) -> Result:
             screen.line(f"{name} was lost, and is made again")
         for title, text in lines.items():
             screen.line(f"{title:<9}{text}")
+        if _VASSALS in made and acts and {now.state for now in acts} == {State.STOPPED}:
+            screen.line("Which Acts were to run is lost; to start all: backstage start --all")
 
     return Result(document, show)
