@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 
@@ -25,6 +26,9 @@ def examine(venue_paths: VenuePaths) -> Iterator[Finding]:
     if gid is None:
         remedy = Remedy(command=join(["sudo", "groupadd", group]))
         yield warning(_GROUP, f"there is no group {group!r} on this system", remedy)
+    elif not peers.may_give_to(gid) and peers.is_member(os.geteuid(), gid):
+        what = f"not shared: {users.mine()} has joined the group {group!r} after logging in"
+        yield warning(_GROUP, what, Remedy("log in again, then", _ANEW))
     elif not peers.may_give_to(gid):
         command = join(["sudo", "usermod", "-aG", group, users.mine()])
         remedy = Remedy(
@@ -32,8 +36,11 @@ def examine(venue_paths: VenuePaths) -> Iterator[Finding]:
         )
         yield warning(_GROUP, f"not shared: {users.mine()} is not in the group {group!r}", remedy)
     elif not venue_paths.shared_socket.exists():
-        said = log_files.tail(venue_paths.watcher_log, 1) or "the watcher does not run"
-        yield note(_GROUP, f"not shared with {group!r} now: {said}", Remedy(command=_ANEW))
+        idle = f"not shared with the group {group!r} now: the watcher does not run"
+        said = log_files.tail(venue_paths.watcher_log, 1)
+        what = f"the watcher says: {said}" if said else idle
+        words = "if you have joined the group since the Emperor was started, log in again; then"
+        yield note(_GROUP, what, Remedy(words, _ANEW))
     else:
         yield from _way(venue_paths, group, gid)
 

@@ -75,7 +75,7 @@ class Desk:
             self._hearing = _Hearing(self._paths, gid, door.opened(self._paths, gid))
         except OSError as error:
             door.remove(self._paths)
-            self._complain(f"not shared with the group {group!r}: {error}")
+            self._complain(f"not shared with the group {group!r}: {error.strerror or error}")
         else:
             self._told = ""
             self._hearing.start()

@@ -41,6 +41,10 @@ def test_a_group_that_is_not_there_can_be_made(paths: VenuePaths) -> None:
 def test_the_owner_has_to_be_a_member(paths: VenuePaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "may_give_to", lambda _: False)
     (finding,) = told(paths)
+    assert finding.command == "backstage venue stop && backstage venue start"
+    assert str(finding.remedy).startswith("log in again")
+    monkeypatch.setattr(peers, "is_member", lambda *_: False)
+    (finding,) = told(paths)
     assert finding.severity is Severity.WARNING
     assert finding.command.startswith("sudo usermod -aG ")
 
@@ -49,7 +53,8 @@ def test_what_the_watcher_says_is_told(paths: VenuePaths) -> None:
     paths.own.mkdir()
     paths.watcher_log.write_text("not shared with the group 'x': no\n")
     (finding,) = told(paths)
-    assert "not shared with the group 'x': no" in finding.what
+    assert finding.what == "the watcher says: not shared with the group 'x': no"
+    assert "log in again" in str(finding.remedy)
 
 
 def test_a_closed_directory_on_the_way_is_told_with_what_opens_it(
