@@ -15,9 +15,10 @@ from ..layout.names import check_act_name, check_not_importable
 from ..layout.paths import ActPaths
 from ..logs import log_files
 from ..projects import scaffold
+from ..projects.project import package_of
 from ..system import umask
 from ..system.files import contents, remove_tree, telling_disk_trouble, write_atomically
-from ..uwsgi import launch, ports
+from ..uwsgi import launch, ports, vassal_files
 from ..uwsgi.resident import locked_act
 from ..venue import Venue
 
@@ -122,6 +123,7 @@ def _build_act(
         act_paths.kept.unlink(missing_ok=True)
     if not act_paths.kept.exists():
         ports.claim(act_paths, port)
+        _name_package(act_paths)
     act = venue.act(act_paths.name)
     launch.prepare(act_paths)
     with scaffold.preparing(act_paths, skip=adopted):
@@ -134,6 +136,16 @@ def _build_act(
         (act_paths.top / _MADE_HERE).unlink(missing_ok=True)
     act_paths.preparing.unlink(missing_ok=True)
     return act
+
+
+def _name_package(act_paths: ActPaths) -> None:
+    """Write into the vassal file which package to run, if it is not the one of the Act's name."""
+    package = package_of(act_paths)
+    if package in {"", act_paths.name}:
+        return
+    text = contents(act_paths.kept).decode()
+    line = f"module = {package}.wsgi:application"
+    vassal_files.write(act_paths.kept, f"{text.rstrip()}\n{line}\n")
 
 
 def _mark(act_paths: ActPaths) -> None:

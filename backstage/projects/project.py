@@ -87,6 +87,20 @@ def run_by(act_paths: ActPaths) -> Project:
     return Project(act_paths, directory, home / "bin" / "python", given)
 
 
+def package_of(act_paths: ActPaths) -> str:
+    """The package with the application of a project that lies in the Act's directory.
+
+    That of its name, else the one whose settings its manage.py names, else the only one that has a
+    wsgi.py; '' if there is none.
+    """
+    named = _settings_in([act_paths.manage]).partition(".")[0]
+    for name in (act_paths.name, named):
+        if name and (act_paths.top / name / "wsgi.py").is_file():
+            return name
+    found = [path.parent.name for path in act_paths.top.glob("[!.]*/wsgi.py")]
+    return found[0] if len(found) == 1 else ""
+
+
 def _settings_in(entries: Iterable[Path]) -> str:
     """The settings module that the first of these files names; '' if none does."""
     for entry in entries:

@@ -157,3 +157,14 @@ def test_interrupting_leaves_nothing(stage: Path) -> None:
     assert "KeyboardInterrupt" in victim.communicate(timeout=PATIENCE)[1]
     assert not (stage / "interrupted").exists()
     assert not processes_within(stage / "interrupted")
+
+
+def test_a_copy_of_a_project_runs_with_the_package_that_it_has(venue: Venue) -> None:
+    first = new_act(venue, "first")
+    shutil.copytree(first.paths.top, venue.paths.acts / "second")
+    second = new_act(venue, "second")
+    assert fetch(second)[0] == 200
+    assert second.vassal_text.endswith("\nmodule = first.wsgi:application\n")
+    assert second.get_uwsgi_port() != first.get_uwsgi_port()
+    for act in (first, second):
+        act.retire()

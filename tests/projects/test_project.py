@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backstage.layout.paths import ActPaths
-from backstage.projects.project import Project, project_of
+from backstage.layout.paths import ActPaths, VenuePaths
+from backstage.projects.project import Project, package_of, project_of
 from tests import acts_on_disk
 
 
@@ -89,3 +89,25 @@ def test_the_settings_are_those_that_visitors_get(
     for name, text in files.items():
         (act.top / name).write_text(text)
     assert found(act, *lines).environment["DJANGO_SETTINGS_MODULE"] == module
+
+
+@pytest.mark.parametrize(
+    ("files", "package"),
+    [
+        (["blog/wsgi.py", "other/wsgi.py"], "blog"),
+        (["shop/wsgi.py"], "shop"),
+        (["shop/wsgi.py", "other/wsgi.py"], ""),
+        (["shop/wsgi.py", "named/wsgi.py", "manage.py"], "named"),
+        (["manage.py"], ""),
+        ([], ""),
+    ],
+)
+def test_the_package_of_a_project_that_was_put_there(
+    tmp_path: Path, files: list[str], package: str
+) -> None:
+    """A copy, or a project from elsewhere, seldom has the name of the Act."""
+    act = VenuePaths(tmp_path).act("blog")
+    for name in files:
+        (act.top / name).parent.mkdir(parents=True, exist_ok=True)
+        (act.top / name).write_text('setdefault("DJANGO_SETTINGS_MODULE", "named.settings")')
+    assert package_of(act) == package
