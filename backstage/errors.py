@@ -146,10 +146,15 @@ class NotAllowed(BackstageError):
 
 
 class NotYours(NotAllowed):
-    """Raised when this user may not use a Venue, because it belongs to another one, `owner`."""
+    """Raised when this user may not use a Venue, because it belongs to another one, `owner`.
 
-    def __init__(self, venue: Path, owner: str, user: str, *words: str) -> None:
-        command = join(["sudo", "-u", owner, "backstage", "--venue", str(venue), *words])
+    `program` is what to type for `backstage` behind `sudo`.
+    """
+
+    def __init__(
+        self, venue: Path, owner: str, user: str, *words: str, program: str = "backstage"
+    ) -> None:
+        command = join(["sudo", "-u", owner, program, "--venue", str(venue), *words])
         typed = command if words else f"{command} …"
         super().__init__(
             f"{venue} belongs to {owner}, and only {owner} can do that; you are {user}. "
@@ -158,6 +163,7 @@ class NotYours(NotAllowed):
         self.venue = venue
         self.owner = owner
         self.user = user
+        self.program = program
 
 
 class ServiceFailed(BackstageError):

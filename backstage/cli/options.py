@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 import click
 
 from ..errors import BackstageError
+from ..system import users
 from ..system.deadlines import finite
 from .exits import Exit
 from .results import Returned
@@ -39,7 +40,8 @@ class Command(click.Command):
         if self.examples:
             with formatter.section("Examples"):
                 for line in self.examples.splitlines():
-                    formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+                    typed = line.replace("sudo backstage ", f"sudo {users.program()} ")
+                    formatter.write(f"{'':>{formatter.current_indent}}{typed}\n")
 
 
 class Seconds(Number):

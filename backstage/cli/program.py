@@ -196,7 +196,8 @@ def _tell(name: str, error: BackstageError, session: Session, words: Sequence[st
     if session.debug:
         sys.excepthook(type(error), error, error.__traceback__)
     if isinstance(error, NotYours):
-        error = NotYours(error.venue, error.owner, error.user, *_without_venue(words))
+        again = _without_venue(words)
+        error = NotYours(error.venue, error.owner, error.user, *again, program=error.program)
     code = render_error(name, error, session.screen, as_json=session.as_json)
     if _lacks_venue(error, name) and not session.as_json:
         session.screen.hint("see: backstage venues, or name a Venue with --venue PATH")

@@ -33,7 +33,7 @@ def stranger(venue_paths: VenuePaths) -> Finding | None:
     if owner == os.geteuid():
         return None
     name = users.name_of(owner)
-    command = join(["sudo", "-u", name, "backstage", "--venue", str(venue_paths.top), "doctor"])
+    command = users.owner_command(name, "--venue", str(venue_paths.top), "doctor")
     what = f"belongs to {name}, and only {name} can examine it; you are {users.mine()}"
     return trouble(venue_paths.top.name, what, Remedy(command=command))
 

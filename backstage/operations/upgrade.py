@@ -17,7 +17,6 @@ from ..errors import (
     NotAllowed,
     UpgradeFailed,
 )
-from ..facts.command_line import quote
 from ..facts.renewals import Cause, Fate, Renewal, Replacement, Upgrade
 from ..layout import shipped_files, shipped_record
 from ..system import as_user, processes, users
@@ -85,7 +84,8 @@ def _as_owner(venue: Venue, task: Callable[[], object]) -> Any:
 def _refuse(venue: Venue) -> None:
     owner, me = venue.path.stat().st_uid, os.geteuid()
     if owner != me and not users.am_root():
-        command = f"sudo -u {quote(users.name_of(owner))} {_COMMAND} --venue {quote(venue.path)}"
+        words = ("upgrade", "--venue", str(venue.path))
+        command = users.owner_command(users.name_of(owner), *words)
         raise NotAllowed(f"{venue.path} belongs to {users.name_of(owner)}; type: {command}")
     made_by = _as_owner(venue, lambda: shipped_record.read(venue.paths).version)
     mine = shipped_files.version()

@@ -55,7 +55,7 @@ def refusal(
         return kind(action, error)
     culprit = _culprit(Path(error.filename))
     if venue and (owner := _stranger(culprit, venue)):
-        return NotYours(venue, owner, users.mine(), *words)
+        return NotYours(venue, owner, users.mine(), *words, program=users.program())
     return kind(action, error, _remedy(culprit, venue))
 
 

@@ -85,9 +85,18 @@ def mine() -> str:
 
 def root_command(*words: str) -> str:
     """A command line that runs `backstage` as root, whose PATH may not include it."""
+    return join([*([] if am_root() else ["sudo"]), program(), *words])
+
+
+def owner_command(owner: str, *words: str) -> str:
+    """A command line that runs `backstage` as another user."""
+    return join(["sudo", "-u", owner, program(), *words])
+
+
+def program() -> str:
+    """What to type for `backstage` behind `sudo`: its path where sudo would not find it."""
     found = shutil.which("backstage", path=_ROOTS_PATH)
-    program = "backstage" if found else str(Path(sys.prefix, "bin", "backstage"))
-    return join([*([] if am_root() else ["sudo"]), program, *words])
+    return "backstage" if found else str(Path(sys.prefix, "bin", "backstage"))
 
 
 def stand_in(venue: Path, act: Path | None = None) -> int | None:

@@ -21,6 +21,7 @@ import pytest
 from backstage.cli.program import SECTIONS, program
 from backstage.errors import SystemRefused
 from backstage.shortcuts import use_venue
+from backstage.system import users
 from backstage.venue import Venue
 from tests.cli import broken_venues, calls
 from tests.cli.calls import NOBODY, Call
@@ -352,7 +353,7 @@ def test_a_venue_of_another_user(stage: Stage, mode: int) -> None:
     others = {command: call for command, call in met.items() if not command.startswith(elsewhere)}
     told = {
         command: f"backstage: {venue} belongs to root, and only root can do that; you are nobody. "
-        f"Type: sudo -u root backstage --venue {venue} {command}\n"
+        f"Type: sudo -u root {users.program()} --venue {venue} {command}\n"
         for command in others
     }
     assert {command: call.err for command, call in others.items()} == told

@@ -13,6 +13,7 @@ import pytest
 from backstage.cli.exits import Exit
 from backstage.cli.options import Command
 from backstage.cli.program import SECTIONS, program, run
+from backstage.system import users
 
 HELP = Path(__file__).parent / "help"
 RENEW = "BACKSTAGE_RENEW"
@@ -43,12 +44,23 @@ def test_help_is_as_it_was(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(users, "program", lambda: "backstage")
     assert run(["--help"] if name == "backstage" else [name, "-h"]) == Exit.DONE
     shown = capsys.readouterr().out
     kept = HELP / f"{name}.txt"
     if RENEW in os.environ:
         kept.write_text(shown, encoding="utf-8")
     assert shown == kept.read_text(encoding="utf-8"), "run: make docs"
+
+
+def test_examples_behind_sudo_name_the_program_where_sudo_finds_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(users, "program", lambda: "/opt/bin/backstage")
+    run(["systemd", "-h"])
+    shown = capsys.readouterr().out
+    assert "sudo /opt/bin/backstage systemd install" in shown
+    assert "sudo backstage" not in shown
 
 
 def test_no_help_outlives_its_command() -> None:

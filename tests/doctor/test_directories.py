@@ -13,6 +13,7 @@ import pytest
 from backstage.doctor import directories
 from backstage.doctor.finding import Finding, Severity
 from backstage.layout.paths import ActPaths, VenuePaths
+from backstage.system import users
 
 GIGABYTE = 1_000_000_000
 BLOCK = 4096
@@ -116,7 +117,7 @@ def test_another_users_venue(paths: VenuePaths) -> None:
     os.chown(paths.top, 65534, 65534)
     told = directories.stranger(paths)
     assert told
-    assert told.command == f"sudo -u nobody backstage --venue {paths.top} doctor"
+    assert told.command == f"sudo -u nobody {users.program()} --venue {paths.top} doctor"
 
 
 @pytest.mark.parametrize(

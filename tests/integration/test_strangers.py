@@ -11,6 +11,7 @@ import pytest
 from backstage.act import Act
 from backstage.facts.states import State
 from backstage.shortcuts import new_act
+from backstage.system import users
 from backstage.venue import Venue
 from tests.cli import calls
 from tests.cli.calls import NOBODY, Call
@@ -61,7 +62,7 @@ def test_another_user_can_do_nothing_and_is_told_whose_it_is(
         assert (done.code, "Traceback" in done.err) == (6, False), done
         assert f"{venue.path} belongs to root" in told
         words = command.replace("blog", "strange")
-        assert f"Type: sudo -u root backstage --venue {venue.path} {words}" in told
+        assert f"Type: sudo -u root {users.program()} --venue {venue.path} {words}" in told
     assert (venue.emperor.pid, blog.pid, blog.state) == (emperor, pid, State.RUNNING)
 
 

@@ -96,7 +96,7 @@ def test_the_venue_of_another_user_is_left_alone(
     owner = users.name_of(venue.path.stat().st_uid)
     monkeypatch.setattr(upgrade.os, "geteuid", lambda: 12345)
     monkeypatch.setattr(users, "am_root", lambda: False)
-    told = f"type: sudo -u {owner} backstage upgrade --venue {venue.path}"
+    told = f"type: sudo -u {owner} {users.program()} upgrade --venue {venue.path}"
     with pytest.raises(NotAllowed, match=told):
         upgrade.plan(venue)
 

@@ -92,7 +92,7 @@ def test_a_venue_of_anothers(place: Path, monkeypatch: pytest.MonkeyPatch, close
     assert (told.venue, told.owner, told.user) == (place, "root", "bob")
     assert str(told) == (
         f"{place} belongs to root, and only root can do that; you are bob. "
-        f"Type: sudo -u root backstage --venue {place} stop 'a b'"
+        f"Type: sudo -u root {users.program()} --venue {place} stop 'a b'"
     )
 
 
@@ -104,7 +104,7 @@ def test_a_venue_in_a_home_of_anothers(place: Path, monkeypatch: pytest.MonkeyPa
     told = refusals.refusal(denied(venue), "", venue)
     assert isinstance(told, NotYours)
     assert told.owner == "root"
-    assert str(told).endswith(f"sudo -u root backstage --venue {venue} …")
+    assert str(told).endswith(f"sudo -u root {users.program()} --venue {venue} …")
 
 
 @pytest.mark.parametrize(
