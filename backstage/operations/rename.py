@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
-from shlex import join
 from typing import cast
 
 from ..act import Act
 from ..errors import ActFailed, CheckFailed, NameNotAllowed, SettingsError, SiteRefused
+from ..facts.command_line import join
 from ..layout import registry, renaming, retirement, settings
 from ..layout.former_path import FormerPath
 from ..layout.names import check_act_name

@@ -186,6 +186,7 @@ class Emperor:
     def _launch(self) -> None:
         self._paths.emperor_lock.touch(mode=0o600)
         self._set_log_aside()
+        log_files.make_private(self._paths.emperor_log)
         offset = log_files.size(self._paths.emperor_log)
         pid = programs.detach(
             [uwsgi_of(self._paths), "--ini", self._paths.emperor_ini],
