@@ -202,7 +202,9 @@ class Emperor:
 
     def _set_log_aside(self) -> None:
         log = self._paths.emperor_log
-        if log_files.size(log) > _LOG_MAX:
+        # Whoever writes into a pipe waits for somebody to read.
+        is_other = os.path.lexists(log) and not log.is_file()
+        if is_other or log_files.size(log) > _LOG_MAX:
             log.replace(log.with_suffix(".log.1"))
 
     def _sweep(self) -> None:
