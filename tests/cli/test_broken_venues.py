@@ -19,7 +19,7 @@ import click
 import pytest
 
 from backstage.cli.program import SECTIONS, program
-from backstage.errors import SystemRefused
+from backstage.errors import SettingsError, SystemRefused
 from backstage.shortcuts import use_venue
 from backstage.venue import Venue
 from tests.cli import broken_venues, calls
@@ -376,6 +376,9 @@ def test_the_library_raises_errors_of_its_own(stage: Stage, path: str) -> None:
             work(opened)
         except SystemRefused as error:
             return f"{type(error).__name__} {error.errno}"
+        except SettingsError as error:
+            assert isinstance(error.__cause__, OSError)
+            return f"{type(error).__name__} {error.__cause__.errno}"
         finally:
             (venue / path).chmod(0o700)
         return "nothing"
