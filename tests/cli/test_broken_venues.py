@@ -377,8 +377,7 @@ def test_the_library_raises_errors_of_its_own(stage: Stage, path: str) -> None:
         except SystemRefused as error:
             return f"{type(error).__name__} {error.errno}"
         except SettingsError as error:
-            assert isinstance(error.__cause__, OSError)
-            return f"{type(error).__name__} {error.__cause__.errno}"
+            return f"{type(error).__name__} {getattr(error.__cause__, 'errno', None)}"
         finally:
             (venue / path).chmod(0o700)
         return "nothing"
