@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from shlex import join
 
 import click
 
 from ..errors import NotAVenue
+from ..facts.command_line import join
 from ..layout import venue_retirement
 from ..operations import retire_venue
 from .exits import Exit
