@@ -11,7 +11,9 @@ from ..facts.command_line import join
 from ..layout.paths import VenuePaths
 from ..system import users
 
-_ALLOWED = "status, top, events, logs without --grep, start, stop, restart, drain, undrain, port and url"
+_ALLOWED = (
+    "status, top, events, logs without --grep, start, stop, restart, drain, undrain, port and url"
+)
 
 
 def is_shared(venue_paths: VenuePaths) -> bool:
