@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -143,7 +144,8 @@ class Act:
         """Like `start`, but returns when the Act answers at all, whatever its health check says."""
         log, deadline = log_mark(self.paths), _deadline(wait)
         begins = not self.wanted or self._waiter.glance().state not in ANSWERING
-        with self._acting("starting", Deed.BEGIN if begins else None):
+        ends_drain = Deed.MARK if os.path.lexists(self.paths.drain) else None
+        with self._acting("starting", Deed.BEGIN if begins else ends_drain):
             if not self._waiter.listed():
                 launch.prepare(self.paths)
             self._emperor.start()

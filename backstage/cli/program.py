@@ -16,7 +16,7 @@ from .options import shared_options
 from .results import Returned, render, render_error, tell_error
 from .session import Session
 from .synonyms import ALIASES
-from .terminal.screen import Screen
+from .terminal.screen import Screen, harmless
 
 # Each command with the location of its code and its line in the help, so that printing the help
 # loads none of the code.
@@ -194,7 +194,7 @@ def _run(words: Sequence[str], session: Session, name: str) -> int:
 
 def _tell(name: str, error: BackstageError, session: Session, words: Sequence[str]) -> Exit:
     if session.debug:
-        sys.excepthook(type(error), error, error.__traceback__)
+        _show_traceback(error, session.screen)
     if isinstance(error, NotYours):
         error = NotYours(error.venue, error.owner, error.user, *_without_venue(words))
     code = render_error(name, error, session.screen, as_json=session.as_json)
@@ -205,7 +205,7 @@ def _tell(name: str, error: BackstageError, session: Session, words: Sequence[st
 
 def _tell_bug(name: str, error: Exception, session: Session) -> Exit:
     """A programming error is not hidden: its traceback is what whoever mends it needs."""
-    sys.excepthook(type(error), error, error.__traceback__)
+    _show_traceback(error, session.screen)
     kind, screen = type(error).__name__, session.screen
     message = (
         f"an error in Backstage itself: {kind}: {error}. "
@@ -213,6 +213,13 @@ def _tell_bug(name: str, error: Exception, session: Session) -> Exit:
     )
     tell_error(name, kind, message, Exit.BUG, screen, as_json=session.as_json)
     return Exit.BUG
+
+
+def _show_traceback(error: BaseException, screen: Screen) -> None:
+    # Loading it takes long.
+    import traceback
+
+    screen.hint(harmless("".join(traceback.format_exception(error)).rstrip()))
 
 
 def _without_venue(words: Sequence[str]) -> list[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from shlex import join
 
 import click
 
+from ..facts.command_line import join
 from ..operations import retire_venue
 from .exits import Exit
 from .results import Result

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..system import trust
+from ..system.refusals import telling
 from .paths import ActPaths, VenuePaths
 
 
@@ -16,9 +17,10 @@ def refuse_loose(venue_paths: VenuePaths, act_paths: ActPaths | None = None) -> 
     Of the files in `vassals/` and `kept/`, those of one Act count: others are their Act's trouble,
     which `templates/launch` does not start.
     """
-    trust.refuse_untrusted(venue_paths.top)
     own = (act_paths.vassal, act_paths.kept, act_paths.launch) if act_paths else ()
-    trust.refuse_loose(venue_paths.top, [*places(venue_paths), *_with_targets(own)])
+    with telling(f"examining {venue_paths.top}", venue_paths.top):
+        trust.refuse_untrusted(venue_paths.top)
+        trust.refuse_loose(venue_paths.top, [*places(venue_paths), *_with_targets(own)])
 
 
 def places(venue_paths: VenuePaths) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -331,7 +332,8 @@ class ActPaths:
 
 def _file(own: Path, shared: Path, name: str) -> Path:
     """A file in an Act's own directory if it has one, else in the shared one."""
-    return _joined(own if own.is_dir() else shared, name)
+    # Path.is_dir() raises an error in a directory that may not be entered.
+    return _joined(own if os.path.isdir(own) else shared, name)  # noqa: PTH112
 
 
 @lru_cache(maxsize=4096)

@@ -43,6 +43,13 @@ def tail(path: Path, lines: int, *, since: int = 0) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
+def make_private(path: Path) -> None:
+    """Have a log that only its owner and group can read, whatever the umask of who writes it."""
+    path.touch(mode=0o640)
+    if path.stat().st_mode & 0o007:
+        path.chmod(0o640)
+
+
 def rotated(path: Path) -> Path:
     """The path of the previous log, after a rotation."""
     return path.with_name(f"{path.name}.1")
@@ -78,12 +85,13 @@ class LogFile:
     def last(self, lines: int) -> tuple[int, int]:
         """The offset of the last lines, and their number; the last one may be incomplete."""
         wanted, end = lines, self.size
+        lowest = max(0, end - lines * _LONGEST)
         if not wanted:
             return self.line_start(end), 0
         # No line begins after the newline at the very end.
         above = end - 1
-        while above > 0:
-            start = max(0, above - _BLOCK)
+        while above > lowest:
+            start = max(lowest, above - _BLOCK)
             block = os.pread(self._descriptor, above - start, start)
             count = block.count(b"\n")
             if count >= wanted:
@@ -93,18 +101,19 @@ class LogFile:
                 return start + at + 1, lines
             wanted -= count
             above = start
-        return 0, lines - wanted + min(end, 1)
+        return lowest, lines - wanted + min(end, 1)
 
     def line_start(self, at: int) -> int:
-        """The offset of the line that contains the byte `at`."""
-        while at > 0:
-            start = max(0, at - _BLOCK)
+        """The offset of the line that contains the byte `at`, or of the piece of a longer one."""
+        lowest = max(0, at - _LONGEST)
+        while at > lowest:
+            start = max(lowest, at - _BLOCK)
             block = os.pread(self._descriptor, at - start, start)
             newline = block.rfind(b"\n")
             if newline >= 0:
                 return start + newline + 1
             at = start
-        return 0
+        return lowest
 
     def sample(self, at: int, length: int) -> list[str]:
         """The complete lines within `length` bytes from `at`."""

@@ -45,7 +45,7 @@ def obtain(nginx: Nginx, site: Site) -> str:
             timeout=_PATIENCE,
         )
     except programs.TookTooLong:
-        return f"certbot took longer than {_PATIENCE:.0f} s"
+        return f"it took longer than {_PATIENCE:.0f} s"
     return _why(done.stdout) if done.returncode else ""
 
 

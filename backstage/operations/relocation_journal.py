@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from ..layout.paths import VenuePaths
-from ..system import as_user, users
+from ..system import as_user, trust, users
 from ..system.files import contents, write_atomically
 from ..uwsgi import vassal_files
 from . import upgrade_journal
@@ -65,21 +65,23 @@ def remove(venue_paths: VenuePaths) -> None:
 def apply(venue_paths: VenuePaths, journal: Journal) -> None:
     """Make all the changes: links first, so that nothing is written through one."""
     for name, (_, after) in journal.links.items():
-        _relink(venue_paths.top / name, after)
+        _relink(venue_paths.top, venue_paths.top / name, after)
     for name, change in journal.files.items():
         path = venue_paths.top / name
-        _as_owner(path, partial(_write, path, name, change))
+        _as_owner(venue_paths.top, path, partial(_write, path, name, change))
 
 
 def put_back(venue_paths: VenuePaths, journal: Journal) -> None:
     """Undo the changes that were made, but for what somebody else has changed since."""
     for name, change in journal.files.items():
         path = venue_paths.top / name
-        _as_owner(path, partial(upgrade_journal.restore, venue_paths, name, change))
+        _as_owner(
+            venue_paths.top, path, partial(upgrade_journal.restore, venue_paths, name, change)
+        )
     for name, (before, after) in journal.links.items():
         path = venue_paths.top / name
         if path.is_symlink() and str(path.readlink()) == after:
-            _relink(path, before)
+            _relink(venue_paths.top, path, before)
 
 
 def _write(path: Path, name: str, change: Change) -> None:
@@ -90,8 +92,8 @@ def _write(path: Path, name: str, change: Change) -> None:
         write_atomically(path, content, mode=change.mode)
 
 
-def _relink(path: Path, target: str) -> None:
-    _as_owner(path, partial(_replace_link, path, target))
+def _relink(top: Path, path: Path, target: str) -> None:
+    _as_owner(top, path, partial(_replace_link, path, target))
 
 
 def _replace_link(path: Path, target: str) -> None:
@@ -105,7 +107,6 @@ def _replace_link(path: Path, target: str) -> None:
         raise
 
 
-def _as_owner(path: Path, task: Callable[[], object]) -> None:
-    """Run what changes a file as the owner of its directory, where that is not root's."""
-    owner = path.parent.lstat().st_uid if users.am_root() else users.ROOT
-    as_user.run_as(owner or None, task)
+def _as_owner(top: Path, path: Path, task: Callable[[], object]) -> None:
+    """Run what changes a file as the user who could replace its directory, if that is not root."""
+    as_user.run_as(trust.first_stranger(path, top) if users.am_root() else None, task)

@@ -7,12 +7,15 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 from ..errors import NotAVenue
 from ..layout.former_path import FormerPath
 from ..layout.made import Made
 from ..layout.paths import VenuePaths
+from ..system import as_user, users
 from ..system.files import contents, open_regular
 from ..uwsgi import ports, vassal_files
 from ..uwsgi.ini import SOCKETS, VassalFile
@@ -200,9 +203,18 @@ def _elsewhere(venue_paths: VenuePaths, former: FormerPath) -> Iterator[str]:
 
 
 def _in_projects(venue_paths: VenuePaths, former: FormerPath) -> list[str]:
-    """The first places in the projects that name the former path."""
+    """The first places in the projects that name the former path, each read by its owner."""
     told: list[str] = []
-    for folder, folders, names in os.walk(venue_paths.acts):
+    for project in sorted(venue_paths.acts.glob("*")):
+        owner = project.lstat().st_uid if users.am_root() else users.ROOT
+        found = as_user.run_as(owner or None, partial(_in_project, venue_paths, project, former))
+        told += cast("list[str]", found)
+    return told[:_MOST]
+
+
+def _in_project(venue_paths: VenuePaths, project: Path, former: FormerPath) -> list[str]:
+    told: list[str] = []
+    for folder, folders, names in os.walk(project):
         folders[:] = sorted(name for name in folders if name not in _PASSED_OVER)
         for path in (Path(folder, name) for name in sorted(names) if name != ".env"):
             if path.suffix in _SOURCES and _is_own(path, venue_paths.top):
@@ -210,5 +222,5 @@ def _in_projects(venue_paths: VenuePaths, former: FormerPath) -> list[str]:
                 text = _unchanged(venue_paths, name).before or ""
                 told += [f"{name}, line {number}" for number in former.lines(text)]
                 if len(told) >= _MOST:
-                    return told[:_MOST]
+                    return told
     return told

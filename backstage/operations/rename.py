@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
-from shlex import join
 from typing import cast
 
 from ..act import Act
 from ..errors import ActFailed, CheckFailed, NameNotAllowed, SettingsError, SiteRefused
+from ..facts.command_line import join
 from ..layout import registry, renaming, retirement, settings
 from ..layout.former_path import FormerPath
 from ..layout.names import check_act_name
@@ -23,7 +23,7 @@ from ..nginx import program, renewal
 from ..nginx.plan import refuse_edited
 from ..nginx.program import Nginx
 from ..system import as_user, users
-from ..system.files import telling_disk_trouble, write_atomically
+from ..system.files import contents, telling_disk_trouble, write_atomically
 from ..uwsgi import vassal_files
 from ..venue import Venue
 from . import relocation_journal, relocation_plan, unretire
@@ -84,7 +84,9 @@ def _begin(venue: Venue, before: str, after: str) -> None:
     except CheckFailed as error:
         what = "is not renamed and runs on as before, because it would not start again"
         raise ActFailed(before, what, error.reason) from error
-    Renaming(before, after, act.wanted, act.vassal_text).write(venue.paths)
+    file = act.paths.vassal if act.wanted else act.paths.kept
+    text = contents(file).decode(errors="surrogateescape")
+    Renaming(before, after, act.wanted, text).write(venue.paths)
 
 
 def _move(venue: Venue, before: str, after: str) -> tuple[str, ...]:
@@ -109,7 +111,8 @@ def _undo(venue: Venue) -> None:
         found = _of(venue, after) or _of(venue, before)
         unretire.unretire(venue, found[-1].directory.name, start=False, new_name=before)
     _rewrite(venue, after, before)
-    vassal_files.write(venue.paths.act(before).kept, record.text)
+    text = record.text.encode(errors="surrogateescape")
+    vassal_files.write(venue.paths.act(before).kept, text)
     _finish(venue, venue.act(before), record)
 
 

@@ -11,9 +11,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from shlex import join
 
 from ..errors import NotAllowed, NotAVenue, SiteRefused
+from ..facts.command_line import join
 from ..layout import registry, venue_retirement
 from ..layout.paths import VenuePaths
 from ..layout.venue_retirement import SiteRecord, VenueRetirement
@@ -21,7 +21,7 @@ from ..nginx import binding, program
 from ..nginx.plan import BindRequest, bind_words
 from ..nginx.program import Nginx
 from ..nginx.site import Site, Tls
-from ..system import as_user, users
+from ..system import as_user, trust, users
 from ..system.files import telling_disk_trouble
 from ..systemd import client
 from ..venue import Venue
@@ -49,7 +49,7 @@ def retire(venue: Venue) -> Path:
         for site in record.sites:
             undo.callback(_bind, venue, site)
             _unbind(venue, site, nginx)
-        venue.path.rename(goal)
+        _rename(venue.path, goal)
         undo.pop_all()
     registry.forget(venue.path)
     return goal
@@ -70,8 +70,8 @@ def unretire(top: Path) -> tuple[Venue, tuple[str, ...]]:
         ExitStack() as undo,
     ):
         if top != place:
-            top.rename(place)
-            undo.callback(place.rename, top)
+            _rename(top, place)
+            undo.callback(_rename, place, top)
         venue = Venue.open(place)
         undo.callback(registry.forget, place)
         for site in sites:
@@ -82,6 +82,12 @@ def unretire(top: Path) -> tuple[Venue, tuple[str, ...]]:
         _as_owner(venue, partial(venue_retirement.remove, venue.paths))
         undo.pop_all()
     return venue, tuple(_command(venue, site) for site in record.sites if site not in sites)
+
+
+def _rename(before: Path, after: Path) -> None:
+    """Rename a Venue as the user who could replace its directory, if that is not root."""
+    uid = trust.first_stranger(before) if users.am_root() else None
+    as_user.run_as(uid, partial(os.rename, before, after))
 
 
 def _nginx() -> Nginx | None:
@@ -179,7 +185,7 @@ def _end(venue: Venue) -> None:
 def _run_again(venue: Venue, record: VenueRetirement) -> None:
     if record.unit:
         own = record.unit == _OWN
-        is_roots = venue.path.stat().st_uid == users.ROOT
+        is_roots = venue.path.lstat().st_uid == users.ROOT
         run_as = "root" if is_roots and not own else ""
         install_unit.install(install_unit.plan(venue, own=own, run_as=run_as))
     elif record.ran:

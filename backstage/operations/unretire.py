@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from shlex import join
 
 from ..act import Act
 from ..errors import ActFailed
+from ..facts.command_line import join
 from ..layout import registry
 from ..layout.names import check_act_name
 from ..layout.paths import ActPaths

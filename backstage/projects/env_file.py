@@ -6,11 +6,12 @@ import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from ..errors import ActFailed, SettingsError
 from ..layout.paths import ActPaths
-from ..system import users
+from ..system import as_user, trust, users
 from ..system.files import open_regular, telling_disk_trouble, write_atomically
 from ..uwsgi.resident import locked_act
 from . import dotenv
@@ -93,6 +94,7 @@ class EnvFile(Mapping[str, str]):
 
     @contextmanager
     def _changing(self) -> Iterator[DotEnv]:
+        trust.refuse_foreign(self._act.venue.top)
         with (
             telling_disk_trouble(
                 f"changing the .env of Act {self._act.name!r}", self._act.venue.top
@@ -140,13 +142,19 @@ class EnvFile(Mapping[str, str]):
     def _write(self, before: DotEnv, after: DotEnv) -> None:
         if after == before:
             return
-        # If it is a link, the operator edits its target.
-        target = self.path if self._is_foreign else Path(os.path.realpath(self.path))
+        if self._is_foreign:
+            owner = self._act.top.lstat().st_uid
+            as_user.run_as(owner or None, partial(self._replace, self.path, after.text))
+        else:
+            # If it is a link, the operator edits its target.
+            self._replace(Path(os.path.realpath(self.path)), after.text)
+
+    def _replace(self, target: Path, text: str) -> None:
         owner = (target if target.exists() else self._act.top).stat()
         # It is renamed after it has its owner, as the Act might start in between.
         part = target.with_name(f".{target.name}.{self._act.name}.part")
         try:
-            write_atomically(part, after.text, mode=0o600)
+            write_atomically(part, text, mode=0o600)
             os.chown(part, owner.st_uid, owner.st_gid, follow_symlinks=False)
             part.replace(target)
         except BaseException:

@@ -18,14 +18,19 @@ _BELOW = r"(?![\w.-])(?:/[^\s'\":,;()<>]*)?"
 
 
 def secrets_in(environment: DotEnv, known: Collection[str] = ()) -> frozenset[str]:
-    """The secrets in a .env: whole values, and the passwords within URLs.
+    """The secrets in a .env that are no ordinary words: whole values, and passwords within URLs.
 
     A word in `known`, such as an Act's name, is no secret: everybody has seen it.
     """
+    return frozenset(each for each in all_secrets_in(environment) if _is_secret(each)) - {*known}
+
+
+def all_secrets_in(environment: DotEnv) -> frozenset[str]:
+    """Every value that is secret by its name, be it a number or a path, and passwords in URLs."""
     masked = environment.masked
     pairs = ((value, masked[key]) for key, value in environment.values.items())
     found = (each.removeprefix(_PUBLIC_PREFIX) for pair in pairs for each in _hidden(*pair))
-    return frozenset(each for each in found if _is_secret(each) and each not in known)
+    return frozenset(each for each in found if each)
 
 
 def veiled(text: str, secrets: Collection[str], places: Collection[str] = ()) -> str:

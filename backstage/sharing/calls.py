@@ -63,6 +63,7 @@ class Calls:
         for overview in self.ask_now(Overview, Ask.OVERVIEW, most=1):
             assert isinstance(overview, Overview)
             return overview
+        self.close()
         raise BackstageError(f"the watcher of {self._paths.top} answers nothing")
 
     def each(

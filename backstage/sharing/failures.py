@@ -41,8 +41,10 @@ class Failure:
     @property
     def error(self) -> BackstageError:
         """The error again; the root of them all if there is none of this class."""
-        kind = getattr(errors, self.kind) if self.kind in errors.__all__ else BackstageError
+        kind = getattr(errors, self.kind) if self.kind in _KINDS else BackstageError
         error: BackstageError = kind.__new__(kind, self.message)
+        for name in _NOT_CARRIED:
+            setattr(error, name, None)
         for name in _CARRIED:
             value = getattr(self, name)
             is_file = name in _PATHS and value is not None and kind is not CheckFailed
@@ -51,6 +53,15 @@ class Failure:
         return error
 
 
+# What a call of a member can end with; others cannot be told without what only they have.
+_KINDS = frozenset(
+    {
+        *("ActFailed", "BackstageError", "Busy", "CannotWrite", "CheckFailed", "EmperorFailed"),
+        *("NameNotAllowed", "NoSuchAct", "NotAllowed", "NotInTime", "PartLost", "PortUnavailable"),
+        *("SettingsError", "SystemRefused", "UnsafeDirectory"),
+    }
+)
+_NOT_CARRIED = ("port", "holder", "errno", "filename", "part")
 _CARRIED = tuple(field.name for field in fields(Failure) if field.name not in {"kind", "message"})
 # Of a CheckFailed, the path is that of a page.
 _PATHS = frozenset({"path", "venue"})

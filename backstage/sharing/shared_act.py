@@ -79,6 +79,9 @@ class SharedAct(Act):
     def restart(self, wait: float | None = 30.0, *, check: bool = True) -> None:
         self._tell(Verb.RESTART, wait, check=check)
 
+    def try_out(self, wait: float | None = 30.0) -> None:
+        self._refuse()
+
     def check(self, text: str) -> None:
         self._refuse()
 

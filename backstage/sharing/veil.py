@@ -13,8 +13,8 @@ from ..projects import masking
 from ..projects.dotenv import MASK, DotEnv
 from ..system.files import contents
 
-# A shorter secret would hide words that have nothing to do with it.
-_SHORTEST = 4
+# A shorter secret is masked only as a word of its own: it may be a part of any other.
+_SHORTEST = 6
 # A .env is read so far, in bytes, and again after so many seconds.
 _LONGEST, _FRESH = 1_000_000, 5.0
 
@@ -34,13 +34,16 @@ class Veil:
             # One that is the name of an Act is no secret, and would hide that Act.
             found = set(self._secrets()) - {each.name for each in self._paths.acts.glob("*")}
             secrets = sorted(found, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, secrets))) if secrets else None
+            self._pattern = re.compile("|".join(map(_pattern, secrets))) if secrets else None
         return self._pattern.sub(MASK, text) if self._pattern else text
 
     def _secrets(self) -> Iterator[str]:
         for file in self._paths.acts.glob("*/.env"):
             with suppress(OSError, BackstageError):
                 environment = DotEnv(contents(file)[:_LONGEST].decode(errors="replace"))
-                yield from (
-                    each for each in masking.secrets_in(environment) if len(each) >= _SHORTEST
-                )
+                yield from masking.all_secrets_in(environment)
+
+
+def _pattern(secret: str) -> str:
+    written = re.escape(secret)
+    return written if len(secret) >= _SHORTEST else rf"(?<!\w){written}(?!\w)"

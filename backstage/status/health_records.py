@@ -55,7 +55,7 @@ def write(act_paths: ActPaths, record: HealthRecord, before: HealthRecord | None
             files.overwrite(act_paths.health, content)
             return
     with suppress(OSError):
-        files.write_atomically(act_paths.health, content, sync=False)
+        files.write_atomically(act_paths.health, content, mode=0o600, sync=False)
 
 
 def _record(noted: dict[str, object]) -> HealthRecord:

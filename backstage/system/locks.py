@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,7 @@ else:
 _PATIENCE = 300.0
 # How often a holder is asked to make way, in seconds.
 _NOTICE = 0.25
+_OWN, _OTHERS = 0o600, 0o077
 
 
 @contextmanager
@@ -32,7 +35,7 @@ def locked(
     While another process holds it, `make_way` is called again and again with the seconds waited.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = filelock.FileLock(path, poll_interval=0.005)
+    lock = _lock(path, poll_interval=0.005)
     if not _acquired(lock, make_way):
         raise Busy(
             f"{doing}: another process has held {path} for {_PATIENCE:.0f} s; "
@@ -42,6 +45,16 @@ def locked(
         yield
     finally:
         lock.release()
+
+
+def _lock(path: Path, timeout: float = -1, poll_interval: float = 0.05) -> filelock.BaseFileLock:
+    """A lock that no other user can take: whoever can read its file could."""
+    facts = path.lstat() if os.path.lexists(path) else None
+    if facts and stat.S_ISREG(facts.st_mode) and facts.st_mode & _OTHERS:
+        # Of an earlier version. Another user's is not ours to change.
+        with suppress(PermissionError):
+            path.chmod(_OWN)
+    return filelock.FileLock(path, timeout, mode=_OWN, poll_interval=poll_interval)
 
 
 def _acquired(lock: filelock.BaseFileLock, make_way: Callable[[float], None] | None) -> bool:
@@ -86,7 +99,7 @@ def posix_holders() -> dict[int, set[int]]:
 @contextmanager
 def locked_if_free(path: Path) -> Iterator[bool]:
     """Hold the lock at `path`; yields False if another process holds it. Raises OSError."""
-    lock = filelock.FileLock(path, timeout=0)
+    lock = _lock(path, timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout:

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from . import trust, users
+from . import terminals, trust, users
 
 Started = subprocess.Popen[str]
 TookTooLong = subprocess.TimeoutExpired
@@ -27,9 +28,11 @@ _KEPT_VARIABLES = {
 # The variables that programs in a terminal need.
 _TERMINAL_VARIABLES = ("TERM", "COLORTERM", "NO_COLOR", "VISUAL", "EDITOR", "PAGER")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# An absolute path, because root runs it first, and a search would begin in the Venue's bin/, where
-# the owner of the Venue may have put any program.
+# An absolute path, because a search would begin in the Venue's bin/, where its owner may have put
+# any program.
 _SETPRIV = next(filter(os.path.exists, ("/usr/bin/setpriv", "/bin/setpriv")), "setpriv")
+_SETSID = "/usr/bin/setsid"
+_ENV = "/usr/bin/env"
 # A program that outlived its killed caller would go on writing into what the next call rebuilds.
 _DIES_WITH_US = (_SETPRIV, "--pdeathsig", "KILL")
 
@@ -91,8 +94,8 @@ def start(
     its process group reaches what it has started too.
     """
     return subprocess.Popen(
-        [*_DIES_WITH_US, *_as_user(uid), *(str(word) for word in command)],
-        cwd=cwd,
+        [*_DIES_WITH_US, *_at(cwd, uid), *(str(word) for word in command)],
+        cwd=cwd if uid is None else "/",
         env=at_home(env, uid),
         # A program with root's terminal could type into it.
         start_new_session=leads or uid is not None or users.has_become(),
@@ -101,6 +104,7 @@ def start(
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        **_as_user(uid),
     )
 
 
@@ -114,13 +118,14 @@ def start_apart(
     """
     stays = [] if gains else ["--no-new-privs"]
     return subprocess.Popen(
-        [_SETPRIV, "--pdeathsig", "TERM", *stays, *_as_user(uid), *map(str, command)],
+        [_SETPRIV, "--pdeathsig", "TERM", *stays, *map(str, command)],
         cwd="/",
         env=at_home(env, uid),
         start_new_session=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        **_as_user(uid),
     )
 
 
@@ -156,14 +161,44 @@ def run_in_terminal(
     in a separate terminal: with root's, the program could type into it.
     """
     terminal = {key: os.environ[key] for key in _TERMINAL_VARIABLES if key in os.environ}
+    words = [*_at(cwd, uid), *(str(word) for word in command)]
+    place, variables = "/" if uid is not None else cwd, at_home({**env, **terminal}, uid)
+    if uid is None and not users.has_become():
+        status = _call_here(words, cwd, variables)
+    elif sys.stdin.isatty():
+        status = terminals.call(lambda own: _start_at(own, words, place, variables, uid))
+    else:
+        words, options = [*_DIES_WITH_US, *words], _as_user(uid)
+        status = subprocess.call(words, cwd=place, env=variables, start_new_session=True, **options)
+    return status if status >= 0 else 128 - status
+
+
+def _call_here(words: Sequence[str], cwd: Path, env: Mapping[str, str] | None) -> int:
     # Unlike SIG_IGN, a handler is not inherited.
     handler = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        words = [*_in_terminal_as_user(uid), *(str(word) for word in command)]
-        status = subprocess.call(words, cwd=cwd, env=at_home({**env, **terminal}, uid))
+        return subprocess.call(words, cwd=cwd, env=env)
     finally:
         signal.signal(signal.SIGINT, handler)
-    return status if status >= 0 else 128 - status
+
+
+def _start_at(
+    terminal: int,
+    words: Sequence[str],
+    cwd: Path | str,
+    env: Mapping[str, str] | None,
+    uid: int | None,
+) -> Apart:
+    """Start a program whose terminal this is; its output may go elsewhere."""
+    return subprocess.Popen(
+        [_SETSID, "--ctty", *_DIES_WITH_US, *words],
+        cwd=cwd,
+        env=env,
+        stdin=terminal,
+        stdout=terminal if sys.stdout.isatty() else None,
+        stderr=terminal if sys.stderr.isatty() else None,
+        **_as_user(uid),
+    )
 
 
 def detach(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], log: Path) -> int:
@@ -189,18 +224,18 @@ def at_home(env: Mapping[str, str] | None, uid: int | None) -> Mapping[str, str]
     return {**(os.environ if env is None else env), **home}
 
 
-def _as_user(uid: int | None) -> list[str]:
-    """The options of setpriv to run a program as a user, with exactly that user's groups."""
+def _as_user(uid: int | None) -> dict[str, Any]:
+    """The options of Popen to run a program as a user, with exactly that user's groups.
+
+    Not by a program that root runs: the program's variables, such as LD_PRELOAD, would be for that.
+    """
     if uid is None:
-        return []
+        return {}
     user = users.by_uid(uid)
-    return [f"--reuid={uid}", f"--regid={user.pw_gid}", "--init-groups"]
+    groups = os.getgrouplist(user.pw_name, user.pw_gid)
+    return {"user": uid, "group": user.pw_gid, "extra_groups": groups}
 
 
-def _in_terminal_as_user(uid: int | None) -> list[str]:
-    """The command that runs a program as a user, in its own terminal if this is a terminal."""
-    if uid is None:
-        return []
-    if sys.stdin.isatty():
-        return ["/usr/sbin/runuser", "--pty", "-u", users.by_uid(uid).pw_name, "--"]
-    return ["/usr/bin/setsid", "--wait", _SETPRIV, *_as_user(uid)]
+def _at(cwd: Path | None, uid: int | None) -> list[str]:
+    """What lets a user's program begin in a directory that this user can enter."""
+    return [] if uid is None or cwd is None else [_ENV, "-C", str(cwd)]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import BackstageError, NotYours, SystemRefused
-from ..facts.command_line import quote
+from ..facts.command_line import join, quote
 from . import users
 
 _DENIED = frozenset({errno.EACCES, errno.EPERM})
@@ -115,7 +115,8 @@ def _remedy(culprit: Path, venue: Path | None) -> str:
     if owner == me:
         return "" if _is_open(culprit) else f"Type: chmod u+rwX {name}"
     if venue and culprit.is_relative_to(venue):
-        return f"{culprit} belongs to {users.name_of(owner)}. Type: sudo chown {me} {name}"
+        command = join(["sudo", "chown", str(me), str(culprit)])
+        return f"{culprit} belongs to {users.name_of(owner)}. Type: {command}"
     return f"{culprit} belongs to {users.name_of(owner)}, and you are {users.mine()}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
@@ -16,9 +17,15 @@ _ROOT = 0
 
 
 def refuse_foreign(venue: Path) -> None:
-    """Raise UnsafeDirectory if a Venue belongs to neither this user nor root."""
-    if _is_foreign(venue.lstat(), _runner(venue)):
+    """Raise UnsafeDirectory if a Venue belongs to neither this user nor root.
+
+    So for one in a directory of root's where others may write, such as /tmp itself.
+    """
+    facts, uid = venue.lstat(), _runner(venue)
+    if _is_foreign(facts, uid):
         raise _not_yours(venue)
+    if facts.st_uid != uid and _is_loose(facts, uid):
+        raise _loose([venue])
 
 
 def refuse_untrusted(venue: Path) -> None:
@@ -45,6 +52,41 @@ def refuse_shared(venue: Path, uid: int) -> None:
         # Everybody may write in a link, but only its owner can change it.
         if not kept and not stat.S_ISLNK(facts.st_mode) and _is_loose(facts, uid):
             raise _loose([place])
+
+
+def first_stranger(path: Path, below: Path = Path("/")) -> int | None:
+    """The first user but root who owns a directory on the way from `below` to what is at `path`.
+
+    That user can put something else in the place of all that follows: root changes what is there
+    only with that user's rights. None if there is none. Raises OSError for a link on the way.
+    """
+    place = below
+    for name in ("", *path.parent.relative_to(below).parts):
+        place /= name
+        facts = place.lstat()
+        if facts.st_uid != _ROOT:
+            return facts.st_uid
+        if not stat.S_ISDIR(facts.st_mode):
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
+    return None
+
+
+def may_read(uid: int, path: Path) -> bool:
+    """Whether this user can read a file, by the owners, groups and modes on the way to it."""
+    try:
+        user = pwd.getpwuid(uid)
+        groups = {*os.getgrouplist(user.pw_name, user.pw_gid)}
+    except KeyError:
+        groups = set()
+    real = path.resolve()
+    wanted = [(place, stat.S_IXOTH) for place in real.parents] + [(real, stat.S_IROTH)]
+    return all(_may(place.stat(), uid, groups, bit) for place, bit in wanted)
+
+
+def _may(facts: os.stat_result, uid: int, groups: set[int], others: int) -> bool:
+    """Whether a user has the right that others would have by this bit."""
+    shift = 6 if facts.st_uid == uid else 3 if facts.st_gid in groups else 0
+    return bool(facts.st_mode & others << shift)
 
 
 def refuse_loose(venue: Path, places: Sequence[Path]) -> None:

@@ -186,6 +186,7 @@ class Emperor:
     def _launch(self) -> None:
         self._paths.emperor_lock.touch(mode=0o600)
         self._set_log_aside()
+        log_files.make_private(self._paths.emperor_log)
         offset = log_files.size(self._paths.emperor_log)
         pid = programs.detach(
             [uwsgi_of(self._paths), "--ini", self._paths.emperor_ini],
@@ -201,7 +202,9 @@ class Emperor:
 
     def _set_log_aside(self) -> None:
         log = self._paths.emperor_log
-        if log_files.size(log) > _LOG_MAX:
+        # Whoever writes into a pipe waits for somebody to read.
+        is_other = os.path.lexists(log) and not log.is_file()
+        if is_other or log_files.size(log) > _LOG_MAX:
             log.replace(log.with_suffix(".log.1"))
 
     def _sweep(self) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..facts.faults import Fault
 from ..layout.paths import VenuePaths
+from ..system import trust
 from ..system.files import open_regular
 from ..system.refusals import is_shortage
 from . import ini
@@ -243,9 +244,18 @@ class _Reading:
             return self.text
         if "\0" in str(file):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if self._reader is not None and not trust.may_read(self._reader, file):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
         with os.fdopen(open_regular(file), "rb") as included:
             self.read.append(file)
             return included.read(_LONGEST).decode(errors="replace")
+
+    @cached_property
+    def _reader(self) -> int | None:
+        """The other user whose vassal file it is: it includes what this user may read."""
+        if os.geteuid() or not self.file.exists():
+            return None
+        return self.file.stat().st_uid or None
 
     def _shown(self, file: Path) -> str:
         top = self.venue_paths.top

@@ -57,8 +57,15 @@ def at(top: Path) -> list[Orphan]:
 
 
 def refuse_at(top: Path) -> None:
-    """Raise EmperorFailed if one runs there: its Acts and those of another share their sockets."""
+    """Raise EmperorFailed if one runs there: its Acts and those of another share their sockets.
+
+    One of another user's, who could not have had a Venue there, is none: a process can make itself
+    look so.
+    """
+    owners = {users.ROOT, (top if top.exists() else top.parent).stat().st_uid}
     for orphan in at(top):
+        if _owner(orphan.pid) not in owners:
+            continue
         raise EmperorFailed(f"{top}: {orphan}; type: {orphan.command}")
 
 

@@ -31,7 +31,7 @@ def move_back(act_paths: ActPaths, returning: Retirement) -> None:
             goal = act_paths.venue.log if directory == returning.logs else directory
             _move(directory / before, goal / after)
     _move(returning.past, act_paths.past)
-    vassal_files.write(act_paths.kept, returning.text)
+    vassal_files.write(act_paths.kept, returning.text.encode(errors="surrogateescape"))
     returning.end_return()
 
 

@@ -85,7 +85,7 @@ def given_up(act_paths: ActPaths) -> str:
 
 
 def record(act_paths: ActPaths, tries: Tries) -> None:
-    files.write_atomically(act_paths.tries, json.dumps(asdict(tries)))
+    files.write_atomically(act_paths.tries, json.dumps(asdict(tries)), mode=0o600)
 
 
 def forget(act_paths: ActPaths) -> None:

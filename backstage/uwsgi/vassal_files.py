@@ -172,7 +172,7 @@ def write(path: Path, content: str | bytes, *, mtime: float = math.inf, mode: in
 def refuse(act_paths: ActPaths, refused: Version, fault: Fault) -> None:
     """Record why this version of the file in `vassals/` is not used."""
     noted = {"version": asdict(refused), "fault": asdict(fault)}
-    files.write_atomically(act_paths.refused, json.dumps(noted))
+    files.write_atomically(act_paths.refused, json.dumps(noted), mode=0o600)
 
 
 def refusal(act_paths: ActPaths) -> Fault | None:

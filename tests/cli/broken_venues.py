@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +87,9 @@ def copy(model: Path, top: Path, user: int | None) -> None:
 
 
 def remove(top: Path) -> None:
-    shutil.rmtree(top)
+    """Remove a Venue; a call that could not finish a half-built one has done so."""
+    with suppress(FileNotFoundError):
+        shutil.rmtree(top)
 
 
 def _without(path: Path) -> Path:

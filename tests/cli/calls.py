@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ def load_everything() -> None:
     # What these import late may be where another user cannot read it.
     for name in _LATE:
         import_module(name)
+    sysconfig.get_config_vars()
 
 
 def why_not_as_nobody() -> str:

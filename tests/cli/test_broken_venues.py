@@ -19,7 +19,7 @@ import click
 import pytest
 
 from backstage.cli.program import SECTIONS, program
-from backstage.errors import SystemRefused
+from backstage.errors import SettingsError, SystemRefused
 from backstage.shortcuts import use_venue
 from backstage.venue import Venue
 from tests.cli import broken_venues, calls
@@ -30,6 +30,7 @@ pytestmark = pytest.mark.slow
 # Every command with what it can be told; none changes anything outside of the Venue and the home.
 CALLS = (
     *("new-venue V {above} --no-start", "new-act more", "new-act blog", "retire blog --yes"),
+    "rename blog store",
     *("upgrade --dry-run", "upgrade", "upgrade --all", "start blog --wait 0", "start --all"),
     *("stop blog --wait 1", "stop shop", "restart blog --wait 1", "drain blog", "undrain blog"),
     *("venue start", "venue stop", "venue info", "status", "status blog", "top", "logs"),
@@ -375,6 +376,8 @@ def test_the_library_raises_errors_of_its_own(stage: Stage, path: str) -> None:
             work(opened)
         except SystemRefused as error:
             return f"{type(error).__name__} {error.errno}"
+        except SettingsError as error:
+            return f"{type(error).__name__} {getattr(error.__cause__, 'errno', None)}"
         finally:
             (venue / path).chmod(0o700)
         return "nothing"
@@ -395,5 +398,5 @@ def test_the_library_raises_errors_of_its_own(stage: Stage, path: str) -> None:
 
     call = calls.call([], env=stage.env, user=stage.user, work=all_told)
     broken_venues.remove(venue)
-    assert call.err == ""
+    assert call.err == "", call.err
     assert {each.split()[1] for each in json.loads(call.out)} == {str(errno.EACCES)}

@@ -32,7 +32,10 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         ("systemd start", "there is no 'start' here; type: backstage venue start"),
         ("nginx rm blog", "there is no 'rm' here; type: backstage nginx unbind ACT"),
         ("env blog add A=1", "there is no 'add' here; type: backstage env blog set KEY=VALUE"),
-        ("venue", "Missing argument '{start|stop|info}'. Choose from: start, stop, info"),
+        (
+            "venue",
+            "Missing argument '{start|stop|info|retire}'. Choose from: start, stop, info, retire",
+        ),
         ("new-act x --port abc", "Invalid value for '--port': 'abc' is not a valid whole number."),
         ("start blog --wait x", "Invalid value for '--wait': 'x' is not a valid number."),
         (

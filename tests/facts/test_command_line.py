@@ -19,9 +19,8 @@ from backstage.facts.command_line import join, quote
 SOURCES = sorted(
     path for path in Path(backstage.__file__).parent.rglob("*.py") if "scaffolds" not in path.parts
 )
-# Modules that quote for something else than a message: a file that `sh` reads, one of ours, nginx,
-# and the errors, which come before all other modules.
-OTHERS = {"uwsgi/launch.py", "nginx/site.py", "cli/commands/edit.py", "errors.py"}
+# Modules that quote for something else than a message: a file that `sh` reads, one of ours, nginx.
+OTHERS = {"uwsgi/launch.py", "nginx/site.py", "cli/commands/edit.py"}
 # What begins a command, up to the end of a text in which a value follows.
 COMMAND = re.compile(
     r"(?:^|[`(]|type: |with: |Type: |Next: |see: |&& |, then |\| )"

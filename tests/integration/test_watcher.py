@@ -304,7 +304,7 @@ def test_a_venue_of_the_version_before_works_without(stage: Path) -> None:
     for file in (venue.paths.emperor_ini, venue.paths.templates / "launch"):
         text = file.read_text()
         begin = text.find("# The watcher is no Act")
-        text = text[:begin] + text[text.find("# Written by the library") :] if begin > 0 else text
+        text = text[:begin] + text[text.find("# Nobody else may be able") :] if begin > 0 else text
         lines = [line for line in text.splitlines() if "residents" not in line]
         file.write_text("\n".join(lines) + "\n")
     venue.start()

@@ -223,3 +223,16 @@ def test_what_cannot_be_read_is_said_once(
     path.unlink()
     path.write_text("one\n")
     assert news(growing) == ["one"]
+
+
+def test_of_a_file_full_of_holes_only_the_end_is_read(tmp_path: Path) -> None:
+    """An Act can make its log longer than any disk."""
+    path = tmp_path / "log"
+    with path.open("wb") as file:
+        file.truncate(2**42)
+    log = LogFile(path)
+    try:
+        assert log.last(3)[0] == 2**42 - 3 * 1024**2
+        assert log.line_start(2**42) == 2**42 - 1024**2
+    finally:
+        log.close()

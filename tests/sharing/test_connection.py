@@ -71,8 +71,8 @@ def lines(*documents: object) -> bytes:
 
 
 def test_a_true_answer_is_taken(serve: Serve) -> None:
-    venue = SharedVenue(serve(lines(ITEM, END)))
-    assert (venue.emperor_pid, venue.watcher, venue.snapshot()) == (7, OVERVIEW.watcher, ())
+    with SharedVenue(serve(lines(ITEM, END))) as venue:
+        assert (venue.emperor_pid, venue.watcher, venue.snapshot()) == (7, OVERVIEW.watcher, ())
 
 
 @pytest.mark.parametrize(

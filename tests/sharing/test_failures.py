@@ -39,6 +39,14 @@ def test_an_error_has_its_class_its_message_and_its_data(error: BackstageError) 
     assert {name: getattr(again, name) for name in vars(error)} == vars(error)
 
 
-@pytest.mark.parametrize("kind", ["SystemExit", "__builtins__", "annotations", "Path", ""])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("SystemExit", "__builtins__", "annotations", "Path", ""),
+        # These have what cannot be told.
+        *("NotYours", "UpgradeFailed", "VenueMoved"),
+    ],
+)
 def test_no_other_class_is_ever_made(kind: str) -> None:
-    assert type(Failure(kind=kind, message="no").error) is BackstageError
+    error = Failure(kind=kind, message="no").error
+    assert (type(error), str(error), error.at_shell) == (BackstageError, "no", "no")

@@ -174,3 +174,14 @@ def test_where_no_lock_can_be_an_error_says_so(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
     with pytest.raises(OSError, match="run"), locked_if_free(tmp_path / "run" / "lock"):
         pass
+
+
+def test_no_other_user_can_take_a_lock(tmp_path: Path) -> None:
+    """Who can read its file could hold it for ever; one of an earlier version is closed."""
+    path = tmp_path / "lock"
+    with locked(path, "trying"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    with locked_if_free(path) as is_free:
+        assert is_free
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600

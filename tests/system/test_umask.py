@@ -13,7 +13,7 @@ from backstage.system import umask
 
 
 @pytest.fixture(autouse=True)
-def callers() -> Iterator[None]:
+def restored() -> Iterator[None]:
     former = os.umask(0o022)
     yield
     os.umask(former)

@@ -91,3 +91,17 @@ def test_it_ends_with_all_that_it_has_started(venue: Path, spawn: Spawn) -> None
     assert orphans.end(process.pid).venue == venue
     assert not processes.running(everybody)
     assert until(lambda: found(venue) == [], Deadline(PATIENCE))
+
+
+def test_another_users_process_keeps_nobody_from_starting(
+    venue: Path, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a file system of its own, any process can have had such a file at any path."""
+    lock = venue / ".emperor.lock"
+    process = held(spawn, lock)
+    lock.unlink()
+    with pytest.raises(EmperorFailed):
+        orphans.refuse_at(venue)
+    monkeypatch.setattr(orphans, "_owner", lambda _: os.geteuid() + 7)
+    orphans.refuse_at(venue)
+    assert processes.alive(process.pid)
