@@ -24,6 +24,11 @@ class VenuePaths:
         return self.top / "venue.yaml"
 
     @cached_property
+    def env_file(self) -> Path:
+        """The variables of all Acts; those in an Act's own come before them."""
+        return self.top / ".env"
+
+    @cached_property
     def building(self) -> Path:
         """Exists while the Venue is being built."""
         return self.top / ".building"
