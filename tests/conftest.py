@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -96,6 +97,14 @@ def patient() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patience.stretch(patch)
         yield
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A directory that every user can enter; pytest's own are closed."""
+    with tempfile.TemporaryDirectory(prefix="bs-open-", dir="/dev/shm") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 @pytest.fixture

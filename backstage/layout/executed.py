@@ -29,7 +29,10 @@ def places(venue_paths: VenuePaths) -> Iterator[Path]:
     yield from (venue_paths.top, venue_paths.top / "lib")
     yield from (library.parent, programs, venue_paths.acts, venue_paths.vassals, venue_paths.kept)
     yield from _with_targets(
-        (venue_paths.emperor_ini, venue_paths.settings, venue_paths.top / "pyvenv.cfg")
+        (
+            *(venue_paths.emperor_ini, venue_paths.settings, venue_paths.env_file),
+            venue_paths.top / "pyvenv.cfg",
+        )
     )
     # The interpreter may be another user's, such as that of a package manager.
     yield from _inside(programs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -23,6 +22,11 @@ class VenuePaths:
     @cached_property
     def settings(self) -> Path:
         return self.top / "venue.yaml"
+
+    @cached_property
+    def env_file(self) -> Path:
+        """The variables of all Acts; those in an Act's own come before them."""
+        return self.top / ".env"
 
     @cached_property
     def building(self) -> Path:
@@ -327,8 +331,15 @@ class ActPaths:
 
 def _file(own: Path, shared: Path, name: str) -> Path:
     """A file in an Act's own directory if it has one, else in the shared one."""
-    # Path.is_dir() raises an error in a directory that may not be entered.
-    return _joined(own if os.path.isdir(own) else shared, name)  # noqa: PTH112
+    return _joined(own if _is_directory(own) else shared, name)
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        # It is in one that may not be entered.
+        return False
 
 
 @lru_cache(maxsize=4096)

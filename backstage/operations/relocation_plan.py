@@ -25,7 +25,7 @@ from .upgrade_journal import Change
 # The files of a Venue that name its path, relative to it; projects are their owners'.
 _FILES = (
     *("emperor.ini", "venue.yaml", "pyvenv.cfg", "bin/*", "templates/*", "vassals/*", "kept/*"),
-    *("acts/*/.env", "acts/*/project.yaml", "retired/*/*.ini", "retired/*/*.launch"),
+    *(".env", "acts/*/.env", "acts/*/project.yaml", "retired/*/*.ini", "retired/*/*.launch"),
     *("retired/*/.env", "retired/*/*/.env", "lib/python3*/site-packages/*.pth"),
     *("lib/python3*/site-packages/__editable__*", "lib/python3*/site-packages/*/direct_url.json"),
 )

@@ -15,7 +15,10 @@ from ..uwsgi.emperor import uwsgi_of
 EMPEROR_INI = "emperor.ini"
 LAUNCH = "templates/launch"
 # What an Act reads when it starts or restarts; `launch` runs only when the Emperor starts it.
-OF_ACTS = ("templates/django.ini", "templates/early_signals.py", "templates/loaded.py")
+OF_ACTS = (
+    *("templates/django.ini", "templates/early_signals.py"),
+    *("templates/environment.py", "templates/loaded.py"),
+)
 
 
 def texts(venue_paths: VenuePaths) -> dict[str, str]:

@@ -24,8 +24,8 @@ _LONGEST = 1_000_000
 class EnvFile(Mapping[str, str]):
     """The variables in the .env of one Act, read anew each time; changed by `set` and `unset`.
 
-    A change takes effect with the Act's next restart. A variable that is already in the environment
-    of the Act's process overrides .env. Raises ActFailed if the Act has no project directory,
+    A change takes effect with the Act's next restart. A variable that the vassal file sets with
+    `env` overrides .env. Raises ActFailed if the Act has no project directory,
     SettingsError if the file is not text, or longer than 1 MB.
     """
 

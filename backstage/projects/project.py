@@ -71,11 +71,7 @@ def run_by(act_paths: ActPaths) -> Project:
     script = includes.read_all(act_paths.venue, act_paths.vassal, file.text if file else "")
     directory = _named(script, act_paths.venue.vassals, "chdir") or act_paths.top
     home = _named(script, directory, *_HOMES) or act_paths.venue.top
-    given = dict(
-        script.value(line).split("=", 1)
-        for line in script.all("env")
-        if script.knows(line) and "=" in script.value(line)
-    )
+    given = {**variables(act_paths), **_set_by_vassal(script)}
     if paths := [str(directory / value) for _, value in script.values(*_PYTHON_PATHS)]:
         given["PYTHONPATH"] = ":".join(paths)
     named = script.last("module", "wsgi")
@@ -99,6 +95,25 @@ def package_of(act_paths: ActPaths) -> str:
             return name
     found = [path.parent.name for path in act_paths.top.glob("[!.]*/wsgi.py")]
     return found[0] if len(found) == 1 else ""
+
+
+def variables(act_paths: ActPaths) -> dict[str, str]:
+    """The variables of the Act's .env and of the Venue's, as `templates/environment.py` reads.
+
+    A file that cannot be read has none.
+    """
+    files = (act_paths.venue.env_file, act_paths.env_file)
+    found = {name: value for file in files for name, value in DotEnv(_text(file)).values.items()}
+    # No environment can hold a zero byte.
+    return {name: value for name, value in found.items() if "\0" not in value}
+
+
+def _set_by_vassal(script: Script) -> dict[str, str]:
+    return dict(
+        script.value(line).split("=", 1)
+        for line in script.all("env")
+        if script.knows(line) and "=" in script.value(line)
+    )
 
 
 def _settings_in(entries: Iterable[Path]) -> str:

@@ -38,7 +38,7 @@ class Veil:
         return self._pattern.sub(MASK, text) if self._pattern else text
 
     def _secrets(self) -> Iterator[str]:
-        for file in self._paths.acts.glob("*/.env"):
+        for file in (self._paths.env_file, *self._paths.acts.glob("*/.env")):
             with suppress(OSError, BackstageError):
                 environment = DotEnv(contents(file)[:_LONGEST].decode(errors="replace"))
                 yield from masking.all_secrets_in(environment)

@@ -16,6 +16,7 @@ from ..kinds.catalog import kind_of
 from ..layout.paths import ActPaths
 from ..layout.settings import ActSettings, Settings, read_settings
 from ..projects import ask
+from ..projects.project import variables
 from ..system import as_user, programs, users
 from ..system.apart import run_apart
 from ..system.control_groups import ControlGroup
@@ -89,10 +90,12 @@ def _task(act_paths: ActPaths, file: VassalFile) -> dict[str, Any] | None:
         python = found.home / "bin" / "python" if found else Path()
         if found is None or not python.exists():
             return None
+        fixed = {script.value(line).partition("=")[0] for line in script.all("env", "unenv")}
+        added = {name: value for name, value in variables(act_paths).items() if name not in fixed}
         return {
             **{"python": str(python), "directory": str(found.directory), "file": found.file},
             **{"module": found.module, "callable": found.callable, "paths": found.paths},
-            "environment": {**found.environment, "BACKSTAGE_CHECK": "1"},
+            "environment": {**found.environment, **added, "BACKSTAGE_CHECK": "1"},
         }
 
     task = as_user.run_as(users.stand_in(act_paths.venue.top), read)

@@ -6,27 +6,24 @@ what it likes.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import select
 import signal
-import struct
 import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from subprocess import Popen
 from typing import Any
 
 _MOST = 64 * 1024
-_NO_SIZE = struct.pack("4H", 0, 0, 0, 0)
 
 
-def call(start: Callable[[int], Popen[Any]]) -> int:
-    """Start a program with the descriptor of its terminal, and return its status when it ends.
+def call(start: Callable[[int], Any]) -> int:
+    """Start a program with the descriptor of its terminal; returns its status when it has ended.
 
+    `start` returns it as a Popen.
     What is typed goes to it, control characters too, and what it prints comes back.
     """
     ours, its = pty.openpty()
@@ -43,7 +40,8 @@ def call(start: Callable[[int], Popen[Any]]) -> int:
             _relay(ours, process.pid)
     finally:
         os.close(ours)
-    return process.returncode
+    status: int = process.returncode
+    return status
 
 
 def _relay(ours: int, pid: int) -> None:
@@ -100,6 +98,5 @@ def _sized(ours: int) -> Iterator[None]:
 
 
 def _copy_size(ours: int) -> None:
-    with suppress(OSError):
-        size = fcntl.ioctl(sys.stdin.fileno(), termios.TIOCGWINSZ, _NO_SIZE)
-        fcntl.ioctl(ours, termios.TIOCSWINSZ, size)
+    with suppress(termios.error):
+        termios.tcsetwinsize(ours, termios.tcgetwinsize(sys.stdin.fileno()))

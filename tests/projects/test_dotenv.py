@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import environ
 import pytest
@@ -252,3 +253,14 @@ def test_all_that_the_scaffold_proposes_can_be_set_back(tmp_path: Path) -> None:
     assert len(DotEnv(proposed).values) >= 10
     changed = DotEnv("").changed(DotEnv(proposed).values)
     assert seen(tmp_path, changed.text) == seen(tmp_path, proposed)
+
+
+@ours
+@given(TEXTS)
+def test_what_uwsgi_loads_reads_it_the_same(text: str) -> None:
+    """Its file stands alone, as the environment of an Act need not have this library."""
+    source = shelf("scaffolds") / "venue" / "templates" / "environment.py"
+    functions, _, _ = source.read_text().replace("import uwsgi\n", "").rpartition("\nput(")
+    names: dict[str, Any] = {}
+    exec(functions, names)
+    assert dict(names["read"](text)) == DotEnv(text).values

@@ -123,10 +123,11 @@ def test_the_owner_stays(environment: EnvFile, act: ActPaths) -> None:
 
 
 @needs_root
-def test_a_new_one_belongs_to_whom_the_project_belongs(environment: EnvFile, act: ActPaths) -> None:
-    act.env_file.unlink()
+def test_a_new_one_belongs_to_whom_the_project_belongs(open_place: Path) -> None:
+    act = VenuePaths(open_place).act("blog")
+    act.top.mkdir(parents=True)
     os.chown(act.top, NOBODY, NOBODY)
-    environment.set(DEBUG="on")
+    EnvFile(act).set(DEBUG="on")
     assert act.env_file.stat().st_uid == NOBODY
 
 
@@ -247,7 +248,11 @@ def test_root_follows_no_link_of_another_user(
 
 
 @needs_root
-def test_root_leaves_another_users_file_to_him(environment: EnvFile, act: ActPaths) -> None:
+def test_root_leaves_another_users_file_to_him(open_place: Path) -> None:
+    act = VenuePaths(open_place).act("blog")
+    act.top.mkdir(parents=True)
+    act.env_file.write_text(TEXT)
+    environment = EnvFile(act)
     for path in (act.top, act.env_file):
         os.chown(path, NOBODY, NOBODY)
     # As if he had put it there just before root gets to it.

@@ -7,7 +7,6 @@ import pwd
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -51,13 +50,10 @@ print("status", status)
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
-    """A directory that every user can enter, in which everybody can write."""
-    found = Path("/dev/shm") / f"bs-others-{os.getpid()}"
-    found.mkdir()
-    found.chmod(0o1777)
-    yield found
-    shutil.rmtree(found)
+def place(open_place: Path) -> Path:
+    """A directory in which everybody can write."""
+    open_place.chmod(0o1777)
+    return open_place
 
 
 @pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
