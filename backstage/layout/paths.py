@@ -349,7 +349,7 @@ def _joined(directory: Path, name: str) -> Path:
 
 
 def _check_socket_path(socket: Path, name: str) -> None:
-    length = len(str(socket).encode())
+    length = len(str(socket).encode(errors="surrogateescape"))
     if length > _SOCKET_PATH_MAX:
         raise NameNotAllowed(
             name,
