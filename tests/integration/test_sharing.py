@@ -219,7 +219,7 @@ def test_members_look(house: Machine) -> None:
     assert at(house, "bob", "port blog") == port
     assert at(house, "bob", "url blog") == f"http://localhost:{port.strip()}/\n"
     assert "/readyz" in at(house, "bob", "logs blog -n 50")
-    assert "/readyz" not in at(house, "bob", "logs blog -n 50 --errors")
+    assert "/readyz" not in at(house, "bob", "logs blog -n 50 --level critical")
     assert "blog" in at(house, "bob", "top")
 
 
@@ -333,7 +333,7 @@ def test_the_socket_goes_with_the_setting(house: Machine) -> None:
     follow = house.start("backstage", "--venue", VENUE, "logs", "-f", user="bob")
     assert comes_true(lambda: answering(house))
     share(house, "")
-    assert "not in the group actors any more" in follow.communicate(timeout=PATIENCE)[1]
+    assert "has broken off" in follow.communicate(timeout=PATIENCE)[1]
     assert comes_true(lambda: not on_host(house, VENUE / "shared").exists())
     share(house, "actors")
     assert "running" in at(house, "bob", "status")
