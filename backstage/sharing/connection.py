@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import Any
 
 from ..errors import BackstageError, EmperorFailed, NotAllowed
-from ..facts.command_line import quote
 from ..layout.paths import VenuePaths
 from ..system import peers, users
 from . import requests, terms
@@ -102,6 +101,6 @@ def _connected(venue_paths: VenuePaths) -> socket.socket:
 
 def _silence(venue_paths: VenuePaths) -> str:
     owner = terms.owner_of(venue_paths)
-    command = f"sudo -u {owner} backstage --venue {quote(str(venue_paths.top))} venue start"
+    command = users.owner_command(owner, "--venue", str(venue_paths.top), "venue", "start")
     what = "its Emperor or its watcher does not run"
     return f"nobody answers for {venue_paths.top}: {what}; type: {command}"

@@ -29,7 +29,7 @@ def is_shared(venue_paths: VenuePaths) -> bool:
 def refusal(venue_paths: VenuePaths, words: Sequence[str] = ()) -> NotAllowed:
     """The error for what members of the group may not do; `words` are those after `backstage`."""
     owner = owner_of(venue_paths)
-    command = join(["sudo", "-u", owner, "backstage", *(words or ("…",))])
+    command = users.owner_command(owner, *(words or ("…",)))
     return NotAllowed(
         f"{venue_paths.top} belongs to {owner}, and is shared with the group "
         f"{group_of(venue_paths)} for {_ALLOWED} only; type: {command}"

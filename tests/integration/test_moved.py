@@ -243,7 +243,7 @@ def test_a_venue_that_was_moved_while_it_ran_answers_again(
     venue, there = running
     before = psutil.Process(venue.emperor.pid).children(recursive=True)
     port = venue["blog"].get_uwsgi_port()
-    alone = call("venues", cwd=stage, env={"XDG_STATE_HOME": "/nonexistent"}).stdout
+    alone = call("venues", cwd=stage, env={"XDG_STATE_HOME": str(stage / "no-state")}).stdout
     assert f"{venue.path} " in alone, "also where it is not registered"
     pid = venue.emperor.pid
     venue.path.rename(there)
