@@ -277,8 +277,11 @@ def test_without_git_the_line_that_installs_it_is_told(
 FETCHES = """
 import sys
 from pathlib import Path
+from backstage.sources import git
 from backstage.sources.fetching import fetch
 from backstage.sources.source import Source
+# It would give up by itself.
+git._SETTINGS = tuple(each for each in git._SETTINGS if "lowSpeed" not in each)
 fetch(Source.of(sys.argv[1]), Path(sys.argv[2]))
 """
 
