@@ -45,7 +45,7 @@ def copy(source: Path, top: Path, without: Collection[str] = ()) -> Fetched:
         _copy_file(source / name, top / name, facts)
     notes = [*_copy_links(listing.links, source, top), *_not_copied(listing.others)]
     if commit is None:
-        return Fetched(str(source), notes=tuple(notes))
+        return Fetched(str(source), notes=(*_unread(source), *notes))
     what = f"{source} {commit.what}".strip()
     return Fetched(what, commit.commit, commit.is_dirty, (*commit.notes, *notes))
 
@@ -138,6 +138,11 @@ def _target(link: Path, source: Path) -> str:
     if not stays.startswith(("/", "..")):
         return written
     return os.path.relpath(real, os.path.realpath(link.parent))
+
+
+def _unread(source: Path) -> Iterator[str]:
+    if os.path.lexists(source / ".git"):
+        yield "its commit is unknown: git is missing, or does not read another user's repository"
 
 
 def _not_copied(names: list[str]) -> Iterator[str]:

@@ -201,7 +201,7 @@ def _without_large_files(git: Git, source: Source, error: GitFailed) -> SourceRe
     told = _told(tree.pointers(git.top), "its large files (Git LFS) cannot be fetched")
     if _LFS_MISSING in error.output:
         install = join(["apt", "install", "git-lfs"])
-        return SourceRefused(source.location, f"{told}. git-lfs is not installed; type: {install}")
+        return SourceRefused(source.location, f"{told}; git-lfs is not installed; type: {install}")
     return _refused(source, told, error)
 
 
@@ -216,4 +216,4 @@ def _refused(source: Source, told: str, error: GitFailed, advice: str = "") -> S
     hint = next(hints, "").format(ssh=join(["ssh", host, "true"]))
     look = join(["git", "ls-remote", source.location])
     what = [told, hint, advice or f"to see what git says, type: {look}"]
-    return SourceRefused(source.location, ". ".join(filter(None, what)), visible(error.output))
+    return SourceRefused(source.location, "; ".join(filter(None, what)), visible(error.output))

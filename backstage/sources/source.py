@@ -67,7 +67,7 @@ class Source:
         """
         if not text or visible(text) != text or "\n" in text:
             raise SourceRefused(visible(text), "it is empty, or has characters that nobody sees")
-        path = Path(os.path.normpath(Path(text).expanduser().absolute()))
+        path = _absolute(text)
         with refusals.telling(f"cannot look at {urls.without_login(text)}"):
             if os.path.lexists(path) and "://" not in text:
                 return _of_path(path, ref)
@@ -80,6 +80,15 @@ class Source:
     def at(self, ref: str) -> Source:
         """The same source at another ref. Raises SourceRefused if it has none."""
         return replace(Source.of(str(self), ref), login=self.login)
+
+
+def _absolute(text: str) -> Path:
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        # There is no such user.
+        path = Path(text)
+    return Path(os.path.normpath(path.absolute()))
 
 
 def _of_path(path: Path, ref: str) -> Source:
@@ -139,7 +148,7 @@ def _why_nothing(text: str, path: Path) -> str:
     if _NAME.match(text):
         look = join(["uv", "pip", "compile", "--no-deps", "-"])
         return (
-            f"there is no directory {path}. A package of the index needs its version, as in "
+            f"there is no directory {path}, and a package of the index needs its version, as in "
             f"{text}==1.4; to see the newest, type: echo {text} | {look}"
         )
     return f"there is no {path}"

@@ -271,7 +271,9 @@ def test_without_git_the_line_that_installs_it_is_told(
     """A directory needs none, but its commit is unknown."""
     monkeypatch.setenv("PATH", "/nowhere")
     assert "git is not installed; type: apt install git" in refusal(shop.path, "v1.4", into)
-    assert fetch(Source.of(str(shop.path)), into).commit == ""
+    done = fetch(Source.of(str(shop.path)), into)
+    assert done.commit == ""
+    assert done.notes[0].startswith("its commit is unknown")
 
 
 FETCHES = """

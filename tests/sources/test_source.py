@@ -73,6 +73,7 @@ def test_the_ref_of_a_requirement_is_one_unless_another_is_given() -> None:
         ("./none", "there is no "),
         ("shop", "needs its version, as in shop==1.4"),
         ("shop>=1", "there is no "),
+        ("~no-such-user/shop", "there is no "),
         ("shop @ git+https://me:s3cret@example.org/x", "give the URL behind the @ alone"),
         ("https://me:s3cr/et@example.org/x", "write %2F for /"),
         ("https://s3cr/et@example.org/x", "it has a @ after the host"),
