@@ -45,6 +45,7 @@ test: setup
 	@.ci/packages "the tests with control groups v2" user-mode-linux kmod
 	@.ci/packages "the tests with nginx" nginx openssl curl iproute2
 	@.ci/packages "the tests with PostgreSQL" postgresql
+	@.ci/packages "the tests with git" git git-lfs
 	@.ci/packages "the tutorial" python3-venv python3-dev gcc libpcre2-dev libssl-dev libcap-dev certbot pebble
 	$(PYTEST)
 

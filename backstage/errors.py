@@ -28,6 +28,7 @@ __all__ = [
     "ServiceFailed",
     "SettingsError",
     "SiteRefused",
+    "SourceRefused",
     "SystemRefused",
     "UnknownUser",
     "UnsafeDirectory",
@@ -179,6 +180,21 @@ class SiteRefused(BackstageError):
 
     def __init__(self, message: str, output: str = "") -> None:
         super().__init__(f"{message}\n{output.strip()}" if output.strip() else message)
+        self.output = output
+
+
+class SourceRefused(BackstageError):
+    """Raised when the source of an Act cannot be used; nothing of it was left behind.
+
+    `source` is what was typed, without a password; `output` is what git printed.
+    """
+
+    def __init__(self, source: str, why: str, output: str = "") -> None:
+        tail = "\n".join(output.strip().splitlines()[-12:])
+        told = f"cannot use {source!r} as a source: {why}"
+        super().__init__(f"{told}\n{tail}" if tail else told)
+        self.source = source
+        self.why = why
         self.output = output
 
 

@@ -35,6 +35,11 @@ _SETSID = "/usr/bin/setsid"
 _ENV = "/usr/bin/env"
 # A program that outlived its killed caller would go on writing into what the next call rebuilds.
 _DIES_WITH_US = (_SETPRIV, "--pdeathsig", "KILL")
+# That signal is sent to the program alone; this shell passes it on to all that it has started.
+_ALL_DIE_WITH_US = (
+    *(_SETPRIV, "--pdeathsig", "TERM"),
+    *("/bin/sh", "-c", 'trap "kill -KILL 0" TERM; "$@" & wait $!', "sh"),
+)
 
 
 def service_environment(venue: Path) -> dict[str, str]:
@@ -65,16 +70,21 @@ def run(
     env: Mapping[str, str] | None = None,
     timeout: float | None = None,
     uid: int | None = None,
+    leads: bool = False,
 ) -> Done:
     """Run a program to completion, without input; its output is text, with both streams in one.
 
-    It does not outlive this process. As root, `uid` is the user to run it as. Raises TookTooLong
-    after `timeout` seconds.
+    It does not outlive this process. As root, `uid` is the user to run it as. One that `leads` has
+    no terminal that it could ask in, and ends with what it has started. Raises TookTooLong after
+    `timeout` seconds.
     """
-    with start(command, cwd=cwd, env=env, uid=uid) as process:
+    words = [*_ALL_DIE_WITH_US, *command] if leads else command
+    with start(words, cwd=cwd, env=env, uid=uid, leads=leads) as process:
         try:
             output, _ = process.communicate(timeout=timeout)
         except BaseException:
+            if leads:
+                kill_session(process)
             process.kill()
             raise
     return subprocess.CompletedProcess(process.args, process.returncode, output)
@@ -145,7 +155,7 @@ def start_answering(command: Sequence[str | Path], connection: int, venue: Path)
     )
 
 
-def kill_session(process: Apart) -> None:
+def kill_session(process: Apart | Started) -> None:
     """Kill a process that leads a session, with what it has started there, unless it has ended."""
     if process.poll() is None:
         with suppress(ProcessLookupError):

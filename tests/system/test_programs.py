@@ -177,3 +177,12 @@ def test_a_detached_program_is_on_its_own(tmp_path: Path, ending: list[int]) -> 
 def test_a_program_cannot_run_as_a_uid_that_is_no_user() -> None:
     with pytest.raises(UnknownUser, match="54321"):
         programs.run(["true"], uid=54321)
+
+
+def test_a_program_that_leads_ends_with_what_it_has_started(tmp_path: Path) -> None:
+    """Its output is still held open by that, which has to end too."""
+    script = f"sleep 1000 & echo $! > {tmp_path}/pid; wait"
+    with pytest.raises(programs.TookTooLong):
+        programs.run(["sh", "-c", script], timeout=1, leads=True)
+    pid = int((tmp_path / "pid").read_text())
+    assert eventually(lambda: not psutil.pid_exists(pid))
