@@ -70,6 +70,8 @@ PURE = (
         "status.trial_report",
         "projects.dotenv",
         "projects.masking",
+        "projects.python_source",
+        "projects.health_paths",
     ),
     *("nginx.hostnames", "nginx.config_parser", "nginx.env_changes", "nginx.site"),
     "nginx.rendering",
