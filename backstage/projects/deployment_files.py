@@ -239,7 +239,7 @@ def _pairs(node: Node | None) -> list[tuple[str, Node]]:
     if not isinstance(node, MappingNode):
         return []
     pairs = islice(node.value, _MOST_COMMANDS)
-    return [(str(key.value), value) for key, value in pairs if isinstance(key, ScalarNode)]
+    return [(str(key.value), value) for key, value in pairs]
 
 
 def _child(node: Node | None, name: str) -> Node | None:

@@ -245,14 +245,15 @@ def test_the_application_that_is_deployed_names_the_settings(tmp_path: Path) -> 
 
 
 def test_companions_are_found_in_every_kind_of_file(tmp_path: Path) -> None:
-    plant(tmp_path, plain())
+    """Each once: neither twice in one kind of file, nor in several, nor again in the code."""
+    plant(tmp_path, {**plain(), "shop/celery.py": "app = Celery('shop')\n"})
     plant(
         tmp_path,
         {
             "Procfile": (
                 "web: gunicorn shop.wsgi\nrelease: python manage.py migrate\n"
                 "worker: celery -A shop worker -Q fast\nslow: celery -A shop worker -Q slow\n"
-                "assets: npm run watch\n"
+                "assets: npm run watch\nagain: celery -A shop worker -Q fast\n"
             ),
             "docker-compose.yml": (
                 "services:\n  q: {command: [python, /app/manage.py, rqworker, high]}\n"
@@ -263,8 +264,8 @@ def test_companions_are_found_in_every_kind_of_file(tmp_path: Path) -> None:
                 "[uwsgi]\nattach-daemon = ./manage.py sendalerts\n"
                 "smart-attach-daemon2 = pidfile=/x,cmd=./manage.py reports --loop,daemonize=true\n"
             ),
-            "deploy/huey.service": "[Service]\nExecStart=/srv/bin/python /srv/manage.py run_huey\n",
-            "deploy/start.sh": '#!/bin/sh\nexec gosu app python manage.py qcluster -n "$HOST"\n',
+            "deploy/huey.service": "[Service]\nExecStart=/srv/bin/python /a/manage.py run_huey\n",
+            "deploy/start.sh": '#!/bin/sh\nexec gosu me python manage.py \\\n qcluster -n "$H"\n',
         },
     )
     found = {each.name: each.command for each in discover(tmp_path).companions}

@@ -155,10 +155,11 @@ def test_a_change_leaves_all_other_lines(
 
 def test_a_value_without_a_line_of_its_own_can_be_changed(path: Path) -> None:
     """Whatever its style: over several lines, or at the end of a file without a newline."""
-    path.write_text("build:\n- a\n- b\nhealth: >-\n  /up\nref: 'x\n  y'")
+    path.write_text("# Mine.\nbuild:\n- a\n- b\nhealth: >-\n  /up\nref: 'x\n  y'")
     changes: dict[str, project_file.Value] = {"health": "/b", "build": ("c",), "ref": "z"}
     path.write_text(project_file.changed(path, changes))
     assert project_file.read(path) == ProjectFile(health="/b", build=("c",), ref="z")
+    assert path.read_text() == "# Mine.\nbuild:\n  - c\nhealth: /b\nref: z"
 
 
 def test_a_faulty_file_or_change_is_refused(path: Path) -> None:
