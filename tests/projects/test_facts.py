@@ -279,7 +279,12 @@ def test_secrets_are_not_repeated(project: Project) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        {"django": 1, "errors": [], "databases": [1, {"alias": [], "pending": "x"}], "health": {}},
+        {
+            "django": 1,
+            "errors": [],
+            "databases": [1, {"alias": [], "pending": "x"}],
+            "health": {"x": 1},
+        },
         {"trouble": "x", "wsgi": None, "apps": [1], "debug": 1},
     ],
 )
