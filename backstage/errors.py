@@ -25,6 +25,7 @@ __all__ = [
     "NotYours",
     "PartLost",
     "PortUnavailable",
+    "ProjectRefused",
     "ServiceFailed",
     "SettingsError",
     "SiteRefused",
@@ -196,6 +197,23 @@ class SourceRefused(BackstageError):
         self.source = source
         self.why = why
         self.output = output
+class ProjectRefused(BackstageError):
+    """Raised when a directory does not tell which project it holds; nothing of it was run.
+
+    `what` is what is looked for, and `found` are the files that could be meant; `option` tells.
+    """
+
+    def __init__(
+        self, top: Path, what: str, found: tuple[str, ...], option: str, *, is_there: bool = True
+    ) -> None:
+        listed = " and ".join(found)
+        why = f"has several of {what} equally deep: {listed}" if is_there else f"has no {what}"
+        typed = f". Type: {option} {quote(found[0])}" if found else ""
+        super().__init__(f"{top} {why}{typed}")
+        self.top = top
+        self.what = what
+        self.found = found
+        self.option = option
 
 
 class EnvironmentFailed(BackstageError):

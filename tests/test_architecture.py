@@ -71,6 +71,8 @@ PURE = (
         "status.trial_report",
         "projects.dotenv",
         "projects.masking",
+        "projects.python_source",
+        "projects.health_paths",
     ),
     *("sources.refs", "sources.urls", "sources.limits", "sources.fetched"),
     *("nginx.hostnames", "nginx.config_parser", "nginx.env_changes", "nginx.site"),

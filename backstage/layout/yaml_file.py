@@ -22,7 +22,11 @@ _DEEPEST = 20
 
 def top_node(path: Path) -> Node | None:
     """The top node of a YAML file; None if it is empty. Raises SettingsError, with the line."""
-    text = _text(path)
+    return node_of(_text(path), path)
+
+
+def node_of(text: str, path: Path) -> Node | None:
+    """The same for a text that is, or is to be, in the file at `path`."""
     line: int | None
     try:
         loader = _Loader(text)
