@@ -7,7 +7,7 @@ import re
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-_PART = re.compile(r"(?P<sign>\^|~(?!=)|[<>=!~]*)\s*(?P<version>[^\s,]+)")
+_PART = re.compile(r"(?P<sign>\^|~(?!=)|[<>=!~]*)\s*(?P<version>[^\s,^<>=!~]+)")
 
 
 def alternatives(constraint: str) -> list[SpecifierSet]:

@@ -125,11 +125,13 @@ class _Work:
             source = cache.find(self.interpreter)
             digest = self._digest(pins, source)
             self._make()
-            if not (former and self._is_shared(former, digest)):
+            shared = self._share(former) if former else None
+            is_all = shared is not None and shared.digest == digest
+            if not is_all:
                 self._sync(pins, scratch / "packages.txt")
                 source.put_uwsgi(self.top, self.interpreter)
-            self._install_local(pins, scratch / "local.txt")
-        record = self._record(digest)
+            has_local = self._install_local(pins, scratch / "local.txt")
+        record = shared if shared and is_all and not has_local else self._record(digest)
         write_atomically(self.top / _RECORD, json.dumps(asdict(record)), mode=0o600)
         return record
 
@@ -146,15 +148,15 @@ class _Work:
         python = self.interpreter.executable
         self._uv(self.uv.run("venv", "--relocatable", "--no-project", "--python", python, self.top))
 
-    def _is_shared(self, former: Path, digest: str) -> bool:
-        """Share what a former environment has, unless it was changed; whether that is all."""
+    def _share(self, former: Path) -> _Record | None:
+        """Share what a former environment has; None if it was changed or is of another Python."""
         record = _Record.read(former)
         if record is None or record.interpreter != self.interpreter:
-            return False
-        if record.fingerprint != linking.fingerprint(former):
-            return False
+            return None
+        if record.fingerprint != linking.fingerprint(self.interpreter.site_packages(former)):
+            return None
         linking.link_tree(former, self.top)
-        return record.digest == digest
+        return record
 
     def _sync(self, pins: Pins, file: Path) -> None:
         if pins.pylock is None:
@@ -162,8 +164,8 @@ class _Work:
         words = ["pip", "sync", pins.pylock or file, *self._how(), "--allow-empty-requirements"]
         self._uv(self.uv.run_offline_first(*words, *["--require-hashes"][: pins.are_hashed]))
 
-    def _install_local(self, pins: Pins, file: Path) -> None:
-        """Install the parts of the tree anew, which may have changed without another version."""
+    def _install_local(self, pins: Pins, file: Path) -> bool:
+        """Install the parts of the tree, if any: anew, as they change without another version."""
         local = list(pins.local)
         if self.declared.with_project and not {".", "./", "-e ."}.intersection(local):
             local.append(".")
@@ -171,6 +173,7 @@ class _Work:
             file.write_text("\n".join([*pins.options, *local, ""]))
             words = ["pip", "install", "--no-deps", "--reinstall", "-r", file, *self._how()]
             self._uv(self.uv.run_offline_first(*words))
+        return bool(local)
 
     def _how(self) -> list[str | Path]:
         return ["--python", self.python, "--link-mode", "copy", "--compile-bytecode"]
@@ -181,13 +184,14 @@ class _Work:
             raise resolution.failure(self.file, done.stdout, self.uv.log, lines)
 
     def _record(self, digest: str) -> _Record:
-        django = Library(self.interpreter.site_packages(self.top)).get("django")
+        site_packages = self.interpreter.site_packages(self.top)
+        django = Library(site_packages).get("django")
         if django is None:
             # It may be declared for other machines alone.
             self._refuse_without_django()
         return _Record(
             digest=digest,
-            fingerprint=linking.fingerprint(self.top),
+            fingerprint=linking.fingerprint(site_packages),
             django=django.version if django else "",
             executable=str(self.interpreter.executable),
             version=self.interpreter.version,

@@ -55,12 +55,14 @@ def failure(file: Path, output: str, log: Path, lines: list[Line]) -> Environmen
     One of them may name an index in place of those that this machine has.
     """
     url = uv_reasons.unreachable(output)
+    local = " or ".join(line.text for line in lines if line.is_local)
+    reason = uv_reasons.reason(output, local or "the project")
     culprit = next((line for line in lines if line.index and _is_below(url, line.index)), None)
     if culprit is None:
-        told = f"cannot install what {file} declares: {uv_reasons.reason(output)}"
+        told = f"cannot install what {file} declares: {reason}"
     else:
         told = (
-            f"{culprit.file}, line {culprit.number}: {uv_reasons.reason(output)}. The line "
+            f"{culprit.file}, line {culprit.number}: {reason}. The line "
             "overrides the index of this machine; correct it, or remove it"
         )
     failed = EnvironmentFailed(f"{told}; the whole log: {log}")

@@ -10,12 +10,17 @@ _DECORATION = re.compile(r"^\s*(?:error:|cause:|Caused by:|hint:|[\u00d7│├�
 _MOST = 300
 
 
-def reason(output: str) -> str:
-    """The reason in what uv printed, with the package that it is about."""
+def reason(output: str, unnamed: str = "the project") -> str:
+    """The reason in what uv printed, with the package that it is about.
+
+    uv does not name what it builds from a directory; that is `unnamed`.
+    """
     said = " ".join(_DECORATION.sub("", output).split())
     for pattern, told in _KNOWN:
         if found := re.search(pattern, said):
             return told(found, output)
+    if "The build backend returned an error" in said:
+        return f"{unnamed} does not build: {_last_words(output)}"
     return said[:_MOST] or "it failed without a word"
 
 
@@ -26,12 +31,15 @@ def unreachable(output: str) -> str:
 
 
 def _of_build(found: re.Match[str], output: str) -> str:
+    return f"{found['name']} does not build: {_last_words(output)}"
+
+
+def _last_words(output: str) -> str:
+    """The last error that a build printed."""
     lines = [line.strip() for line in output.partition("[stderr]")[2].splitlines()]
-    # After an empty line, uv speaks again.
     own = [line for line in lines if line and not line.startswith(("hint:", "help:"))]
     errors = [line for line in own if re.match(r"(\w*Error|error|fatal)\b", line, re.IGNORECASE)]
-    last = (errors or own or ["its build fails"])[-1]
-    return f"{found['name']} does not build: {last[:_MOST]}"
+    return (errors or own or ["its build fails"])[-1][:_MOST]
 
 
 def _of_fetch(found: re.Match[str], output: str) -> str:
@@ -61,7 +69,6 @@ _KNOWN: list[tuple[str, Callable[[re.Match[str], str], str]]] = [
         lambda found, output: f"{found['name']} has wheels only for another Python",
     ),
     (r"Failed to (?:download and )?build `(?P<name>[^`]+)`", _of_build),
-    (r"(?P<name>The build backend) returned an error", _of_build),
     (r"Failed to fetch: `?(?P<url>[^\s`]+)", _of_fetch),
     (
         r"[Bb]ecause (?P<name>[\w.-]+) was not found in the package registry",
