@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from ..system.files import contents
 from . import python_wish, requirement_files, toml_file
 from .python_wish import PythonWish
-from .toml_file import Table, part
+from .toml_file import Table, part, texts
 
 
 class Format(Enum):
@@ -91,8 +91,13 @@ def of_file(tree: Path, file: Path) -> Declared:
 
 def packages_of_lock(table: Table) -> frozenset[str]:
     """The packages in a lock that is written in TOML."""
-    listed = [*table.get("package", []), *table.get("packages", [])]
-    return frozenset(str(canonicalize_name(each.get("name", ""))) for each in listed)
+    listed = [each for key in ("package", "packages") for each in _tables(table.get(key))]
+    return frozenset(str(canonicalize_name(str(each.get("name", "")))) for each in listed)
+
+
+def _tables(listed: object) -> list[Table]:
+    found = listed if isinstance(listed, list) else []
+    return [each for each in found if isinstance(each, dict)]
 
 
 def _places(tree: Path, manage: Path | None) -> list[Path]:
@@ -172,7 +177,7 @@ def _declares(file: Path) -> bool:
         return True
     table = toml_file.read(file)
     project = part(table, "project")
-    dynamic = "dependencies" in project.get("dynamic", [])
+    dynamic = "dependencies" in texts(project, "dynamic")
     return bool(project.get("dependencies") or dynamic or _of_poetry(table))
 
 
@@ -181,8 +186,7 @@ def _listed(project: Path) -> frozenset[str]:
     if project.suffix != ".toml":
         return frozenset()
     table = toml_file.read(project)
-    texts = part(table, "project").get("dependencies", [])
-    found = {_name(text) for text in texts if isinstance(text, str)}
+    found = {_name(text) for text in texts(part(table, "project"), "dependencies")}
     return frozenset(found | _of_poetry(table)) - {""}
 
 
@@ -216,8 +220,8 @@ def _complete(tree: Path, declared: Declared, places: list[Path], *, has_manage:
     directory = members[-1] if in_workspace else tree / declared.directory
     project = directory / "pyproject.toml"
     table = toml_file.read(project) if project.is_file() else {}
-    extras = part(table, "project").get("optional-dependencies", {})
-    groups = {**table.get("dependency-groups", {}), **part(table, "tool", "poetry", "group")}
+    extras = part(table, "project", "optional-dependencies")
+    groups = {**part(table, "dependency-groups"), **part(table, "tool", "poetry", "group")}
     wishes = (python_wish.find(place) for place in (directory, *reversed(places)))
     return Declared(
         declared.format,

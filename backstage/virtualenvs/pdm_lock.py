@@ -28,7 +28,7 @@ def read(file: Path, environment: dict[str, str], wanted: Iterable[str]) -> Pins
             and pins.holds(entry.get("marker", ""), environment, (), file)
         ]
         return pins.of_pins(chosen, _indexes(file.with_name("pyproject.toml")), file, _AGAIN)
-    except (KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(file, None, f"is no lock of PDM: {error!r}") from error
 
 

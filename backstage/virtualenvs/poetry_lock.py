@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from packaging.specifiers import InvalidSpecifier
 from packaging.utils import canonicalize_name
 
 from ..errors import SettingsError
@@ -38,7 +37,7 @@ def read(
             chosen = _Graph(file, packages, environment).needed(_roots(project, groups, extras))
         found = [_pin(entry, lock) for entry in chosen]
         return pins.of_pins(found, _indexes(chosen), file, _AGAIN)
-    except (KeyError, TypeError, InvalidSpecifier) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(file, None, f"is no lock of Poetry: {error!r}") from error
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from ..errors import EnvironmentFailed
 from ..facts.command_line import join
@@ -119,5 +119,6 @@ def _of_range(text: object, file: Path) -> Iterator[PythonWish]:
         return
     try:
         yield PythonWish(text, file, tuple(map(str, alternatives(text))))
-    except InvalidSpecifier:
+    except ValueError:
+        # What is no version is no wish.
         return

@@ -26,3 +26,9 @@ def part(table: Table, *keys: str) -> Table:
         inner = table.get(key)
         table = inner if isinstance(inner, dict) else {}
     return table
+
+
+def texts(table: Table, key: str) -> list[str]:
+    """A list of strings in a table; an empty one if there is none."""
+    found = table.get(key)
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
