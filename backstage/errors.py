@@ -197,6 +197,8 @@ class SourceRefused(BackstageError):
         self.source = source
         self.why = why
         self.output = output
+
+
 class ProjectRefused(BackstageError):
     """Raised when a directory does not tell which project it holds; nothing of it was run.
 

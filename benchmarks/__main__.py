@@ -17,6 +17,7 @@ from .imports import measure_imports
 from .latencies import measure_latencies
 from .logs import measure_logs
 from .measuring import Line, table
+from .releases import measure_release_environments
 from .snapshots import measure_snapshots
 from .stage import Stage, stage
 from .waits import measure_waits
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[Stage, int], Sequence[Line]]] = {
     "commands": measure_commands,
     "front": measure_front,
     "logs": measure_logs,
+    "release_environment": measure_release_environments,
 }
 
 

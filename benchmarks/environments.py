@@ -24,9 +24,9 @@ def measure_venues(stage: Stage, pairs: int) -> list[Row]:
     """A complete Venue, its Emperor watching, against an environment made by hand."""
 
     def measure(number: int) -> Timings:
-        by_hand = _seconds(stage, ["sh", "-ec", _filled(stage.top / f"by-hand-{number}")])
+        by_hand = seconds(stage, ["sh", "-ec", _filled(stage.top / f"by-hand-{number}")])
         venue = f"venue-{number}"
-        ours = _seconds(stage, [sys.executable, "-c", NEW_VENUE, venue, stage.top])
+        ours = seconds(stage, [sys.executable, "-c", NEW_VENUE, venue, stage.top])
         stop_venue(stage.top / venue)
         return {"by hand": by_hand, "new_venue": ours}
 
@@ -95,7 +95,8 @@ def _page_of_ours(stage: Stage, number: int) -> Timings:
     return {"first 200": answered - began, "returned": returned - began}
 
 
-def _seconds(stage: Stage, command: list[str | Path]) -> float:
+def seconds(stage: Stage, command: list[str | Path]) -> float:
+    """How long a program takes, from its start to its end."""
     stage.settle()
     began = time.monotonic()
     stage.finish(stage.start(command))

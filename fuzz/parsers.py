@@ -17,6 +17,13 @@ from backstage.nginx import config_parser, site
 from backstage.projects.dotenv import DotEnv
 from backstage.uwsgi import includes, ini, log_reasons, stats
 from backstage.uwsgi.ini import VassalFile
+from backstage.virtualenvs import (
+    declared,
+    pdm_lock,
+    pipfile_lock,
+    poetry_lock,
+    requirement_files,
+)
 
 _PLACE = Path("/venue/vassals/blog.ini")
 
@@ -95,6 +102,26 @@ def of_nginx(data: bytes) -> None:
     site.read_record(text)
 
 
+def of_declarations(data: bytes) -> None:
+    """What a project declares to need: its locks, its requirements, its wish for a Python."""
+    environment = dict.fromkeys(("python_version", "python_full_version"), "3.13")
+    readers: dict[str, Callable[[Path], object]] = {
+        "poetry.lock": lambda file: poetry_lock.read(file, environment, ["a"], ["a"]),
+        "pdm.lock": lambda file: pdm_lock.read(file, environment, ["a"]),
+        "Pipfile.lock": lambda file: pipfile_lock.read(file, environment),
+        "requirements.txt": requirement_files.read,
+    }
+    with tempfile.TemporaryDirectory() as tree:
+        for name in (*readers, "pyproject.toml", ".python-version"):
+            (Path(tree) / name).write_bytes(data)
+        for name, read in readers.items():
+            with suppress(SettingsError):
+                read(Path(tree) / name)
+            with suppress(SettingsError):
+                declared.find(Path(tree))
+            (Path(tree) / name).unlink()
+
+
 PARSERS: dict[str, Callable[[bytes], None]] = {
     "stats": of_stats,
     "ini": of_ini,
@@ -102,9 +129,20 @@ PARSERS: dict[str, Callable[[bytes], None]] = {
     "dotenv": of_dotenv,
     "settings": of_settings,
     "nginx": of_nginx,
+    "declarations": of_declarations,
 }
 # What to begin with, so that the first mutations are already close to what is meant.
 SEEDS: dict[str, tuple[bytes, ...]] = {
+    "declarations": (
+        b'[[package]]\nname = "django"\nversion = "5.2"\npython-versions = "^3.8"\n'
+        b'groups = ["main", "default"]\nmarkers = "os_name == 1"\n[metadata]\n'
+        b'strategy = ["inherit_metadata"]\n[tool.poetry.dependencies]\ndjango = "~5"\n',
+        b'[project]\nname = "x"\nrequires-python = ">=3.11"\ndynamic = ["dependencies"]\n'
+        b'dependencies = ["django>=5"]\n[project.optional-dependencies]\nprod = ["x"]\n',
+        b'{"_meta": {"requires": {"python_version": "3.12"}, "sources": [{"name": "a", "ur'
+        b'l": "b"}]}, "default": {"django": {"version": "==5", "hashes": ["sha256:0"]}}}',
+        b"-r base.txt\ndjango==5 \\\n --hash=sha256:0 # c\n-e ./x\nx @ file:///a\n3.12\n",
+    ),
     "stats": (
         b'{"version":"2.0.31","pid":810,"workers":[{"id":1,"pid":812,"accepting":1,"r'
         b'equests":17,"status":"idle","respawn_count":1,"avg_rt":2500,"cores":[{"id":'

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sysconfig
 import tempfile
 import warnings
@@ -57,6 +58,19 @@ class ReadyEnvironment:
         """Those of its files that are uWSGI's."""
         own = distributions.Library(Path(self.site_packages)).files_of([self.uwsgi]) or []
         return [*own, *([_PROGRAM] if self.uwsgi == "uwsgi" and _PROGRAM not in own else [])]
+
+    def put_uwsgi(self, top: Path, interpreter: Interpreter) -> None:
+        """Copy uWSGI into an environment of this interpreter, in place of what is there.
+
+        Raises OSError.
+        """
+        site_packages, files = interpreter.site_packages(top), self.files_of_uwsgi()
+        for name in files:
+            # A program that runs cannot be written to, and a library must not be.
+            Path(os.path.normpath(site_packages / name)).unlink(missing_ok=True)
+        copying.copy(files, Path(self.site_packages), top, site_packages)
+        if self.uwsgi == "pyuwsgi":
+            _write_shim(top)
 
     def fill(self, top: Path, interpreter: Interpreter) -> None:
         """Make `top` a virtual environment with a copy of these files.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 from ..errors import EnvironmentFailed
-from . import cache, copying, interpreters, tools
+from . import cache, interpreters, tools
 from .interpreters import Interpreter
 
 _SERIES = re.compile(r"^version(?:_info)? *= *(\d+\.\d+)", re.MULTILINE)
@@ -39,8 +38,4 @@ def replace(top: Path, interpreter: Interpreter) -> None:
     source = cache.find(interpreter)
     with tools.making(top, interpreter, seeded=False):
         pass
-    site_packages, files = interpreter.site_packages(top), source.files_of_uwsgi()
-    for name in files:
-        # A program that runs cannot be written to, and a library must not be.
-        Path(os.path.normpath(site_packages / name)).unlink(missing_ok=True)
-    copying.copy(files, Path(source.site_packages), top, site_packages)
+    source.put_uwsgi(top, interpreter)

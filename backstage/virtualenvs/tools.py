@@ -6,9 +6,11 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import EnvironmentFailed
+from ..facts.command_line import join
 from ..system import programs
 from .interpreters import Interpreter
 
@@ -33,6 +35,40 @@ def making(top: Path, interpreter: Interpreter, *, seeded: bool = True) -> Itera
         raise EnvironmentFailed(f"virtualenv could not create {top}", output)
     # The tag tells backup programs to skip the directory, which here is the whole Venue.
     (top / "CACHEDIR.TAG").unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Uv:
+    """uv in a directory of a project, whose settings it follows; what it says is kept in `log`."""
+
+    directory: Path
+    log: Path
+
+    def run(self, *words: str | Path) -> programs.Done:
+        """Run one command to completion. Raises OSError if the log cannot be written."""
+        from uv import find_uv_bin
+
+        command = list(map(str, [find_uv_bin(), *words, "--no-progress", "--color", "never"]))
+        # It would fetch a Python that nobody has asked for.
+        environment = {**programs.tool_environment(), "UV_PYTHON_DOWNLOADS": "never"}
+        done = programs.run(command, cwd=self.directory, env=environment)
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"$ {join(command)}\n{done.stdout}\n")
+        return done
+
+    def run_offline_first(self, *words: str | Path) -> programs.Done:
+        """Run a command with what the cache has, and with the index if that is not enough."""
+        done = self.run(*words, "--offline")
+        is_short = done.returncode and "network" in done.stdout.lower()
+        return self.run(*words) if is_short else done
+
+    def run_online_first(self, *words: str | Path) -> programs.Done:
+        """Run a command with the index or, where that fails, with what the cache has."""
+        done = self.run(*words)
+        if done.returncode == 0:
+            return done
+        offline = self.run(*words, "--offline")
+        return done if offline.returncode else offline
 
 
 def install(top: Path, requirements: Sequence[str] | Path) -> None:
