@@ -47,6 +47,11 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "doctor": ("doctor:doctor", "Check for problems and say how to fix them."),
         "venues": ("venues:venues", "List your Venues and what runs in them."),
     },
+    "Release": {
+        "deploy": ("deploy:deploy", "Make a new release of an adopted Act live."),
+        "rollback": ("deploy:rollback", "Make a former release live again."),
+        "releases": ("deploy:releases", "List the releases of an Act."),
+    },
     "Change": {
         "manage": ("manage:manage", "Run a manage.py command for an Act."),
         "edit": ("edit:edit", "Edit an Act's vassal file and check it before use."),

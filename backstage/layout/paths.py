@@ -232,6 +232,21 @@ class ActPaths:
         return self.top / "manage.py"
 
     @cached_property
+    def project_file(self) -> Path:
+        """What is known of an adopted project; others have none."""
+        return self.top / "project.yaml"
+
+    @cached_property
+    def releases(self) -> Path:
+        """The directory with the releases of an adopted project."""
+        return self.top / "releases"
+
+    @cached_property
+    def data(self) -> Path:
+        """The directory for what an adopted project keeps across its releases."""
+        return self.top / "data"
+
+    @cached_property
     def vassal(self) -> Path:
         return self.venue.vassals / f"{self.name}.ini"
 

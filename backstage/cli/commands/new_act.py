@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 import click
@@ -9,6 +10,9 @@ import click
 from ... import shortcuts
 from ...facts.command_line import join
 from ...layout.retirement import retirements
+from ...operations.adopt import adopt
+from ...projects.project_file import ProjectFile
+from ..deploying import Progress, told
 from ..exits import Exit
 from ..options import command
 from ..results import Result
@@ -21,6 +25,7 @@ _EXAMPLES = """
 backstage new-act blog
 backstage new-act shop --port 8010
 backstage new-act api --template https://example.org/template.zip
+backstage new-act wiki --source ../wiki --ref v1.4 --set DATABASE_URL=postgres:///wiki
 """
 
 
@@ -40,8 +45,32 @@ backstage new-act api --template https://example.org/template.zip
     help="The port to listen on; by default, the next free one.",
 )
 @click.option("--no-start", is_flag=True, help="Create it but do not start it.")
-def new_act(session: Session, name: str, template: str, port: int | None, no_start: bool) -> Result:
+@click.option(
+    "--source",
+    metavar="SOURCE",
+    help="A project of yours: a directory, a git repository, an archive or name==version.",
+)
+@click.option("--ref", default="", metavar="REF", help="A branch, tag or commit of the source.")
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A variable for its .env.")
+@click.option("--settings", default="", metavar="MODULE", help="The settings module of the source.")
+@click.option("--manage", default="", metavar="FILE", help="The manage.py of the source.")
+def new_act(
+    session: Session,
+    name: str,
+    template: str,
+    port: int | None,
+    no_start: bool,
+    source: str | None,
+    ref: str,
+    pairs: Sequence[str],
+    settings: str,
+    manage: str,
+) -> Result:
     """Create an Act and start it.
+
+    With --source, a project of yours is adopted: its code is fetched and examined, what it needs is
+    installed, and what was found is written into acts/NAME/project.yaml. If that fails, nothing
+    runs, and what was written stays, to be mended; then repeat the command.
 
     It gets a Django project in acts/NAME, a database, static files and a port. If the Act exists,
     it is started; it keeps its project and its port. If you have put a project into acts/NAME, that
@@ -51,6 +80,9 @@ def new_act(session: Session, name: str, template: str, port: int | None, no_sta
     if not no_start:
         start_unit(session)
     venue = session.venue
+    if source is not None:
+        known = ProjectFile(source=source, ref=ref, settings=settings, manage=manage)
+        return _adopted(session, name, known, pairs, port=port, start=not no_start)
     is_there = name in venue and not venue.paths.act(name).preparing.exists()
     if is_there and _is_typed("template") and not session.as_json:
         session.screen.hint(f"{name} exists and keeps its project: --template is not used")
@@ -61,6 +93,35 @@ def new_act(session: Session, name: str, template: str, port: int | None, no_sta
     seen = act.snapshot()
     document = {"act": name, "state": str(seen.state), "port": seen.port, "url": seen.url or None}
     return Result(document, lambda screen: screen.state_line(name, seen.state, seen.url))
+
+
+def _adopted(
+    session: Session,
+    name: str,
+    known: ProjectFile,
+    pairs: Sequence[str],
+    *,
+    port: int | None,
+    start: bool,
+) -> Result:
+    with Progress(session) as progress:
+        act, done = adopt(
+            session.venue,
+            name,
+            known,
+            variables=dict(map(_pair, pairs)),
+            port=port,
+            start=start,
+            tell=progress.begin,
+        )
+    return told(act, done)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not sign:
+        raise click.UsageError(f"--set {text} is no KEY=VALUE")
+    return key, value
 
 
 def _retired(session: Session, name: str) -> str:
