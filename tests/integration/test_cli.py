@@ -275,7 +275,7 @@ def test_retire(house: Path, fresh_name: str) -> None:
     assert done.returncode == 0
     first, back = done.stdout.splitlines()
     goal = Path(first.removeprefix(f"{fresh_name} was moved to "))
-    assert back == f"to bring it back, type: backstage unretire {goal.name}"
+    assert back == f"to bring it back, type: backstage unretire {fresh_name}"
     assert (goal / fresh_name / "manage.py").exists()
     assert call("port", fresh_name, cwd=house).returncode == 3
 
