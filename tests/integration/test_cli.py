@@ -273,7 +273,9 @@ def test_retire(house: Path, fresh_name: str) -> None:
     call("new-act", fresh_name, cwd=house)
     done = call("retire", fresh_name, "--yes", cwd=house)
     assert done.returncode == 0
-    goal = Path(done.stdout.removeprefix(f"{fresh_name} was moved to ").rstrip("\n"))
+    first, back = done.stdout.splitlines()
+    goal = Path(first.removeprefix(f"{fresh_name} was moved to "))
+    assert back == f"to bring it back, type: backstage unretire {fresh_name}"
     assert (goal / fresh_name / "manage.py").exists()
     assert call("port", fresh_name, cwd=house).returncode == 3
 
