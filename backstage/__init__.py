@@ -27,15 +27,19 @@ if TYPE_CHECKING:
     from .facts.snapshots import Snapshot
     from .facts.states import State
     from .facts.untaken import Untaken
+    from .layout.releases import Release
     from .logs.journal import Journal
     from .logs.source import LogLine
+    from .operations.deploy import Deployed
     from .projects.env_file import EnvFile
     from .shortcuts import (
+        deploy_act,
         new_act,
         new_venue,
         relocate_venue,
         rename_act,
         retire_venue,
+        rollback_act,
         unretire_act,
         unretire_venue,
         upgrade_venue,
@@ -60,6 +64,7 @@ __all__ = [
     "Act",
     "BackstageError",
     "Cause",
+    "Deployed",
     "EnvFile",
     "Event",
     "EventStream",
@@ -70,6 +75,7 @@ __all__ = [
     "LogLine",
     "Outcome",
     "Past",
+    "Release",
     "Relocation",
     "Renewal",
     "Replacement",
@@ -81,11 +87,13 @@ __all__ = [
     "Venue",
     "Verb",
     "Waiting",
+    "deploy_act",
     "new_act",
     "new_venue",
     "relocate_venue",
     "rename_act",
     "retire_venue",
+    "rollback_act",
     "unretire_act",
     "unretire_venue",
     "upgrade_venue",
@@ -97,6 +105,7 @@ _MODULES = {
     "Act": "act",
     "BackstageError": "errors",
     "Cause": "facts.renewals",
+    "Deployed": "operations.deploy",
     "EnvFile": "projects.env_file",
     "Event": "events.event",
     "EventStream": "events.streams",
@@ -107,6 +116,7 @@ _MODULES = {
     "LogLine": "logs.source",
     "Outcome": "batches",
     "Past": "facts.past",
+    "Release": "layout.releases",
     "Relocation": "facts.relocations",
     "Renewal": "facts.renewals",
     "Replacement": "facts.renewals",
@@ -118,11 +128,13 @@ _MODULES = {
     "Venue": "venue",
     "Verb": "batches",
     "Waiting": "facts.relocations",
+    "deploy_act": "shortcuts",
     "new_act": "shortcuts",
     "new_venue": "shortcuts",
     "relocate_venue": "shortcuts",
     "rename_act": "shortcuts",
     "retire_venue": "shortcuts",
+    "rollback_act": "shortcuts",
     "unretire_act": "shortcuts",
     "unretire_venue": "shortcuts",
     "upgrade_venue": "shortcuts",

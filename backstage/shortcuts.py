@@ -5,7 +5,7 @@ Importing this module is cheap; each function imports what it needs when it is c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +13,18 @@ if TYPE_CHECKING:
     from .act import Act
     from .facts.relocations import Relocation
     from .facts.renewals import Upgrade
+    from .operations.deploy import Deployed
     from .operations.new_venue import Progress
     from .venue import Venue
 
 __all__ = [
+    "deploy_act",
     "new_act",
     "new_venue",
     "relocate_venue",
     "rename_act",
     "retire_venue",
+    "rollback_act",
     "unretire_act",
     "unretire_venue",
     "upgrade_venue",
@@ -63,16 +66,31 @@ def new_act(
     template: str | Path = "django",
     port: int | None = None,
     start: bool = True,
+    source: str | Path = "",
+    ref: str = "",
+    variables: Mapping[str, str] | None = None,
 ) -> Act:
     """Create the Act `name` in a Venue, start it, and return when it answers.
+
+    With `source`, a project of yours is adopted and deployed: a directory, a git repository with
+    the branch, tag or commit `ref`, an archive, or `name==version` from the index; `variables` are
+    written into its .env. If that fails, nothing runs, and acts/NAME stays, to be mended; then
+    repeat the call.
 
     An existing Act is opened and started instead, and a half-built one is finished. A project that
     is already in `acts/NAME` is used unchanged. `template` is 'django' or anything that Django's
     `startproject --template` accepts; `port` overrides the choice from the Venue's range. On an
     error, nothing is left behind but what the Act said, in log/NAME.failed.log.
 
-    Raises NameNotAllowed, PortUnavailable, ActFailed, CannotWrite.
+    Raises NameNotAllowed, PortUnavailable, ActFailed, CannotWrite; with a source also
+    SourceRefused, ProjectRefused, EnvironmentFailed, SettingsError.
     """
+    if source:
+        from .operations.adopt import adopt
+        from .projects.project_file import ProjectFile
+
+        known = ProjectFile(source=str(source), ref=ref)
+        return adopt(venue, name, known, variables=variables or {}, port=port, start=start)[0]
     from .operations.new_act import create
 
     return create(venue, name, template=template, port=port, start=start)
@@ -91,6 +109,29 @@ def unretire_act(venue: Venue, name: str, *, new_name: str = "", start: bool = T
     from .operations.unretire import unretire
 
     return unretire(venue, name, start=start, new_name=new_name)
+
+
+def deploy_act(act: Act, ref: str = "") -> Deployed:
+    """Make a new release of an adopted Act live, beside the one that serves until then.
+
+    `ref` is a branch, tag or commit, by default that of project.yaml. Code that does not answer
+    never goes live. Raises what `new_act` with a source does, CheckFailed, and Busy if another
+    process deploys the Act: the former release serves on.
+    """
+    from .operations.deploy import deploy
+
+    return deploy(act, ref=ref)
+
+
+def rollback_act(act: Act, release: str = "") -> Deployed:
+    """Make a former release live again: its code, its packages and its .env, in one switch.
+
+    `release` is its id, by default the last good one before the live one from which nobody has gone
+    back. Raises ActFailed if there is none, and CheckFailed if it does not answer any more.
+    """
+    from .operations.deploy import rollback
+
+    return rollback(act, release)
 
 
 def rename_act(act: Act, name: str) -> Act:

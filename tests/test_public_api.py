@@ -20,7 +20,7 @@ PUBLIC = {
     *("Upgrade", "Renewal", "Fate", "Replacement", "Cause"),
     *("Relocation", "Waiting", "relocate_venue", "retire_venue", "unretire_venue"),
     *("new_venue", "new_act", "use_venue", "venue_from_cwd", "upgrade_venue", "unretire_act"),
-    "rename_act",
+    *("rename_act", "deploy_act", "rollback_act", "Deployed", "Release"),
 }
 # What `import backstage` adds to a Python that has imported nothing else.
 LOADED = """

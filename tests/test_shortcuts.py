@@ -49,11 +49,13 @@ def test_importing_costs_next_to_nothing() -> None:
 
 def test_the_names_that_the_quick_start_uses() -> None:
     names = [
+        "deploy_act",
         "new_act",
         "new_venue",
         "relocate_venue",
         "rename_act",
         "retire_venue",
+        "rollback_act",
         "unretire_act",
         "unretire_venue",
         "upgrade_venue",

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import cast
 
 from ..errors import NotAVenue
@@ -30,7 +30,10 @@ _FILES = (
     *("lib/python3*/site-packages/__editable__*", "lib/python3*/site-packages/*/direct_url.json"),
 )
 # Those that are JSON, whose text may write the path in another way.
-_RECORDS = (".backstage/shipped.json", ".backstage/upgrade.json")
+_RECORDS = (
+    *(".backstage/shipped.json", ".backstage/upgrade.json"),
+    "acts/*/releases/*/release.json",
+)
 # Those of virtualenv that quote the path only if a shell needs it.
 _ACTIVATES = ("bin/activate", "bin/activate.csh", "bin/activate.fish")
 _OF_ACTS = ("vassals/", "kept/")
@@ -42,7 +45,7 @@ _ALONE = (*SOCKETS, "stats", "master-fifo")
 _LONGEST = 1_000_000
 # What is searched in the projects, and how much of it is told.
 _SOURCES = (".py", ".ini", ".cfg", ".conf", ".toml", ".yaml", ".yml", ".json", ".sh", ".env")
-_PASSED_OVER = {".git", "node_modules", "__pycache__", "staticfiles", "media"}
+_PASSED_OVER = {".git", "node_modules", "__pycache__", "staticfiles", "media", "env"}
 _MOST = 20
 
 
@@ -131,7 +134,7 @@ def _unchanged(venue_paths: VenuePaths, name: str) -> Change:
 
 
 def _rewritten(name: str, text: str, venue_paths: VenuePaths, former: FormerPath) -> str:
-    if name in _RECORDS:
+    if any(PurePath(name).match(pattern) for pattern in _RECORDS):
         try:
             return json.dumps(former.replaced_within(json.loads(text)))
         except (ValueError, RecursionError):

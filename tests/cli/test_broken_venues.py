@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 # Every command with what it can be told; none changes anything outside of the Venue and the home.
 CALLS = (
     *("new-venue V {above} --no-start", "new-act more", "new-act blog", "retire blog --yes"),
-    "rename blog store",
+    *("rename blog store", "deploy blog", "rollback blog", "releases blog"),
     *("upgrade --dry-run", "upgrade", "upgrade --all", "start blog --wait 0", "start --all"),
     *("stop blog --wait 1", "stop shop", "restart blog --wait 1", "drain blog", "undrain blog"),
     *("venue start", "venue stop", "venue info", "status", "status blog", "top", "logs"),

@@ -43,7 +43,7 @@ def deploy(session: Session, act_name: str, ref: str) -> Result:
 @act_argument
 @click.argument("release", default="", required=False)
 def rollback(session: Session, act_name: str, release: str) -> Result:
-    """Make a former release of an Act live again.
+    """Make a former release live again.
 
     Its code, its packages and its .env come back in one switch, without a failed request. RELEASE
     is one that `backstage releases` lists; by default, the last good one before the live one.
@@ -55,7 +55,10 @@ def rollback(session: Session, act_name: str, release: str) -> Result:
 @command("releases", examples="backstage releases shop")
 @act_argument
 def releases(session: Session, act_name: str) -> Result:
-    """List the releases of an Act, the live one marked."""
+    """List the releases of an Act.
+
+    The live one is marked with ●, one that failed with ✗ and the reason.
+    """
     act = session.act(act_name)
     known, live = records.known(act.paths), live_name(act)
     documents: list[Document] = [

@@ -25,7 +25,7 @@ _EXAMPLES = """
 backstage new-act blog
 backstage new-act shop --port 8010
 backstage new-act api --template https://example.org/template.zip
-backstage new-act wiki --source ../wiki --ref v1.4 --set DATABASE_URL=postgres:///wiki
+backstage new-act wiki --source ../wiki --ref v1.4 --set SECRET_KEY=abc
 """
 
 
