@@ -64,7 +64,10 @@ CALLS = {
     f"stop {ACT}": OUTCOME,
     f"retire {ACT} --yes": "act retired",
     f"unretire {ACT} --no-start": ADDRESS,
-    "relocate --dry-run": "venue made_at copy done changes files links ports restarts left waits",
+    f"rename {ACT} {ACT}s": "act former state port url left",
+    "relocate --dry-run": (
+        "venue made_at copy done changes files links ports python restarts left waits"
+    ),
 }
 
 
