@@ -52,6 +52,8 @@ def deploy(act: Act, *, ref: str = "", source: str = "", tell: Tell | None = Non
     Raises SourceRefused, EnvironmentFailed, ProjectRefused, ActFailed, CheckFailed, CannotWrite,
     SettingsError, and Busy if another process deploys the Act: the former release serves on then.
     """
+    if not act.paths.project_file.exists():
+        raise ActFailed(act.name, "has no releases, as it was made without --source")
     with _alone(act), telling_disk_trouble(f"cannot deploy {act.name}"), umask.closed():
         sweep(act)
         known = project_file.read(act.paths.project_file)
