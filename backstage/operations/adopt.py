@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from ..act import Act
 from ..errors import ActFailed, SettingsError
+from ..facts.command_line import join
 from ..layout import executed, registry
 from ..layout.names import check_act_name
 from ..projects import dotenv, project_file
@@ -50,7 +51,8 @@ def adopt(
         ExitStack() as undo,
     ):
         if name in venue:
-            raise ActFailed(name, "exists; to deploy it again, type: backstage deploy")
+            again = ["backstage", "deploy", name]
+            raise ActFailed(name, f"exists; to deploy it again, type: {join(again)}")
         if paths.top.exists() and any(paths.top.iterdir()) and not paths.project_file.exists():
             raise ActFailed(name, f"cannot be adopted, as {paths.top} has another project")
         _write(act, known, variables)

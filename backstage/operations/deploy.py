@@ -19,6 +19,7 @@ from ..errors import ActFailed, Busy
 from ..facts.command_line import join
 from ..layout import releases
 from ..layout.releases import Outcome, Release
+from ..layout.settings import read_settings
 from ..projects import discovery, facts, project_file
 from ..projects.ask import Silence
 from ..projects.discovery import Discovered
@@ -52,8 +53,7 @@ def deploy(act: Act, *, ref: str = "", source: str = "", tell: Tell | None = Non
     Raises SourceRefused, EnvironmentFailed, ProjectRefused, ActFailed, CheckFailed, CannotWrite,
     SettingsError, and Busy if another process deploys the Act: the former release serves on then.
     """
-    if not act.paths.project_file.exists():
-        raise ActFailed(act.name, "has no releases, as it was made without --source")
+    _refuse_unfit(act)
     with _alone(act), telling_disk_trouble(f"cannot deploy {act.name}"), umask.closed():
         sweep(act)
         known = project_file.read(act.paths.project_file)
@@ -67,6 +67,15 @@ def deploy(act: Act, *, ref: str = "", source: str = "", tell: Tell | None = Non
                 remove_tree(part)
             work.release.ended(Outcome.FAILED, _reason(error))
             raise
+
+
+def _refuse_unfit(act: Act) -> None:
+    if not act.paths.project_file.exists():
+        raise ActFailed(act.name, "has no releases, as it was made without --source")
+    user = read_settings(act.paths.venue.settings).act(act.name).run_as
+    if users.am_root() and user:
+        why = f"it has the user {user}, who would own neither its code nor its data"
+        raise ActFailed(act.name, "cannot be deployed", why)
 
 
 def sweep(act: Act) -> None:

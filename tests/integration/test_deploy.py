@@ -185,3 +185,92 @@ def test_going_back_brings_the_env_back(act: Act, repository: Repository) -> Non
     assert version(act) == "v1 first 1"
     with pytest.raises(BaseException, match="has no release before the live one"):
         deploy.rollback(act)
+
+
+# Ends by `kill -9` when the step of this number begins.
+KILLED = """
+import os, sys
+from backstage.operations.deploy import deploy
+from backstage.shortcuts import use_venue
+steps = []
+def tell(step):
+    steps.append(step)
+    if len(steps) > int(sys.argv[2]):
+        os.kill(os.getpid(), 9)
+deploy(use_venue(sys.argv[1])["shop"], ref="v5", tell=tell)
+"""
+
+
+def test_one_that_is_killed_leaves_the_live_one_and_the_next_goes_on(
+    act: Act, repository: Repository, visitors: list[str]
+) -> None:
+    repository.commit("v5")
+    live = deploy.live_name(act)
+    for step in range(6):
+        words = [sys.executable, "-c", KILLED, act.paths.venue.top, str(step)]
+        assert subprocess.run(words, check=False).returncode == -9
+        assert deploy.live_name(act) == live
+        assert version(act).startswith("v1")
+    assert releases.known(act.paths)[-1].outcome is releases.Outcome.BUILDING
+    deploy.deploy(act, ref="v5")
+    assert version(act).startswith("v5")
+    outcomes = {each.outcome for each in releases.known(act.paths)}
+    assert releases.Outcome.BUILDING not in outcomes
+    assert visitors == []
+
+
+def test_a_second_one_at_once_is_refused(act: Act) -> None:
+    with deploy._alone(act):
+        done = call("deploy", "shop", cwd=act.paths.venue.top)
+    assert done.returncode == 8
+    assert "deploys shop; wait until it is done" in done.stderr
+
+
+MIGRATION = """
+from django.db import migrations
+def fail(apps, schema_editor):
+    apps.get_model("auth", "User").objects.all().delete()
+    raise RuntimeError("half way")
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies = [("auth", "0012_alter_user_first_name_max_length")]
+    operations = [migrations.RunPython(fail, migrations.RunPython.noop)]
+"""
+
+
+def test_a_migration_that_fails_half_way_is_undone(act: Act, repository: Repository) -> None:
+    live, before = deploy.live_name(act), version(act)
+    package = repository.top / "src" / "broken"
+    (package / "migrations").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "migrations" / "__init__.py").touch()
+    (package / "migrations" / "0001_initial.py").write_text(MIGRATION)
+    settings = repository.top / "src" / "wiki" / "settings.py"
+    settings.write_text(f"{settings.read_text()}INSTALLED_APPS += ['broken']\n")
+    repository.commit("v6")
+    done = call("deploy", "shop", "--ref", "v6", cwd=act.paths.venue.top)
+    assert done.returncode == 1
+    assert "`manage.py migrate` failed: RuntimeError: half way" in done.stderr
+    assert (deploy.live_name(act), version(act)) == (live, before)
+    assert before.endswith(" 1"), "there was a user, who is still there"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["deploy", "shop", "--ref", "v9"], "v9"),
+        (["rollback", "shop", "v1"], "has no release v1; there is: 2"),
+        (["new-act", "other", "--source", "/nowhere/at/all"], "there is no /nowhere/at/all"),
+        (["new-act", "other", "--source", ".", "--set", "X"], "--set X is no KEY=VALUE"),
+        (
+            ["new-act", "shop", "--source", "."],
+            "exists; to deploy it again, type: backstage deploy shop",
+        ),
+    ],
+)
+def test_what_cannot_be_is_told(act: Act, words: list[str], told: str) -> None:
+    done = call(*words, cwd=act.paths.venue.top)
+    assert done.returncode
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert version(act)
