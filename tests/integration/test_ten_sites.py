@@ -251,7 +251,8 @@ class Shell:
         assert self._process.stdin
         self._process.stdin.write(f"eval {shlex.quote(command)} </dev/null; echo '{end}' $?\n")
         self._process.stdin.flush()
-        patience = threading.Timer(PATIENCE, self._process.kill)
+        # It may do the same for ten Acts, one after the other.
+        patience = threading.Timer(3 * PATIENCE, self._process.kill)
         patience.start()
         printed = "".join(self._until(end))
         patience.cancel()
