@@ -69,12 +69,14 @@ def new_act(
     source: str | Path = "",
     ref: str = "",
     variables: Mapping[str, str] | None = None,
+    files: Mapping[str, str | Path] | None = None,
 ) -> Act:
     """Create the Act `name` in a Venue, start it, and return when it answers.
 
     With `source`, a project of yours is adopted and deployed: a directory, a git repository with
     the branch, tag or commit `ref`, an archive, or `name==version` from the index; `variables` are
-    written into its .env. If that fails, nothing runs, and acts/NAME stays, to be mended; then
+    written into its .env, and `files` are put into each release, by their place in the code. If
+    that fails, nothing runs, and acts/NAME stays, to be mended; then
     repeat the call.
 
     An existing Act is opened and started instead, and a half-built one is finished. A project that
@@ -90,7 +92,9 @@ def new_act(
         from .projects.project_file import ProjectFile
 
         known = ProjectFile(source=str(source), ref=ref)
-        return adopt(venue, name, known, variables=variables or {}, port=port, start=start)[0]
+        placed = {place: Path(file) for place, file in (files or {}).items()}
+        given = variables or {}
+        return adopt(venue, name, known, variables=given, files=placed, port=port, start=start)[0]
     from .operations.new_act import create
 
     return create(venue, name, template=template, port=port, start=start)

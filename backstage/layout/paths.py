@@ -242,6 +242,11 @@ class ActPaths:
         return self.top / "releases"
 
     @cached_property
+    def files(self) -> Path:
+        """The directory for files that are put into each release of an adopted project."""
+        return self.top / "files"
+
+    @cached_property
     def data(self) -> Path:
         """The directory for what an adopted project keeps across its releases."""
         return self.top / "data"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 from ..act import Act
 from ..errors import ActFailed, SettingsError
@@ -31,13 +32,15 @@ def adopt(
     known: ProjectFile,
     *,
     variables: Mapping[str, str],
+    files: Mapping[str, Path],
     port: int | None,
     start: bool,
     tell: Tell | None = None,
 ) -> tuple[Act, Deployed]:
     """Make an Act of what `known.source` names; `variables` are written into its .env.
 
-    Raises as `deploy` does, PortUnavailable, NameNotAllowed, and what `act.start` raises.
+    `files` are put into each release, by their place there; the Act keeps copies of them. Raises as
+    `deploy` does, PortUnavailable, NameNotAllowed, and what `act.start` raises.
     """
     check_act_name(name)
     executed.refuse_loose(venue.paths)
@@ -55,7 +58,7 @@ def adopt(
             raise ActFailed(name, f"exists; to deploy it again, type: {join(again)}")
         if paths.top.exists() and any(paths.top.iterdir()) and not paths.project_file.exists():
             raise ActFailed(name, f"cannot be adopted, as {paths.top} has another project")
-        _write(act, known, variables)
+        _write(act, known, variables, files)
         ports.claim(paths, port)
         # Without a vassal file it is no Act yet.
         undo.callback(paths.kept.unlink, missing_ok=True)
@@ -67,14 +70,17 @@ def adopt(
     return act, done
 
 
-def _write(act: Act, known: ProjectFile, variables: Mapping[str, str]) -> None:
+def _write(
+    act: Act, known: ProjectFile, variables: Mapping[str, str], files: Mapping[str, Path]
+) -> None:
     """Write what is known of it; what an earlier call knew stays, but for what is said anew."""
     paths = act.paths
     paths.top.mkdir(mode=0o755, parents=True, exist_ok=True)
     source = Source.of(known.source, known.ref)
-    new = replace(known, source=str(source), ref=source.ref)
+    kept = {place: str(_copied(act, place, file)) for place, file in files.items()}
+    new = replace(known, source=str(source), ref=source.ref, files=kept)
     if paths.project_file.exists():
-        keys = ("source", "ref", "manage", "settings")
+        keys = ("source", "ref", "manage", "settings", "files")
         told = {key: value for key in keys if (value := new.value(key))}
         text = project_file.changed(paths.project_file, told)
     else:
@@ -85,3 +91,12 @@ def _write(act: Act, known: ProjectFile, variables: Mapping[str, str]) -> None:
             raise SettingsError(paths.env_file, None, fault)
     before = contents(paths.env_file).decode() if paths.env_file.exists() else ""
     write_atomically(paths.env_file, DotEnv(before).changed(variables).text, mode=0o600)
+
+
+def _copied(act: Act, place: str, file: Path) -> Path:
+    goal = act.paths.files / place
+    if not goal.resolve().is_relative_to(act.paths.files.resolve()):
+        raise ActFailed(act.name, f"cannot have a file at {place}, which is outside of its code")
+    goal.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_atomically(goal, contents(file), mode=0o600)
+    return goal

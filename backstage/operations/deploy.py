@@ -36,6 +36,10 @@ from ..virtualenvs import declared, interpreters, release_environment
 
 Tell = Callable[[str], None]
 _KEPT = 5
+_ASKED = (
+    "; give it a file that does, as --file local.py=shop/settings/local.py, or name other settings "
+    "with --settings"
+)
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,7 @@ class _Work:
                 source, self.release.code, without=("media", *self.known.media.values())
             )
             self.notes += fetched.notes
+            self._put_files()
             self.release = replace(
                 self.release, commit=fetched.commit, is_dirty=fetched.is_dirty
             ).write()
@@ -159,6 +164,16 @@ class _Work:
         yield
         took = round(time.monotonic() - began, 3)
         self.release = replace(self.release, seconds=(*self.release.seconds, (name, took)))
+
+    def _put_files(self) -> None:
+        """Put the operator's files into the release."""
+        for place, file in self.known.files.items():
+            target = self.release.code / place
+            if not Path(file).is_file():
+                raise ActFailed(self.act.name, "cannot be deployed", f"there is no file {file}")
+            target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            write_atomically(target, contents(Path(file)), mode=0o600)
 
     def _environment(self) -> Path:
         """The Python of the release: of its own environment if it declares what it needs."""
@@ -206,6 +221,8 @@ class _Work:
         if trouble := told.trouble:
             where = f" ({trouble.file}, line {trouble.line})" if trouble.file else ""
             why = f"{trouble.type}: {trouble.message}{where}"
+            if trouble.stage == "secret_key" and not trouble.variable:
+                why = f"{project.environment['DJANGO_SETTINGS_MODULE']} sets no SECRET_KEY{_ASKED}"
             if trouble.variable:
                 words = ["backstage", "env", self.act.name, "set", f"{trouble.variable}=…"]
                 why = f"{why}; to set it, type: {join(words)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 import subprocess
 import sys
 import threading
@@ -39,8 +40,8 @@ def version(request):
 urlpatterns = [path("admin/", admin.site.urls), path("version", version)]
 """
 SETTINGS = """
-ALLOWED_HOSTS = ["localhost"]
 DEBUG = False
+from .own import ALLOWED_HOSTS
 STATIC_ROOT = BASE_DIR / "collected"
 MEDIA_ROOT = BASE_DIR / "media"
 SECRET_KEY = __import__("os").environ["SECRET_KEY"]
@@ -79,10 +80,13 @@ def repository(stage: Path) -> Repository:
 
 
 @pytest.fixture(scope="module")
-def act(venue: Venue, repository: Repository) -> Act:
+def act(venue: Venue, repository: Repository, stage: Path) -> Act:
+    own = stage / "of a user" / "own settings.py"
+    own.write_text("ALLOWED_HOSTS = ['localhost']\n")
     done = call(
         *("new-act", "shop", "--source", repository.top, "--ref", "v1"),
         *("--set", "SECRET_KEY=abc", "--set", "NAME=first"),
+        *("--file", f"{own}=src/wiki/own.py"),
         cwd=venue.path,
     )
     assert done.returncode == 0, done.stderr
@@ -127,6 +131,8 @@ def test_a_project_runs_as_it_is(act: Act, repository: Repository) -> None:
     for line in ("manage: src/manage.py", "settings: wiki.settings", "ref: v1"):
         assert line in known
     assert (act.paths.data / "src" / "db.sqlite3").is_file()
+    own = act.paths.files / "src" / "wiki" / "own.py"
+    assert stat.S_IMODE(own.stat().st_mode) == 0o600
     assert "no issues" in act.manage("check")
     status = subprocess.check_output(
         ["git", "-C", repository.top, "status", "--porcelain"], text=True
@@ -261,7 +267,7 @@ def test_a_migration_that_fails_half_way_is_undone(act: Act, repository: Reposit
         (["deploy", "shop", "--ref", "v9"], "v9"),
         (["rollback", "shop", "v1"], "has no release v1; there is: 2"),
         (["new-act", "other", "--source", "/nowhere/at/all"], "there is no /nowhere/at/all"),
-        (["new-act", "other", "--source", ".", "--set", "X"], "--set X is no KEY=VALUE"),
+        (["new-act", "other", "--source", ".", "--set", "X"], "X is no pair with a = in it"),
         (
             ["new-act", "shop", "--source", "."],
             "exists; to deploy it again, type: backstage deploy shop",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
@@ -52,6 +54,9 @@ backstage new-act wiki --source ../wiki --ref v1.4 --set SECRET_KEY=abc
 )
 @click.option("--ref", default="", metavar="REF", help="A branch, tag or commit of the source.")
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A variable for its .env.")
+@click.option(
+    "--file", "files", multiple=True, metavar="FILE=PLACE", help="A file to put into its code."
+)
 @click.option("--settings", default="", metavar="MODULE", help="The settings module of the source.")
 @click.option("--manage", default="", metavar="FILE", help="The manage.py of the source.")
 def new_act(
@@ -63,6 +68,7 @@ def new_act(
     source: str | None,
     ref: str,
     pairs: Sequence[str],
+    files: Sequence[str],
     settings: str,
     manage: str,
 ) -> Result:
@@ -82,7 +88,8 @@ def new_act(
     venue = session.venue
     if source is not None:
         known = ProjectFile(source=source, ref=ref, settings=settings, manage=manage)
-        return _adopted(session, name, known, pairs, port=port, start=not no_start)
+        given = _Given(dict(map(_pair, pairs)), {place: Path(f) for f, place in map(_pair, files)})
+        return _adopted(session, name, known, given, port=port, start=not no_start)
     is_there = name in venue and not venue.paths.act(name).preparing.exists()
     if is_there and _is_typed("template") and not session.as_json:
         session.screen.hint(f"{name} exists and keeps its project: --template is not used")
@@ -95,11 +102,19 @@ def new_act(
     return Result(document, lambda screen: screen.state_line(name, seen.state, seen.url))
 
 
+@dataclass(frozen=True)
+class _Given:
+    """What the project is given besides its code."""
+
+    variables: Mapping[str, str]
+    files: Mapping[str, Path]
+
+
 def _adopted(
     session: Session,
     name: str,
     known: ProjectFile,
-    pairs: Sequence[str],
+    given: _Given,
     *,
     port: int | None,
     start: bool,
@@ -109,7 +124,8 @@ def _adopted(
             session.venue,
             name,
             known,
-            variables=dict(map(_pair, pairs)),
+            variables=given.variables,
+            files=given.files,
             port=port,
             start=start,
             tell=progress.begin,
@@ -120,7 +136,7 @@ def _adopted(
 def _pair(text: str) -> tuple[str, str]:
     key, sign, value = text.partition("=")
     if not sign:
-        raise click.UsageError(f"--set {text} is no KEY=VALUE")
+        raise click.UsageError(f"{text} is no pair with a = in it")
     return key, value
 
 
