@@ -41,7 +41,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def web(stage: Path) -> Iterator[Web]:
     stage.chmod(0o711)
-    found = Web(stage / "web", own_ports().take(), own_ports().take())
+    found = Web(stage / "certified", own_ports().take(), own_ports().take())
     found.write_conf()
     with found.running():
         yield found
