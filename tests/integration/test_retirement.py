@@ -37,7 +37,7 @@ def venue(stage: Path) -> Venue:
 def web(stage: Path) -> Iterator[Web]:
     """The nginx that this process and the commands use."""
     stage.chmod(0o711)
-    found = Web(stage / "web", own_ports().take(), own_ports().take())
+    found = Web(stage / "served", own_ports().take(), own_ports().take())
     found.write_conf()
     with found.running(), pytest.MonkeyPatch.context() as patch:
         for variable, value in found.variables.items():
