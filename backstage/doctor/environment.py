@@ -81,13 +81,13 @@ def _no_python(venue_paths: VenuePaths, said: str) -> Finding:
     home = next((line.partition("=")[2] for line in text.splitlines() if line[:4] == "home"), "")
     known = made.read(venue_paths)
     release = f"Python {known.python}" if known and known.python else "Python"
-    remedy = Remedy(
-        f"reinstall the {release} that was in {home.strip() or '?'}, or create a new Venue "
-        "and move acts/ and kept/ into it"
-    )
+    reinstall = f"reinstall the {release} that was in {home.strip() or '?'}, or"
     if replacement.is_needed(venue_paths.top):
         words = "to have another release of the same series take its place,"
-        remedy = Remedy(words, "backstage relocate")
+        remedy = Remedy(f"{reinstall}, {words}", "backstage relocate")
+    else:
+        anew = "create a new Venue and move acts/ and kept/ into it"
+        remedy = Remedy(f"{reinstall} {anew}")
     why = log_reasons.reason_from(said) or _last_line(said)
     where = (
         "; this Venue was made on another host" if known and made.is_of_another_host(known) else ""
