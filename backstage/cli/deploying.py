@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import TracebackType
+from collections.abc import Callable
 
 from ..act import Act
 from ..operations.deploy import Deployed
@@ -11,24 +11,9 @@ from .session import Session
 from .terminal.screen import Screen, harmless
 
 
-class Progress:
-    """Shows the step that is under way."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        return
-
-    def begin(self, title: str) -> None:
-        """A step begins."""
-        if not self._session.as_json:
-            self._session.screen.hint(f"{title} …")
+def progress(session: Session) -> Callable[[str], None]:
+    """Shows each step as it begins."""
+    return lambda title: None if session.as_json else session.screen.hint(f"{title} …")
 
 
 def told(act: Act, done: Deployed) -> Result:

@@ -6,7 +6,6 @@ call that was killed has changed nothing but its own directory, which the next o
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -51,7 +50,7 @@ class Deployed:
     notes: tuple[str, ...] = ()
 
 
-def deploy(act: Act, *, ref: str = "", source: str = "", tell: Tell | None = None) -> Deployed:
+def deploy(act: Act, *, ref: str = "", tell: Tell | None = None) -> Deployed:
     """Build and try a release, and make it live.
 
     Raises SourceRefused, EnvironmentFailed, ProjectRefused, ActFailed, CheckFailed, CannotWrite,
@@ -61,16 +60,20 @@ def deploy(act: Act, *, ref: str = "", source: str = "", tell: Tell | None = Non
     with _alone(act), telling_disk_trouble(f"cannot deploy {act.name}"), umask.closed():
         sweep(act)
         known = project_file.read(act.paths.project_file)
-        wanted = Source.of(source or known.source, ref or known.ref)
+        wanted = Source.of(known.source, ref or known.ref)
         release = releases.begin(act.paths, str(wanted), wanted.ref, users.mine())
         work = _Work(act, known, release, tell or (lambda _: None))
         try:
-            return work.carried_out(wanted)
+            done = work.carried_out(wanted)
         except BaseException as error:
-            for part in (release.code, release.env):
-                remove_tree(part)
-            work.release.ended(Outcome.FAILED, _reason(error))
+            # While the vassal file names it, it is what runs.
+            if live_name(act) != release.id:
+                for part in (release.code, release.env):
+                    remove_tree(part)
+                work.release.ended(Outcome.FAILED, _reason(error))
             raise
+        work.clear_up()
+    return done
 
 
 def _refuse_unfit(act: Act) -> None:
@@ -83,10 +86,12 @@ def _refuse_unfit(act: Act) -> None:
 
 
 def sweep(act: Act) -> None:
-    """Remove what killed calls have left behind; nothing runs from there."""
+    """Remove what killed calls have left behind; what one of them has made live is a release."""
     live = live_name(act)
     for each in releases.known(act.paths):
-        if each.outcome is Outcome.BUILDING and each.id != live:
+        if each.outcome is Outcome.BUILDING and each.id == live:
+            each.ended(Outcome.READY)
+        elif each.outcome is Outcome.BUILDING:
             remove_tree(each.directory)
 
 
@@ -154,7 +159,6 @@ class _Work:
             changes = switch(self.act, self.release)
         done = self.release.ended(Outcome.READY)
         self._write_down(found, told)
-        self._prune(done)
         return Deployed(done, changes, tuple(self.notes))
 
     @contextmanager
@@ -333,15 +337,16 @@ class _Work:
             text = project_file.changed(self.act.paths.project_file, new)
             write_atomically(self.act.paths.project_file, text)
 
-    def _prune(self, live: Release) -> None:
-        """Remove old releases, but never the one before."""
+    def clear_up(self) -> None:
+        """Remove old releases, but never the one before, nor the live one."""
+        live = live_name(self.act)
         keep = max(2, int(self.known.keep or _KEPT))
         for each in _good(self.act)[:-keep]:
-            if each.id != live.id:
+            if each.id != live:
                 remove_tree(each.directory)
         failed = [each for each in releases.known(self.act.paths) if each.outcome is Outcome.FAILED]
         for each in failed[:-keep]:
-            shutil.rmtree(each.directory, ignore_errors=True)
+            remove_tree(each.directory)
 
 
 def rollback(act: Act, name: str = "") -> Deployed:
@@ -370,21 +375,27 @@ def rollback(act: Act, name: str = "") -> Deployed:
 def switch(act: Act, release: Release) -> tuple[str, ...]:
     """Have the vassal file name this release, with the .env that it had; returns the changes.
 
-    Its code is tried first. If that fails, the .env is as before.
+    Its code is tried first. If that fails, or it does not run in time, all is as before.
     """
     before = _text(act.paths.env_file)
     former = next((e for e in releases.known(act.paths) if e.id == live_name(act)), None)
     if former and former.id != release.id and before is not None:
         write_atomically(former.former_env, before, mode=0o600)
     with ExitStack() as undo:
+        text = act.vassal_text
+        undo.callback(_put_back, act, text)
         kept = _text(release.former_env)
         if kept is not None and kept != before:
             undo.callback(_put, act.paths.env_file, before)
             _put(act.paths.env_file, kept)
-        text = act.vassal_text
         changes = act.rewrite(release_lines.replaced(text, release.options), based_on=text)
         undo.pop_all()
     return changes
+
+
+def _put_back(act: Act, text: str) -> None:
+    """Have the vassal file as it was, if it was written already; it ran like that before."""
+    act.rewrite(text, based_on=act.vassal_text, wait=None, check=False)
 
 
 def _text(path: Path) -> bytes | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from backstage.act import Act
+from backstage.errors import NotInTime
 from backstage.facts.states import State
 from backstage.layout import releases
 from backstage.operations import deploy
@@ -191,6 +192,25 @@ def test_going_back_brings_the_env_back(act: Act, repository: Repository) -> Non
     assert version(act) == "v1 first 1"
     with pytest.raises(BaseException, match="has no release before the live one"):
         deploy.rollback(act)
+
+
+def test_one_that_does_not_run_in_time_is_taken_back(
+    act: Act, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written into the vassal file is undone before anything of it is removed."""
+    live, before = deploy.live_name(act), version(act)
+    repository.commit("v4b")
+
+    def late(*_: object) -> None:
+        raise NotInTime("shop", "is not running yet")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Act, "_await_new", late)
+        with pytest.raises(NotInTime):
+            deploy.deploy(act, ref="v4b")
+    assert deploy.live_name(act) == live
+    act.restart()
+    assert version(act) == before
 
 
 # Ends by `kill -9` when the step of this number begins.

@@ -10,7 +10,7 @@ from ...layout import releases as records
 from ...operations.deploy import deploy as deploy_act
 from ...operations.deploy import live_name
 from ...operations.deploy import rollback as rollback_act
-from ..deploying import Progress, told
+from ..deploying import progress, told
 from ..exits import Exit
 from ..options import act_argument, command
 from ..results import Document, Result
@@ -34,9 +34,7 @@ def deploy(session: Session, act_name: str, ref: str) -> Result:
     it takes over, without a failed request. If anything fails, the former release serves on.
     """
     act = session.act(act_name)
-    with Progress(session) as progress:
-        done = deploy_act(act, ref=ref, tell=progress.begin)
-    return told(act, done)
+    return told(act, deploy_act(act, ref=ref, tell=progress(session)))
 
 
 @command("rollback", examples="backstage rollback shop", exits=_EXITS)

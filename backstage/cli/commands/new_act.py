@@ -14,7 +14,7 @@ from ...facts.command_line import join
 from ...layout.retirement import retirements
 from ...operations.adopt import adopt
 from ...projects.project_file import ProjectFile
-from ..deploying import Progress, told
+from ..deploying import progress, told
 from ..exits import Exit
 from ..options import command
 from ..results import Result
@@ -119,17 +119,16 @@ def _adopted(
     port: int | None,
     start: bool,
 ) -> Result:
-    with Progress(session) as progress:
-        act, done = adopt(
-            session.venue,
-            name,
-            known,
-            variables=given.variables,
-            files=given.files,
-            port=port,
-            start=start,
-            tell=progress.begin,
-        )
+    act, done = adopt(
+        session.venue,
+        name,
+        known,
+        variables=given.variables,
+        files=given.files,
+        port=port,
+        start=start,
+        tell=progress(session),
+    )
     return told(act, done)
 
 
