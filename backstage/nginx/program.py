@@ -7,6 +7,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -239,6 +240,15 @@ def find() -> Nginx:
         state = conf.parent / "backstage"
         return Nginx(Path(program), conf, state, http_port=http, https_port=https)
     return Nginx(Path(program), build_of(Path(program)).conf, http_port=http, https_port=https)
+
+
+def find_usable() -> Nginx | None:
+    """The nginx of this host, if it has one that can serve sites."""
+    with suppress(SiteRefused):
+        nginx = find()
+        nginx.place()
+        return nginx
+    return None
 
 
 def _ports() -> tuple[int, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-from ..errors import NotAllowed, SiteRefused
+from ..errors import NotAllowed
 from ..facts.renewals import Fate, Renewal
 from ..nginx import plan, program, renewal
 from ..nginx.program import Nginx
@@ -31,7 +31,7 @@ class Outside:
     def of(cls, venue: Venue) -> Outside:
         """Look at them. Raises SiteRefused if nginx cannot use its configuration."""
         unit = _unit(venue)
-        nginx = _nginx()
+        nginx = program.find_usable()
         sites = tuple(renewal.outdated(venue.paths, nginx)) if nginx and nginx.is_ours else ()
         files = [*_of_unit(venue, unit), *map(_of_site, sites), *_of_others(venue, nginx)]
         return cls(unit, nginx, sites, tuple(files))
@@ -51,14 +51,6 @@ def _unit(venue: Venue) -> Installation | None:
     # Its Acts need users first; `backstage systemd install` says so.
     with suppress(NotAllowed):
         return install_unit.renewal(venue)
-    return None
-
-
-def _nginx() -> Nginx | None:
-    with suppress(SiteRefused):
-        nginx = program.find()
-        nginx.place()
-        return nginx
     return None
 
 

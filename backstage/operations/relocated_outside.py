@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import NotAllowed, SiteRefused
+from ..errors import NotAllowed
 from ..facts.command_line import quote
 from ..facts.relocations import Waiting
 from ..layout.former_path import FormerPath
@@ -98,8 +98,6 @@ def _waiting(venue: Venue, what: str) -> Waiting:
 
 
 def _nginx() -> Nginx | None:
-    with suppress(SiteRefused, NotAllowed):
-        nginx = program.find()
-        nginx.place()
-        return nginx
+    with suppress(NotAllowed):
+        return program.find_usable()
     return None

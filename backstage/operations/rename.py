@@ -7,12 +7,12 @@ passed over if it is done: so a call that was killed is completed by the next on
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 from typing import cast
 
 from ..act import Act
-from ..errors import ActFailed, CheckFailed, NameNotAllowed, SettingsError, SiteRefused
+from ..errors import ActFailed, CheckFailed, NameNotAllowed, SettingsError
 from ..facts.command_line import join
 from ..layout import registry, renaming, retirement, settings
 from ..layout.former_path import FormerPath
@@ -21,7 +21,6 @@ from ..layout.renaming import Renaming
 from ..layout.retirement import Retirement
 from ..nginx import program, renewal
 from ..nginx.plan import refuse_edited
-from ..nginx.program import Nginx
 from ..system import as_user, users
 from ..system.files import contents, telling_disk_trouble, write_atomically
 from ..uwsgi import vassal_files
@@ -36,7 +35,7 @@ def rename(venue: Venue, before: str, after: str) -> tuple[Act, tuple[str, ...]]
     Returns it with the places in projects that still name its former directory.
     """
     check_act_name(after)
-    nginx = _nginx()
+    nginx = program.find_usable()
     placed = nginx.place().site_of(venue.paths.act(before)) if nginx else None
     if nginx and placed:
         nginx.refuse_foreign("--venue", str(venue.path), "rename", before, after)
@@ -55,15 +54,6 @@ def rename(venue: Venue, before: str, after: str) -> tuple[Act, tuple[str, ...]]
         undo.pop_all()
         _as_owner(venue, partial(_end, venue))
     return act, tuple(left)
-
-
-def _nginx() -> Nginx | None:
-    """The nginx of this host, if it has one that can serve sites."""
-    with suppress(SiteRefused):
-        nginx = program.find()
-        nginx.place()
-        return nginx
-    return None
 
 
 def _begin(venue: Venue, before: str, after: str) -> None:

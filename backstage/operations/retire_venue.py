@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ _SYSTEM, _OWN = "system", "own"
 
 def retire(venue: Venue) -> Path:
     """Unbind, uninstall, stop and move the Venue away; returns where it is then."""
-    nginx = _nginx()
+    nginx = program.find_usable()
     goal = venue_retirement.away(venue.path)
     _refuse(venue, nginx)
     with (
@@ -75,7 +75,7 @@ def unretire(top: Path) -> tuple[Venue, tuple[str, ...]]:
         venue = Venue.open(place)
         undo.callback(registry.forget, place)
         for site in sites:
-            undo.callback(_unbind, venue, site, _nginx())
+            undo.callback(_unbind, venue, site, program.find_usable())
             _bind(venue, site)
         undo.callback(_end, venue)
         _run_again(venue, record)
@@ -88,15 +88,6 @@ def _rename(before: Path, after: Path) -> None:
     """Rename a Venue as the user who could replace its directory, if that is not root."""
     uid = trust.first_stranger(before) if users.am_root() else None
     as_user.run_as(uid, partial(os.rename, before, after))
-
-
-def _nginx() -> Nginx | None:
-    """The nginx of this host, if it has one that can serve sites."""
-    with suppress(SiteRefused):
-        nginx = program.find()
-        nginx.place()
-        return nginx
-    return None
 
 
 def _refuse(venue: Venue, nginx: Nginx | None) -> None:
@@ -198,7 +189,7 @@ def _unbind(venue: Venue, site: SiteRecord, nginx: Nginx | None) -> None:
 
 
 def _bind(venue: Venue, site: SiteRecord) -> None:
-    if all(each.site.act != site.act for each in _bound(venue, _nginx())):
+    if all(each.site.act != site.act for each in _bound(venue, program.find_usable())):
         binding.bind(venue.act(site.act), _request(site))
 
 
