@@ -324,7 +324,10 @@ class _Work:
         return tuple(options)
 
     def _write_down(self, found: Discovered, told: ProjectFacts) -> None:
-        """Fill what project.yaml does not say yet with what was found; what it says stays."""
+        """Fill what project.yaml does not say yet with what was found; what it says stays.
+
+        But for the ref: the next deploy without one is of what was deployed last.
+        """
         companions = {each.name: each.command for each in found.companions}
         health = next(iter(told.health), "")
         seen: dict[str, project_file.Value] = {
@@ -333,6 +336,8 @@ class _Work:
             "companions": companions,
         }
         new = {key: each for key, each in seen.items() if each and not self.known.value(key)}
+        if self.release.ref != self.known.ref:
+            new["ref"] = self.release.ref
         if new:
             text = project_file.changed(self.act.paths.project_file, new)
             write_atomically(self.act.paths.project_file, text)

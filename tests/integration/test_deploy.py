@@ -157,6 +157,7 @@ def test_a_release_takes_over_without_a_failed_request(
         *("fetch", "build", "check", "static files", "migrations", "switch")
     ]
     assert version(act) == "v2 first 1"
+    assert "ref: v2\n" in act.paths.project_file.read_text()
     assert act.pid == pid
     done = call("rollback", "shop", cwd=act.paths.venue.top)
     assert done.returncode == 0, done.stderr
